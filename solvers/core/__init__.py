@@ -1,0 +1,1 @@
+"""What every problem family shares: errors, engine specification, options, context, certificate, registry."""

@@ -1,0 +1,65 @@
+"""Which engines there are. Built-in ones are named here, one line each, and imported only when asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from solvers.core.engine import Engine
+from solvers.core.errors import UnknownEngine
+
+#: family, engine id, "module:attribute", and the import names without which it is not offered.
+BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("program", "highs", "solvers.programs.engines.highs:ENGINE", ("highspy",)),
+    ("program", "scip", "solvers.programs.engines.scip:ENGINE", ("pyscipopt",)),
+    ("program", "cp-sat", "solvers.programs.engines.cp_sat:ENGINE", ("ortools",)),
+    ("program", "pdlp", "solvers.programs.engines.pdlp:ENGINE", ("ortools",)),
+    ("program", "clarabel", "solvers.programs.engines.clarabel:ENGINE", ("clarabel",)),
+)
+
+ENTRY_POINT_GROUP = "kantor.engines"
+
+
+@cache
+def _catalogue() -> dict[tuple[str, str], str]:
+    """(family, id) to "module:attribute" of every engine whose requirements are installed."""
+    found = {
+        (family, name): target
+        for family, name, target, requires in BUILT_IN
+        if all(importlib.util.find_spec(module) for module in requires)
+    }
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        family, _, name = point.name.partition(":")
+        found.setdefault((family, name), point.value)
+    return found
+
+
+def names(family: str) -> tuple[str, ...]:
+    """Ids of the engines offered for a family, in the order of the registry. Imports none of them."""
+    return tuple(name for kind, name in _catalogue() if kind == family)
+
+
+def families() -> tuple[str, ...]:
+    """The families for which at least one engine is offered."""
+    return tuple(dict.fromkeys(kind for kind, _ in _catalogue()))
+
+
+@cache
+def load(family: str, name: str) -> Engine[Any, Any]:
+    """Import and return an engine.
+
+    Raises:
+        UnknownEngine: no such engine, or what it requires is not installed.
+    """
+    target = _catalogue().get((family, name))
+    if target is None:
+        near = difflib.get_close_matches(name, names(family), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"offered: {', '.join(names(family)) or 'none'}"
+        raise UnknownEngine(f"no {family} engine is called {name!r}", pointer="/engine", hint=hint)
+    module, _, attribute = target.partition(":")
+    engine: Engine[Any, Any] = getattr(importlib.import_module(module), attribute)
+    return engine

@@ -1,0 +1,1 @@
+"""Mathematical programs: linear, mixed-integer, quadratic, conic, and nonlinear through ``.nl`` files."""
