@@ -1,0 +1,36 @@
+"""The base of every model in the contract, and the forms of numbers and times in JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """Unknown fields are refused. Infinity and NaN are the JSON strings "Infinity", "-Infinity" and "NaN"."""
+
+    model_config = ConfigDict(
+        extra="forbid", ser_json_inf_nan="strings", populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+class Reply(BaseModel):
+    """What the server sends: unknown fields are ignored, so that an older client understands a newer server."""
+
+    model_config = ConfigDict(
+        extra="ignore", ser_json_inf_nan="strings", populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+Time = AwareDatetime
+"""RFC 3339 with a time zone; the server writes UTC."""
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+Labels = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=63)], Annotated[str, Field(max_length=255)]],
+    Field(max_length=64),
+]
+
+__all__ = ["Labels", "Model", "Name", "Reply", "Time", "datetime"]

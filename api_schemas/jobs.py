@@ -1,0 +1,135 @@
+"""Jobs: how work is submitted, followed and answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from api_schemas.base import Labels, Model, Name, Reply, Time
+from api_schemas.errors import Problem
+from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
+
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
+FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "expired"})
+
+Task = Literal["solve", "inspect"]
+"""solve: answer and certificate. inspect: read and analyse the problem only."""
+
+ProblemInput = Program
+"""The union of all problems on ``kind``. A new family adds itself here, in ``OptionsInput`` and in ``AnswerOutput``."""
+OptionsInput = ProgramOptions
+AnswerOutput = ProgramAnswer
+
+
+class JobRequest(Model):
+    """One unit of work."""
+
+    problem: ProblemInput
+    task: Task = "solve"
+    engine: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = "auto"
+    """An engine's id, "auto" (chosen by structure) or "race" (several at once, the first certified answer wins)."""
+    options: OptionsInput = Field(default_factory=ProgramOptions)
+    name: Annotated[str, Field(max_length=255)] = ""
+    labels: Labels = {}
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Higher goes first, within the project."""
+    deadline: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
+    """Seconds from now after which the answer is of no use: then the job expires, with the best answer so far."""
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often the job is begun anew when a worker dies."""
+    retention: Annotated[float, Field(gt=0, le=3650 * 86400)] | None = None
+    """Seconds to keep the finished job; by default the server's rule."""
+
+
+class Inspection(Reply):
+    """What can be said of a problem before solving it (``task: "inspect"``)."""
+
+    kind: str
+    summary: str
+    """Plain words."""
+    details: dict[str, Any]
+    """Of the family; for a program: size, structure, numerics, constraint kinds."""
+    warnings: list[str] = []
+
+
+class JobSummary(Reply):
+    """The answer at a glance."""
+
+    status: str
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+    verified: bool = False
+    proved: bool = False
+    engine: str = ""
+    seconds: float | None = None
+    """Time in the engine."""
+
+
+class Job(Reply):
+    """A job."""
+
+    id: str
+    kind: str
+    task: Task
+    state: JobState
+    engine: str
+    """As asked for; the one that answered is in ``summary``."""
+    name: str = ""
+    labels: dict[str, str] = {}
+    pool: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    created_at: Time
+    started_at: Time | None = None
+    finished_at: Time | None = None
+    deadline_at: Time | None = None
+    cancel_requested_at: Time | None = None
+    expires_at: Time | None = None
+    """When a finished job is deleted."""
+    progress: dict[str, Any] | None = None
+    """The newest metrics of a running job."""
+    summary: JobSummary | None = None
+    error: Problem | None = None
+    last_seq: int = 0
+    """Number of the newest event."""
+    answer: AnswerOutput | None = None
+    """Only where asked for, and there is one (also for cancelled and expired jobs: the best so far)."""
+    inspection: Inspection | None = None
+
+
+class JobPage(Reply):
+    """A page of jobs, newest first."""
+
+    jobs: list[Job]
+    next_page_token: str = ""
+    """Empty on the last page."""
+
+
+class Validation(Reply):
+    """The result of a dry run: the request would be accepted."""
+
+    valid: Literal[True] = True
+    kind: str
+    engine: str
+    pool: str
+    inspection: Inspection | None = None
+
+
+__all__ = [
+    "FINAL_STATES",
+    "AnswerOutput",
+    "Inspection",
+    "Job",
+    "JobPage",
+    "JobRequest",
+    "JobState",
+    "JobSummary",
+    "Name",
+    "OptionsInput",
+    "ProblemInput",
+    "Task",
+    "Validation",
+]
