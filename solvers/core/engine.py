@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ class EngineSpec:
         process_group: engines of one group may share a process; libraries that cannot be loaded together differ here.
         requires: import names that must be present for the engine to be offered.
         citation: paper or address.
+        excludes: combinations of features that it does not take although it takes each of them alone.
     """
 
     id: str
@@ -67,6 +68,12 @@ class EngineSpec:
     process_group: str = "default"
     requires: tuple[str, ...] = ()
     citation: str = ""
+    excludes: tuple[frozenset[str], ...] = ()
+
+    def accepts(self, features: Collection[str]) -> bool:
+        """True if a problem that needs these features can be given to the engine."""
+        needed = set(features)
+        return needed <= self.solves and not any(combination <= needed for combination in self.excludes)
 
 
 class Context(Protocol):
