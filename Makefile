@@ -1,0 +1,58 @@
+# Everything a newcomer needs. `make` alone lists it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-all check format bench docs openapi clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make the virtual environment and install everything into it
+
+$(READY): pyproject.toml client/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Kantor needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (about a minute)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip==26.3"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable client --editable ".[dev]"
+	@touch $@
+
+demo: $(READY) ## solve real instances on an embedded Kantor, print a table, stop
+	@$(BIN)/python examples/demo.py
+
+serve: $(READY) ## keep an embedded Kantor running at http://127.0.0.1:8000
+	@$(BIN)/kantor up
+
+test: $(READY) ## the tests (slow sets left out)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## the tests and the slow sets
+	$(BIN)/python -m pytest
+
+check: $(READY) ## formatter, linter, types, import rules, OpenAPI snapshot, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd client && ../$(BIN)/mypy --config-file ../pyproject.toml -p kantor
+	$(BIN)/lint-imports
+	$(BIN)/python -m service.openapi --check
+	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+format: $(READY) ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: $(READY) ## write docs/openapi.json anew
+	$(BIN)/python -m service.openapi
+
+bench: $(READY) ## all benchmarks; tables to the terminal, JSON to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+docs: $(READY) ## build the documentation site into build/site
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
+clean: ## remove the virtual environment and build products
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
