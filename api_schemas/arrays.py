@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
-from api_schemas.base import Model
+from api_schemas.base import Extended, Model
 
 DType = Literal["float64", "float32", "int64", "int32", "uint8", "int8"]
+
+
+ArtifactId = Annotated[str, Field(pattern=r"^art_[0-9a-hjkmnp-tv-z]{26}$")]
 
 
 class RawArray(Model):
@@ -23,18 +26,23 @@ class RawArray(Model):
 class ArrayReference(Model):
     """An array in an uploaded artifact (.npy, or one member of an .npz)."""
 
-    artifact: Annotated[str, Field(pattern=r"^art_[0-9a-hjkmnp-tv-z]{26}$")]
+    artifact: ArtifactId
     member: str | None = None
     """Name within the .npz; None for .npy."""
 
 
-Vector = list[FiniteFloat] | RawArray | ArrayReference
+# Checking a list stops at its first wrong entry: a report of millions would be of no use, and would cost gigabytes.
+Vector = (
+    Annotated[list[Annotated[float, Field(strict=True, allow_inf_nan=False)]], Field(fail_fast=True)]
+    | RawArray
+    | ArrayReference
+)
 """Finite numbers."""
 
-Bounds = list[float] | RawArray | ArrayReference
+Bounds = Annotated[list[Extended], Field(fail_fast=True)] | RawArray | ArrayReference
 """Numbers that may be infinite: "Infinity" and "-Infinity" in JSON."""
 
-Integers = list[int] | RawArray | ArrayReference
+Integers = Annotated[list[int], Field(fail_fast=True)] | RawArray | ArrayReference
 
 
 class CsrMatrix(Model):

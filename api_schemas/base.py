@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class Model(BaseModel):
@@ -27,10 +27,14 @@ class Reply(BaseModel):
 Time = AwareDatetime
 """RFC 3339 with a time zone; the server writes UTC."""
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
-Labels = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=63)], Annotated[str, Field(max_length=255)]],
-    Field(max_length=64),
-]
+Line = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text without control characters."""
+Name = Annotated[Line, Field(min_length=1)]
+Labels = Annotated[dict[Annotated[Line, Field(min_length=1, max_length=63)], Line], Field(max_length=64)]
 
-__all__ = ["Labels", "Model", "Name", "Reply", "Time", "datetime"]
+Extended = Annotated[
+    float, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "enum": ["Infinity", "-Infinity", "NaN"]}]})
+]
+"""A number that may be infinite or NaN."""
+
+__all__ = ["Extended", "Labels", "Line", "Model", "Name", "Reply", "Time", "datetime"]

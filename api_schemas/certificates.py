@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api_schemas.base import Reply
+from api_schemas.base import Extended, Reply
 
 
 class Check(Reply):
@@ -16,7 +16,7 @@ class Check(Reply):
     """"trusted": the claim rests on the engine's word; "skipped": there was nothing to check."""
     text: str
     """One plain sentence."""
-    value: float | None = None
+    value: Extended | None = None
     """What was measured, for example the largest violation."""
     tolerance: float | None = None
     arithmetic: Literal["double", "extended", "exact"] = "double"

@@ -1,4 +1,4 @@
-"""Every error code of Kantor, once: its HTTP status and title. REST, gRPC and the client's exceptions are made of this table."""
+"""Every error code of Kantor, once: HTTP status and title. REST, gRPC and the client's exceptions come from this table."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ CODES: dict[str, ErrorCode] = {
         ErrorCode("conflict", 409, "The state does not allow this", "FAILED_PRECONDITION"),
         ErrorCode("not-finished", 409, "The job has no answer yet", "FAILED_PRECONDITION"),
         ErrorCode("idempotency-mismatch", 422, "The idempotency key was used with another request", "INVALID_ARGUMENT"),
+        ErrorCode("range-not-satisfiable", 416, "The range lies outside the content", "OUT_OF_RANGE"),
         ErrorCode("rate-limited", 429, "Too many requests", "RESOURCE_EXHAUSTED"),
         # the run
         ErrorCode("engine-failure", 500, "The engine broke", "INTERNAL"),
@@ -58,7 +59,7 @@ class FieldError(Reply):
     """One thing that is wrong in the request."""
 
     pointer: str
-    """JSON pointer into the body (RFC 6901), "line N" of a model file, or the name of a query parameter."""
+    """JSON pointer into the body (RFC 6901), "line N" of a text, or the name of a query parameter or header."""
     detail: str
     hint: str = ""
     """What would be right."""

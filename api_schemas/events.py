@@ -10,7 +10,8 @@ EventType = Literal["queued", "started", "progress", "log", "cancel-requested", 
 """
 queued, requeued: waiting for a worker (again). started: an attempt began (data: attempt, worker, engine).
 progress: metrics of the engine (data: t seconds since start, engine, objective, bound, gap, nodes, iterations...).
-log: lines of the engine's log (data: text). finished: the job reached a final state (data: state, status, objective, error code)."""
+log: lines of the engine's log (data: text).
+finished: the job reached a final state (data: state, status, objective, error code)."""
 
 
 class Event(Reply):

@@ -1,4 +1,4 @@
-"""Public identifiers: a prefix that names the resource, and a time-ordered UUID (version 7, RFC 9562) in Crockford base 32."""
+"""Public identifiers: a prefix that names the resource, and a UUID of version 7 (RFC 9562) in Crockford base 32."""
 
 from __future__ import annotations
 

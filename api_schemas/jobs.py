@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api_schemas.base import Labels, Model, Name, Reply, Time
+from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.errors import Problem
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
 
@@ -30,7 +30,7 @@ class JobRequest(Model):
     engine: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = "auto"
     """An engine's id, "auto" (chosen by structure) or "race" (several at once, the first certified answer wins)."""
     options: OptionsInput = Field(default_factory=ProgramOptions)
-    name: Annotated[str, Field(max_length=255)] = ""
+    name: Line = ""
     labels: Labels = {}
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher goes first, within the project."""
@@ -57,9 +57,9 @@ class JobSummary(Reply):
     """The answer at a glance."""
 
     status: str
-    objective: float | None = None
-    bound: float | None = None
-    gap: float | None = None
+    objective: Extended | None = None
+    bound: Extended | None = None
+    gap: Extended | None = None
     verified: bool = False
     proved: bool = False
     engine: str = ""
@@ -116,6 +116,9 @@ class Validation(Reply):
     engine: str
     pool: str
     inspection: Inspection | None = None
+    """What a worker found on reading the problem; None if none was there to read it."""
+    warnings: list[str] = []
+    """What was not checked, and why."""
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""API keys: ``kt_`` + 37 random base-62 letters + 6 letters of checksum, so that a typing error is found without the server."""
+"""API keys: ``kt_``, 37 random base-62 letters, 6 letters of checksum: a typing error is found without the server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Checks between the fields of a program, so that a contradiction is refused at submit with the field that is wrong.
 
-Only what is inline is looked at here; arrays by reference or as raw bytes are checked with the same words by the worker.
+Only what is inline is looked at here; the worker checks arrays by reference or as raw bytes, with the same words.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
 
-from api_schemas.arrays import CooMatrix, CsrMatrix, RawArray
+from api_schemas.arrays import CooMatrix, CsrMatrix, Integers, RawArray
 
 if TYPE_CHECKING:
     from api_schemas.programs import Program
@@ -117,6 +117,7 @@ def _matrix(pointer: str, matrix: CsrMatrix | CooMatrix, *, columns: int, what: 
     if matrix.shape[1] != columns:
         raise fail(f"{pointer}/shape", f"{matrix.shape[1]} columns, but there are {columns} {what}")
     size = _length(matrix.data)
+    pairs: tuple[tuple[str, Integers, int | None, int | None], ...]
     if isinstance(matrix, CsrMatrix):
         pairs = (("indices", matrix.indices, size, columns), ("indptr", matrix.indptr, matrix.shape[0] + 1, None))
         if isinstance(matrix.indptr, list):

@@ -6,16 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from api_schemas.arrays import Bounds, Integers, SparseMatrix, Vector
-from api_schemas.base import Model, Reply
+from api_schemas.arrays import ArtifactId, Bounds, Integers, SparseMatrix, Vector
+from api_schemas.base import Extended, Line, Model, Reply
 from api_schemas.certificates import Certificate
 
 Index = Annotated[int, Field(ge=0)]
-VariableName = Annotated[str, Field(min_length=1, max_length=255)]
+Indices = Annotated[list[Index], Field(min_length=1, fail_fast=True)]
+Numbers = Annotated[list[FiniteFloat], Field(fail_fast=True)]
+Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=255)]], Field(fail_fast=True)]
 
 
 class ProgramFile(Model):
-    """A model file: exactly one of ``content``, ``base64`` and ``artifact``. Compression (.gz, .zst, .bz2) is recognised."""
+    """A model file: exactly one of ``content``, ``base64`` and ``artifact``; .gz, .zst and .bz2 are recognised."""
 
     format: Literal["auto", "mps", "qps", "lp", "mof", "nl", "opb"] = "auto"
     """"auto" decides by file name and content."""
@@ -24,7 +26,7 @@ class ProgramFile(Model):
     """The file's text."""
     base64: str | None = None
     """The file's bytes in base 64."""
-    artifact: str | None = None
+    artifact: ArtifactId | None = None
     """An uploaded artifact."""
 
     @model_validator(mode="after")
@@ -45,8 +47,8 @@ class SpecialOrderedSet(Model):
     """SOS1: at most one variable is non-zero; SOS2: at most two, adjacent in the order of the weights."""
 
     type: Literal[1, 2]
-    indices: Annotated[list[Index], Field(min_length=1)]
-    weights: list[FiniteFloat]
+    indices: Indices
+    weights: Numbers
 
 
 class Indicator(Model):
@@ -54,18 +56,18 @@ class Indicator(Model):
 
     binary: Index
     active: Literal[0, 1] = 1
-    indices: Annotated[list[Index], Field(min_length=1)]
-    coefficients: list[FiniteFloat]
-    lower: float = float("-inf")
-    upper: float = float("inf")
+    indices: Indices
+    coefficients: Numbers
+    lower: Extended = float("-inf")
+    upper: Extended = float("inf")
     name: str = ""
 
 
 class ChangedVector(Model):
-    """For each scenario, new values at the same places: ``values[k][i]`` replaces entry ``indices[i]`` in scenario k."""
+    """New values at the same places for each scenario: ``values[k][i]`` replaces entry ``indices[i]`` in scenario k."""
 
-    indices: Annotated[list[Index], Field(min_length=1)]
-    values: list[list[float]]
+    indices: Indices
+    values: Annotated[list[Annotated[list[Extended], Field(fail_fast=True)]], Field(fail_fast=True)]
 
 
 class Scenarios(Model):
@@ -77,7 +79,7 @@ class Scenarios(Model):
     row_upper: ChangedVector | None = None
     lower: ChangedVector | None = None
     upper: ChangedVector | None = None
-    names: list[str] | None = None
+    names: Names | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Scenarios:
@@ -106,7 +108,7 @@ class Program(Model):
     """
 
     kind: Literal["program"] = "program"
-    name: Annotated[str, Field(max_length=255)] = ""
+    name: Line = ""
     file: ProgramFile | None = None
     """A model file. Then no array below may be given."""
 
@@ -128,11 +130,11 @@ class Program(Model):
     """n; missing means Infinity."""
     integrality: Integers | None = None
     """n: 0 continuous, 1 integer, 2 semi-continuous, 3 semi-integer; missing means all continuous."""
-    cones: list[SecondOrderCone] = []
-    sos: list[SpecialOrderedSet] = []
-    indicators: list[Indicator] = []
-    variable_names: list[VariableName] | None = None
-    constraint_names: list[VariableName] | None = None
+    cones: Annotated[list[SecondOrderCone], Field(fail_fast=True)] = []
+    sos: Annotated[list[SpecialOrderedSet], Field(fail_fast=True)] = []
+    indicators: Annotated[list[Indicator], Field(fail_fast=True)] = []
+    variable_names: Names | None = None
+    constraint_names: Names | None = None
 
     scenarios: Scenarios | None = None
     """A batch: changes to this program, solved as one job."""
@@ -195,9 +197,9 @@ class ProgramOptions(Model):
     start: WarmStart | None = None
     race: Annotated[list[str], Field(min_length=2, max_length=8)] | None = None
     """Engines for ``engine: "race"``; by default those that fit the problem."""
-    engine_options: dict[str, float | int | bool | str] = {}
+    engine_options: Annotated[dict[str, float | int | bool | str], Field(max_length=256)] = {}
     """Options that only the chosen engine has."""
-    include: list[AnswerPart] | None = None
+    include: Annotated[list[AnswerPart], Field(max_length=16)] | None = None
     """Parts of the answer to keep; by default all."""
 
 
@@ -239,15 +241,15 @@ class InfeasibleSubsystem(Reply):
 class Relaxation(Reply):
     """The cheapest change of sides that makes the program feasible: index to signed movement."""
 
-    violation: float
-    rows: dict[int, float]
-    bounds: dict[int, float]
+    violation: Extended
+    rows: dict[int, Extended]
+    bounds: dict[int, Extended]
 
 
 class PoolSolution(Reply):
     """A feasible point."""
 
-    objective: float
+    objective: Extended
     primal: Bounds
 
 
@@ -255,8 +257,8 @@ class ScenarioAnswer(Reply):
     """The answer to one scenario of a batch."""
 
     status: str
-    objective: float | None = None
-    bound: float | None = None
+    objective: Extended | None = None
+    bound: Extended | None = None
     primal: Bounds | None = None
     row_duals: Bounds | None = None
     certified: bool = False
@@ -293,8 +295,8 @@ ProgramLimit = Literal[
 
 
 class ProgramAnswer(Reply):
-    """The answer to a program. Signs: a row dual is the change of the optimal objective per unit of the row's active side, in
-    the user's own sense; ``reduced_costs = objective + Qx - A'row_duals``.
+    """The answer to a program. Signs: a row dual is the change of the optimal objective per unit of the row's active
+    side, in the user's own sense; ``reduced_costs = objective + Qx - A'row_duals``.
     """
 
     kind: Literal["program"] = "program"
@@ -302,9 +304,9 @@ class ProgramAnswer(Reply):
     limit: ProgramLimit | None = None
     """Which limit ended the solve, if one did."""
     message: str = ""
-    objective: float | None = None
-    bound: float | None = None
-    gap: float | None = None
+    objective: Extended | None = None
+    bound: Extended | None = None
+    gap: Extended | None = None
     """|objective - bound| / max(1, |objective|)."""
     primal: Bounds | None = None
     row_duals: Bounds | None = None
