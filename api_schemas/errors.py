@@ -1,4 +1,4 @@
-"""Every error code of Kantor, once: HTTP status and title. REST, gRPC and the client's exceptions come from this table."""
+"""Every error code of Kantor, once: HTTP status and title. REST, gRPC and the client's exceptions are made from it."""
 
 from __future__ import annotations
 
