@@ -1,0 +1,87 @@
+"""As whom PostgreSQL runs. It refuses to be root, so for root it gets a user namespace of its own, or the user nobody."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["self", "namespace", "nobody"]
+_CLONE_NEWUSER = 0x10000000
+_INSIDE = 65534
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How to start a process that must not be root.
+
+    self: as we are. namespace: still our user for the rest of the system (files need no other owner), but not root for itself.
+    nobody: another user, who must own the data and must be able to reach programs and data.
+    """
+
+    mode: Mode
+
+    def prepare(self) -> Callable[[], None] | None:
+        """What the child does before it becomes the program."""
+        if self.mode == "namespace":
+            return _enter_namespace
+        if self.mode == "nobody":
+            return _become_nobody
+        return None
+
+    def own(self, folder: Path) -> None:
+        """Make a folder the data folder of such a process: its own, closed to others."""
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if self.mode == "nobody":
+            user = pwd.getpwnam("nobody")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+@lru_cache(maxsize=1)
+def identity() -> Identity:
+    """The way that works here. ``KANTOR_EMBEDDED_IDENTITY`` (self, namespace, nobody) decides instead, if set."""
+    asked = os.environ.get("KANTOR_EMBEDDED_IDENTITY", "")
+    if asked in ("self", "namespace", "nobody"):
+        return Identity(asked)
+    if os.geteuid() != 0:
+        return Identity("self")
+    return Identity("namespace" if sys.platform == "linux" and _namespaces_work() else "nobody")
+
+
+def _namespaces_work() -> bool:
+    """User namespaces are often forbidden in containers: try."""
+    try:
+        command = [sys.executable, "-I", "-S", "-c", "import os; raise SystemExit(0 if os.geteuid() else 1)"]
+        return (
+            subprocess.run(command, preexec_fn=_enter_namespace, check=False, stderr=subprocess.DEVNULL).returncode == 0
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def _enter_namespace() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if _LIBC.unshare(_CLONE_NEWUSER) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{_INSIDE} {uid} 1"), ("gid_map", f"{_INSIDE} {gid} 1")):
+        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(descriptor, text.encode())
+        os.close(descriptor)
+
+
+def _become_nobody() -> None:
+    user = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)

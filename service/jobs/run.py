@@ -1,0 +1,176 @@
+"""What a worker writes while it holds a job. Every write is fenced by ``attempt``: who lost the job changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from api_schemas.errors import Problem
+from api_schemas.jobs import FINAL_STATES
+from service.jobs.rows import Hold
+from service.store.connect import Database
+
+_EXTEND = """
+WITH mine AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS mine (id, attempt)
+), kept AS (
+    UPDATE job SET lease_until = greatest(job.lease_until, now() + make_interval(secs => %(lease)s))
+    FROM mine WHERE job.id = mine.id AND job.attempt = mine.attempt AND job.state = 'running'
+    RETURNING job.id, CASE WHEN job.cancel_requested_at IS NOT NULL THEN 'cancel'
+                           WHEN job.deadline_at <= now() THEN 'deadline' ELSE 'held' END AS hold
+)
+SELECT mine.id, coalesce(kept.hold, 'lost') FROM mine LEFT JOIN kept USING (id)
+"""
+
+_ADD_EVENTS = """
+WITH held AS (
+    UPDATE job SET last_seq = last_seq + %(count)s, progress = coalesce(%(progress)s::jsonb, progress)
+    WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING last_seq
+), told AS (
+    INSERT INTO job_event (job_id, seq, attempt, at, type, data)
+    SELECT %(id)s, held.last_seq - %(count)s + event.n, %(attempt)s,
+           coalesce((event.item->>'at')::timestamptz, now()), event.item->>'type', coalesce(event.item->'data', '{}')
+    FROM held, jsonb_array_elements(%(events)s::jsonb) WITH ORDINALITY AS event (item, n)
+)
+SELECT last_seq FROM held
+"""
+
+_FINISH = """
+WITH done AS (
+    UPDATE job SET state = %(state)s, finished_at = now(), expires_at = now() + retention, lease_until = NULL, worker_id = NULL,
+        summary = %(summary)s::jsonb, error = %(error)s::jsonb, last_seq = last_seq + 1
+    WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING last_seq
+), answered AS (
+    INSERT INTO job_answer (job_id, document) SELECT %(id)s, %(answer)b::bytea FROM done WHERE %(answer)b::bytea IS NOT NULL
+), told AS (
+    INSERT INTO job_event (job_id, seq, attempt, type, data)
+    SELECT %(id)s, last_seq, %(attempt)s, 'finished', %(data)s::jsonb FROM done
+)
+SELECT last_seq FROM done
+"""
+
+_HAND_BACK = """
+WITH back AS (
+    UPDATE job SET state = 'queued', lease_until = NULL, worker_id = NULL, uncounted = uncounted + 1, last_seq = last_seq + 1,
+        not_before = now() + make_interval(secs => %(wait)s)
+    WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING last_seq, pool, not_before
+), rung AS (
+    INSERT INTO outbox (job_id, pool, available_at) SELECT %(id)s, pool, not_before FROM back
+    ON CONFLICT (job_id, topic) DO UPDATE SET available_at = excluded.available_at, tries = 0
+), told AS (
+    INSERT INTO job_event (job_id, seq, attempt, type, data)
+    SELECT %(id)s, last_seq, %(attempt)s, 'requeued', jsonb_build_object('reason', %(reason)s::text) FROM back
+)
+SELECT last_seq FROM back
+"""
+
+
+def extend(conn: Database, claims: Sequence[tuple[UUID, int]], lease_seconds: float) -> dict[UUID, Hold]:
+    """Renew the leases of all jobs of a worker in one statement, and learn what became of them."""
+    if not claims:
+        return {}
+    ordered = sorted(claims)  # one order for everyone who locks several rows
+    parameters = {"ids": [c[0] for c in ordered], "attempts": [c[1] for c in ordered], "lease": lease_seconds}
+    return dict(conn.execute(_EXTEND, parameters, prepare=True).fetchall())
+
+
+def add_events(
+    conn: Database,
+    job_id: UUID,
+    attempt: int,
+    events: Sequence[Mapping[str, Any]],
+    progress: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Append events, and replace the job's newest metrics.
+
+    Args:
+        events: each ``{"type": …, "data": {…}}``, with ``"at"`` (an aware datetime) if it happened earlier. Infinite numbers and
+            NaN become null.
+
+    Returns:
+        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: then nothing was written.
+    """
+    parameters = {
+        "id": job_id,
+        "attempt": attempt,
+        "count": len(events),
+        "events": _json([dict(event) for event in events]),
+        "progress": None if progress is None else _json(dict(progress)),
+    }
+    return _seq(conn, _ADD_EVENTS, parameters)
+
+
+def finish(
+    conn: Database,
+    job_id: UUID,
+    attempt: int,
+    *,
+    state: str,
+    answer: bytes | None = None,
+    summary: Mapping[str, Any] | None = None,
+    error: Problem | Mapping[str, Any] | None = None,
+) -> int | None:
+    """End a job: state, answer, summary or error, and the last event, in one statement.
+
+    Args:
+        state: a final state. A cancelled or expired job may have an answer too (the best so far). ``failed`` needs ``error``.
+        summary: the fields of ``api_schemas.jobs.JobSummary``.
+
+    Returns:
+        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: then nothing was written.
+
+    Raises:
+        ValueError: ``state`` is not final, or ``error`` does not fit it.
+    """
+    if state not in FINAL_STATES:
+        raise ValueError(f"{state!r} is not a final state; those are {', '.join(sorted(FINAL_STATES))}")
+    if (state == "failed" and error is None) or (state == "succeeded" and error is not None):
+        raise ValueError("a failed job has an error, a succeeded one has none")
+    problem = error.model_dump(mode="json") if isinstance(error, Problem) else error
+    data: dict[str, Any] = {"state": state}
+    if summary is not None:
+        data |= {name: summary[name] for name in ("status", "objective", "bound", "gap") if name in summary}
+    if problem is not None:
+        data |= {"code": problem.get("code"), "detail": problem.get("detail")}
+    parameters = {
+        "id": job_id,
+        "attempt": attempt,
+        "state": state,
+        "answer": answer,
+        "summary": None if summary is None else _json(dict(summary)),
+        "error": None if problem is None else _json(dict(problem)),
+        "data": _json(data),
+    }
+    return _seq(conn, _FINISH, parameters)
+
+
+def hand_back(conn: Database, job_id: UUID, attempt: int, reason: str, *, wait_seconds: float = 0.0) -> int | None:
+    """Put a running job back into the queue (a worker that drains); the attempt does not count.
+
+    Args:
+        wait_seconds: nobody claims it before.
+
+    Returns:
+        the job's last ``seq``; None if this attempt does not hold the job.
+    """
+    return _seq(conn, _HAND_BACK, {"id": job_id, "attempt": attempt, "reason": reason, "wait": wait_seconds})
+
+
+def _json(value: object) -> str:
+    # PostgreSQL's jsonb has no U+0000, and an engine's log may.
+    return (
+        orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        .decode()
+        .replace("\\u0000", "\\ufffd")
+    )
+
+
+def _seq(conn: Database, statement: str, parameters: dict[str, Any]) -> int | None:
+    row = conn.execute(statement, parameters, prepare=True).fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,248 @@
+"""Submitting jobs: one statement, one transaction, for one job or for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from api_schemas.errors import FieldError, KantorError
+from api_schemas.ids import new_uuid
+from api_schemas.jobs import JobRequest
+from service.jobs.rows import COLUMNS, JobRow, Submitted
+from service.settings import Settings
+from service.store.connect import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job to submit, already validated.
+
+    Attributes:
+        document: JSON ``{"problem": …, "options": …}``, stored as it is.
+        pool: the queue, named by the engine's announcement.
+        idempotency_key: at most 255 letters; a second submission with the same key and project gets the first one's job.
+        fingerprint: digest of the request; the same key with another fingerprint is refused.
+    """
+
+    project_id: UUID
+    request: JobRequest
+    document: bytes
+    pool: str
+    idempotency_key: str | None = None
+    fingerprint: bytes = b""
+
+
+_SUBMIT = """
+WITH item AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item (
+        n integer, id uuid, project_id uuid, kind text, task text, name text, engine text, pool text, priority smallint,
+        labels jsonb, max_attempts integer, created_at timestamptz, deadline_at timestamptz, retention double precision,
+        key text, fingerprint text)
+), {known} new AS (
+    INSERT INTO job (id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts, created_at, deadline_at,
+                     retention, last_seq)
+    SELECT id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts, created_at, deadline_at,
+           make_interval(secs => retention), 1
+    FROM item {unknown}
+    RETURNING id
+), input AS (
+    INSERT INTO job_input (job_id, document) SELECT id, (%(documents)b::bytea[])[n] FROM item JOIN new USING (id)
+), rung AS (
+    INSERT INTO outbox (job_id, pool, available_at)
+    SELECT id, pool, now() + make_interval(secs => %(ring_again)s) FROM item JOIN new USING (id)
+), told AS (
+    INSERT INTO job_event (job_id, seq, attempt, at, type) SELECT id, 1, 0, created_at, 'queued' FROM item JOIN new USING (id)
+)
+SELECT id FROM new
+"""
+
+_SUBMIT_PLAIN = _SUBMIT.format(known="", unknown="")
+
+# A key whose time is over is taken over by the update; a live one yields no row, hence no job.
+_SUBMIT_KEYED = _SUBMIT.format(
+    known="""known AS (
+    INSERT INTO idempotency AS old (project_id, key, fingerprint, job_id, expires_at)
+    SELECT project_id, key, decode(fingerprint, 'hex'), id, now() + make_interval(secs => %(remember)s)
+    FROM item WHERE key IS NOT NULL ORDER BY project_id, key
+    ON CONFLICT (project_id, key) DO UPDATE
+        SET fingerprint = excluded.fingerprint, job_id = excluded.job_id, created_at = now(), expires_at = excluded.expires_at
+        WHERE old.expires_at <= now()
+    RETURNING job_id
+),""",
+    unknown="WHERE key IS NULL OR id IN (SELECT job_id FROM known)",
+)
+
+_EARLIER = f"""
+SELECT idempotency.fingerprint, {COLUMNS} FROM idempotency JOIN job ON job.id = idempotency.job_id
+WHERE idempotency.project_id = %s AND idempotency.key = %s
+"""  # noqa: S608
+
+
+def submit(
+    conn: Database,
+    project_id: UUID,
+    request: JobRequest,
+    document: bytes,
+    *,
+    pool: str,
+    idempotency_key: str | None = None,
+    fingerprint: bytes = b"",
+    settings: Settings,
+) -> Submitted:
+    """Store a new job (with input, first event, outbox row and idempotency record) in one statement.
+
+    Raises:
+        KantorError: ``idempotency-mismatch``, or ``invalid-request`` for text that PostgreSQL cannot hold.
+    """
+    item = Submission(project_id, request, document, pool, idempotency_key, fingerprint)
+    outcome = submit_many(conn, [item], settings=settings)[0]
+    if isinstance(outcome, KantorError):
+        raise outcome
+    return outcome
+
+
+def submit_many(conn: Database, items: Sequence[Submission], *, settings: Settings) -> list[Submitted | KantorError]:
+    """Store several jobs, of any projects, with one commit. An item that is refused does not touch the others.
+
+    Returns:
+        one outcome for each item, in their order.
+    """
+    outcomes: list[Submitted | KantorError | None] = [_refusal(item) for item in items]
+    waiting = [k for k, outcome in enumerate(outcomes) if outcome is None]
+    while waiting:
+        # Two submissions with one key in one statement would see neither each other nor an answer: one at a time.
+        keys: set[tuple[UUID, str]] = set()
+        now, later = [], []
+        for k in waiting:
+            key = items[k].idempotency_key
+            if key is not None and (items[k].project_id, key) in keys:
+                later.append(k)
+                continue
+            if key is not None:
+                keys.add((items[k].project_id, key))
+            now.append(k)
+        for k, outcome in zip(now, _store(conn, [items[k] for k in now], settings), strict=True):
+            outcomes[k] = outcome
+        waiting = later
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _store(conn: Database, items: list[Submission], settings: Settings) -> list[Submitted | KantorError]:
+    rows = [_row(item, settings) for item in items]
+    try:
+        created = _insert(conn, items, rows, settings)
+    except psycopg.DataError as error:
+        if len(items) == 1:
+            return [KantorError("invalid-request", f"The job cannot be stored: {error.diag.message_primary}")]
+        return [outcome for item in items for outcome in _store(conn, [item], settings)]
+    return [
+        Submitted(row.id, False, row) if row.id in created else _earlier(conn, item, settings)
+        for item, row in zip(items, rows, strict=True)
+    ]
+
+
+def _insert(conn: Database, items: list[Submission], rows: list[JobRow], settings: Settings) -> set[UUID]:
+    records = [
+        {
+            "n": n,
+            "id": row.id,
+            "project_id": row.project_id,
+            "kind": row.kind,
+            "task": row.task,
+            "name": row.name,
+            "engine": row.engine,
+            "pool": row.pool,
+            "priority": row.priority,
+            "labels": row.labels,
+            "max_attempts": row.max_attempts,
+            "created_at": row.created_at,
+            "deadline_at": row.deadline_at,
+            "retention": row.retention.total_seconds(),
+            "key": item.idempotency_key,
+            "fingerprint": item.fingerprint.hex(),
+        }
+        for n, (item, row) in enumerate(zip(items, rows, strict=True), start=1)
+    ]
+    keyed = any(item.idempotency_key is not None for item in items)
+    parameters = {
+        "items": orjson.dumps(records).decode(),
+        "documents": [item.document for item in items],
+        "ring_again": settings.ring_again_seconds,
+        "remember": settings.idempotency_hours * 3600,
+    }
+    found = conn.execute(_SUBMIT_KEYED if keyed else _SUBMIT_PLAIN, parameters, prepare=True).fetchall()
+    return {row[0] for row in found}
+
+
+def _row(item: Submission, settings: Settings) -> JobRow:
+    request = item.request
+    job_id = new_uuid()
+    # The id's own milliseconds: so the order of ids is the order of times, and a list by time is a range of ids.
+    created_at = datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
+    retention = request.retention if request.retention is not None else settings.retention_days * 86400
+    return JobRow(
+        id=job_id,
+        project_id=item.project_id,
+        kind=request.problem.kind,
+        task=request.task,
+        name=request.name,
+        engine=request.engine,
+        state="queued",
+        pool=item.pool,
+        priority=request.priority,
+        labels=dict(request.labels),
+        attempt=0,
+        uncounted=0,
+        max_attempts=request.max_attempts,
+        created_at=created_at,
+        started_at=None,
+        finished_at=None,
+        not_before=None,
+        deadline_at=None if request.deadline is None else created_at + timedelta(seconds=request.deadline),
+        lease_until=None,
+        worker_id=None,
+        cancel_requested_at=None,
+        expires_at=None,
+        retention=timedelta(seconds=retention),
+        progress=None,
+        summary=None,
+        error=None,
+        last_seq=1,
+    )
+
+
+def _refusal(item: Submission) -> KantorError | None:
+    request = item.request
+    texts = [("/name", request.name)]
+    texts += [(f"/labels/{key}", key + value) for key, value in request.labels.items()]
+    errors = [
+        FieldError(pointer=pointer, detail="the letter U+0000 cannot be stored", hint="leave it out")
+        for pointer, text in texts
+        if "\0" in text
+    ]
+    key = item.idempotency_key
+    if key is not None and (not 1 <= len(key) <= 255 or "\0" in key):
+        errors.append(FieldError(pointer="Idempotency-Key", detail="an idempotency key has 1 to 255 letters"))
+    return KantorError("invalid-request", "The request cannot be stored.", errors=errors) if errors else None
+
+
+def _earlier(conn: Database, item: Submission, settings: Settings) -> Submitted | KantorError:
+    row = conn.execute(_EARLIER, (item.project_id, item.idempotency_key)).fetchone()
+    if row is None:  # the first job was deleted between the two statements, and its key with it
+        return _store(conn, [item], settings)[0]
+    if bytes(row[0]) != item.fingerprint:
+        return KantorError(
+            "idempotency-mismatch",
+            f"The idempotency key {item.idempotency_key!r} was used with another request. "
+            "Repeat that request unchanged, or take a new key.",
+        )
+    job = JobRow(*row[1:])
+    return Submitted(job.id, True, job)
+
+
+__all__ = ["Submission", "submit", "submit_many"]

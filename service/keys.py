@@ -1,0 +1,165 @@
+"""API keys. Only HMAC-SHA256(pepper, secret) is stored, and looked up by a unique index: no comparison takes time by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from api_schemas.errors import KantorError
+from api_schemas.ids import KEY, encode, new_uuid
+from api_schemas.keys import Key, NewKey, new_secret, well_formed
+from service.settings import Settings
+from service.store.connect import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a key of a project, and what it may do."""
+
+    project_id: UUID
+    key_id: UUID
+    scopes: frozenset[str]
+
+    def require(self, scope: str) -> None:
+        """Raises ``KantorError`` "forbidden" if the key lacks the scope."""
+        if scope not in self.scopes:
+            raise KantorError(
+                "forbidden", f"This key lacks the scope {scope!r}; it has {', '.join(sorted(self.scopes))}."
+            )
+
+
+_FIELDS = "id, name, scopes, last4, created_at, expires_at, revoked_at, last_used_at"
+
+# Marks the use at most once a minute, so that a busy key is not a busy row.
+_LOOK_UP = """
+WITH found AS (
+    SELECT id, project_id, scopes, expires_at, last_used_at FROM api_key
+    WHERE secret_hmac = %(digest)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+), used AS (
+    UPDATE api_key SET last_used_at = now()
+    WHERE id = (SELECT id FROM found WHERE last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+)
+SELECT project_id, id, scopes, extract(epoch FROM expires_at - now())::double precision FROM found
+"""
+
+_CACHE_SIZE = 4096
+_cache: dict[bytes, tuple[float, Principal]] = {}
+_lock = threading.Lock()
+
+
+def create(
+    conn: Database,
+    project_id: UUID,
+    *,
+    name: str,
+    scopes: Sequence[str] = ("read", "write"),
+    expires_in: float | None = None,
+    settings: Settings,
+) -> NewKey:
+    """Make a key. The secret is in the return value and nowhere else.
+
+    Args:
+        expires_in: seconds; None: until revoked.
+    """
+    secret = new_secret()
+    row = conn.execute(
+        f"INSERT INTO api_key (id, project_id, name, secret_hmac, last4, scopes, expires_at)"  # noqa: S608
+        f" VALUES (%s, %s, %s, %s, %s, %s, now() + %s) RETURNING {_FIELDS}",
+        (
+            new_uuid(),
+            project_id,
+            name,
+            _digest(secret, settings),
+            secret[-4:],
+            sorted(set(scopes)),
+            None if expires_in is None else timedelta(seconds=expires_in),
+        ),
+    ).fetchone()
+    assert row is not None
+    return NewKey(**_key(row).model_dump(), secret=secret)
+
+
+def recall(secret: str, settings: Settings) -> Principal | None:
+    """What this process knows of a key without asking the database; None: ask by ``authenticate``."""
+    entry = _cache.get(_digest(secret, settings))
+    return entry[1] if entry is not None and entry[0] > time.monotonic() else None
+
+
+def authenticate(conn: Database, secret: str, settings: Settings) -> Principal:
+    """The owner of a secret. A process remembers it for ``key_cache_seconds``: a revoked key works at most that much longer.
+
+    Raises:
+        KantorError: ``unauthenticated``: malformed, unknown, revoked or expired (it is not said which of the last three).
+    """
+    known = recall(secret, settings)
+    if known is not None:
+        return known
+    if not well_formed(secret):
+        raise KantorError(
+            "unauthenticated",
+            "This is not an API key: a key is kt_ and 43 letters with a checksum. Was it copied whole?",
+        )
+    digest = _digest(secret, settings)
+    row = conn.execute(_LOOK_UP, {"digest": digest}, prepare=True).fetchone()
+    if row is None:
+        raise KantorError("unauthenticated", "This API key is unknown, revoked or expired.")
+    project_id, key_id, scopes, left = row
+    principal = Principal(project_id, key_id, frozenset(scopes))
+    seconds = settings.key_cache_seconds if left is None else min(settings.key_cache_seconds, left)
+    with _lock:
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        _cache[digest] = (time.monotonic() + seconds, principal)
+    return principal
+
+
+def revoke(conn: Database, project_id: UUID, key_id: UUID) -> Key:
+    """End a key for good. Revoking twice is the same as once.
+
+    Raises:
+        KantorError: ``not-found``.
+    """
+    row = conn.execute(
+        "UPDATE api_key SET revoked_at = coalesce(revoked_at, now())"  # noqa: S608
+        f" WHERE project_id = %s AND id = %s RETURNING {_FIELDS}",
+        (project_id, key_id),
+    ).fetchone()
+    if row is None:
+        raise KantorError("not-found", f"There is no key {encode(KEY, key_id)} in this project.")
+    with _lock:
+        for digest in [digest for digest, entry in _cache.items() if entry[1].key_id == key_id]:
+            del _cache[digest]
+    return _key(row)
+
+
+def list_keys(conn: Database, project_id: UUID) -> list[Key]:
+    """The project's keys, newest first, without secrets."""
+    rows = conn.execute(
+        f"SELECT {_FIELDS} FROM api_key WHERE project_id = %s ORDER BY id DESC",  # noqa: S608
+        (project_id,),
+    ).fetchall()
+    return [_key(row) for row in rows]
+
+
+def forget() -> None:
+    """Empty this process's cache."""
+    with _lock:
+        _cache.clear()
+
+
+def _key(row: tuple[object, ...]) -> Key:
+    names = [name.strip() for name in _FIELDS.split(",")]
+    values = dict(zip(names, row, strict=True))
+    key_id = values.pop("id")
+    assert isinstance(key_id, UUID)
+    return Key.model_validate({"id": encode(KEY, key_id), **values})
+
+
+def _digest(secret: str, settings: Settings) -> bytes:
+    return hmac.digest(settings.pepper, secret.encode(), hashlib.sha256)

@@ -1,0 +1,125 @@
+"""Which workers live, and what they offer: learned from the rows that workers write, never from solver code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import orjson
+
+from api_schemas.engines import Engine, QueueDepth, Worker
+from api_schemas.ids import WORKER, encode
+from service.store.connect import Database
+
+TIMEOUT_SECONDS = 30.0
+"""A worker that was not heard of for so long counts as gone."""
+
+_ALIVE = "heartbeat_at > now() - make_interval(secs => %(timeout)s)"
+
+_ANNOUNCE = """
+INSERT INTO worker (id, host, pid, version, pools, concurrency, engines, resources)
+VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)
+ON CONFLICT (id) DO UPDATE SET pools = excluded.pools, concurrency = excluded.concurrency, engines = excluded.engines,
+    resources = excluded.resources, heartbeat_at = now()
+"""
+
+_ENGINES = f"""
+SELECT DISTINCT ON (engine->>'family', engine->>'id') engine, count(*) OVER (PARTITION BY engine->>'family', engine->>'id')
+FROM worker, jsonb_array_elements(engines) AS engine WHERE {_ALIVE}
+ORDER BY engine->>'family', engine->>'id', worker.started_at DESC
+"""  # noqa: S608
+
+_DEPTHS = """
+SELECT pool, count(*) FILTER (WHERE queued), count(*) FILTER (WHERE NOT queued),
+    extract(epoch FROM now() - min(created_at) FILTER (WHERE queued))::double precision
+FROM (
+    SELECT pool, project_id, created_at, true AS queued FROM job WHERE state = 'queued'
+    UNION ALL SELECT pool, project_id, created_at, false FROM job WHERE state = 'running'
+) AS active
+WHERE %(project)s::uuid IS NULL OR project_id = %(project)s
+GROUP BY pool ORDER BY pool
+"""
+
+
+def announce(
+    conn: Database,
+    worker_id: UUID,
+    *,
+    host: str,
+    pid: int,
+    version: str,
+    pools: Sequence[str],
+    concurrency: int,
+    engines: Sequence[Engine],
+    resources: Mapping[str, float | int | str] | None = None,
+) -> None:
+    """Enter a worker, or renew what it offers. From then on it lives as long as ``heartbeat`` is called."""
+    offered = orjson.dumps([engine.model_dump(mode="json", exclude={"workers"}) for engine in engines]).decode()
+    conn.execute(
+        _ANNOUNCE,
+        (
+            worker_id,
+            host,
+            pid,
+            version,
+            list(pools),
+            concurrency,
+            offered,
+            orjson.dumps(dict(resources or {})).decode(),
+        ),
+    )
+
+
+def heartbeat(conn: Database, worker_id: UUID, running: int) -> bool:
+    """Say that a worker lives and how many jobs it runs. False: its row is gone; ``announce`` again."""
+    cursor = conn.execute(
+        "UPDATE worker SET heartbeat_at = now(), running = %s WHERE id = %s", (running, worker_id), prepare=True
+    )
+    return cursor.rowcount == 1
+
+
+def retire(conn: Database, worker_id: UUID) -> None:
+    """Take a worker out (it ends)."""
+    conn.execute("DELETE FROM worker WHERE id = %s", (worker_id,))
+
+
+def live_workers(conn: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> list[Worker]:
+    """Workers heard of within ``timeout_seconds``, oldest first."""
+    rows = conn.execute(
+        f"SELECT id, host, pid, pools, engines, concurrency, running, version, started_at, heartbeat_at, resources"  # noqa: S608
+        f" FROM worker WHERE {_ALIVE} ORDER BY id",
+        {"timeout": timeout_seconds},
+    ).fetchall()
+    return [
+        Worker(
+            id=encode(WORKER, row[0]),
+            host=row[1],
+            pid=row[2],
+            pools=row[3],
+            engines=[f"{engine['family']}:{engine['id']}" for engine in row[4]],
+            concurrency=row[5],
+            running=row[6],
+            version=row[7],
+            started_at=row[8],
+            heartbeat_at=row[9],
+            resources=row[10],
+        )
+        for row in rows
+    ]
+
+
+def engines(conn: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> list[Engine]:
+    """What live workers offer, by family and id; ``workers`` says how many of them. Of several versions the newest worker's."""
+    rows = conn.execute(_ENGINES, {"timeout": timeout_seconds}, prepare=True).fetchall()
+    return [Engine.model_validate({**engine, "workers": count}) for engine, count in rows]
+
+
+def queue_depths(conn: Database, project_id: UUID | None = None) -> list[QueueDepth]:
+    """Queued and running jobs of each pool that has any: of one project, or of all (for operators only)."""
+    rows = conn.execute(_DEPTHS, {"project": project_id}).fetchall()
+    return [
+        QueueDepth(
+            pool=pool, queued=queued, running=running, oldest_queued_seconds=None if age is None else max(0.0, age)
+        )
+        for pool, queued, running, age in rows
+    ]

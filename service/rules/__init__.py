@@ -1,0 +1,1 @@
+"""Rules that hold wherever a job is touched: states, identifiers' signatures, errors."""

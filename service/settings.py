@@ -1,0 +1,127 @@
+"""What an operator can set: environment variables ``KANTOR_*``, one for each field below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
+
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class SettingsError(ValueError):
+    """An environment variable is missing or has a value that does not fit; the text names it."""
+
+
+class Settings(BaseModel):
+    """Settings of every process of the server. ``database_url`` is read from ``KANTOR_DATABASE_URL`` and so on."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ignored_types=(cached_property,)
+    )
+
+    database_url: str = "postgresql://kantor@127.0.0.1:5432/kantor"
+    """PostgreSQL 14 or newer, as a libpq URL or key=value string."""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Valkey or Redis; ``redis+socket:///path`` or ``unix:///path`` for a Unix socket."""
+    artifacts_url: str = ""
+    """Where large inputs and answers lie: ``file:///folder`` or ``s3://bucket/prefix``; empty: ``home``/artifacts."""
+    home: Path = Field(default_factory=lambda: Path.home() / ".kantor")
+    """The folder of the embedded server."""
+    api_key_pepper: str = Field(default="", repr=False)
+    """Secret of at least 16 letters that keys are hashed with and page tokens are signed with; changing it ends all keys."""
+
+    lease_seconds: PositiveSeconds = 30.0
+    """How long a job stays with a worker that is not heard of."""
+    heartbeat_seconds: PositiveSeconds = 5.0
+    """How often a worker extends its leases and announces itself."""
+    worker_timeout_seconds: PositiveSeconds = 30.0
+    """After this silence a worker counts as gone."""
+    ring_again_seconds: PositiveSeconds = 2.0
+    """After this time the relay rings for a job that nobody has claimed; the interval doubles with each try."""
+    ring_again_at_most_seconds: PositiveSeconds = 60.0
+    reap_seconds: PositiveSeconds = 2.0
+    """How often leases and deadlines are looked at."""
+    retention_seconds: PositiveSeconds = 60.0
+    """How often finished jobs past their retention are looked for."""
+
+    retention_days: PositiveSeconds = 30.0
+    """How long finished jobs are kept, where the request doesn't say."""
+    artifact_days: PositiveSeconds = 30.0
+    """How long uploads are kept."""
+    idempotency_hours: PositiveSeconds = 24.0
+    """How long an idempotency key is remembered."""
+    key_cache_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
+    """How long a process trusts a key that it has seen: a revoked key works at most that much longer."""
+
+    inline_limit_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
+    """Arrays of answers above this go to artifacts."""
+    body_limit_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
+    artifact_limit_bytes: Annotated[int, Field(gt=0)] = 4 * GIBIBYTE
+    default_time_limit: PositiveSeconds = 3600.0
+    """Seconds for a solve whose request has no limit."""
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
+    """Connections of one process."""
+    log_level: str = "info"
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+        """Settings from the environment; keyword arguments go first.
+
+        Raises:
+            SettingsError: a variable ``KANTOR_*`` is set to something that does not fit; the text names the variable.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name in cls.model_fields:
+            text = environment.get(f"KANTOR_{name.upper()}")
+            if text is not None and text != "":
+                values[name] = text
+        values.update(overrides)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = [f"KANTOR_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
+            raise SettingsError("; ".join(lines) or str(error)) from None
+
+    @cached_property
+    def pepper(self) -> bytes:
+        """The pepper as bytes.
+
+        Raises:
+            SettingsError: ``api_key_pepper`` is missing or short.
+        """
+        if len(self.api_key_pepper) < 16:
+            raise SettingsError("KANTOR_API_KEY_PEPPER: set a secret of at least 16 letters")
+        return self.api_key_pepper.encode()
+
+    @property
+    def broker_url(self) -> str:
+        """``redis_url`` as Celery writes it."""
+        return _with_scheme(self.redis_url, "redis+socket")
+
+    @property
+    def hints_url(self) -> str:
+        """``redis_url`` as the redis package writes it."""
+        return _with_scheme(self.redis_url, "unix")
+
+    @property
+    def artifacts_location(self) -> str:
+        """``artifacts_url``, or the folder in ``home``."""
+        return self.artifacts_url or (self.home / "artifacts").absolute().as_uri()
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process."""
+        return {f"KANTOR_{name.upper()}": str(value) for name, value in self.model_dump().items() if str(value)}
+
+
+def _with_scheme(url: str, socket_scheme: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{socket_scheme}://{rest}" if separator and scheme in {"unix", "redis+socket"} else url

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections and migrations. The SQL itself stands beside the rules that need it."""

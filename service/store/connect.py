@@ -1,0 +1,68 @@
+"""Connections to PostgreSQL.
+
+Connections are in autocommit mode: each function of the job rules is one statement, hence one transaction and one round trip.
+Several calls become one transaction by ``with connection.transaction():``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import Connection
+from psycopg.types.json import set_json_loads
+from psycopg_pool import ConnectionPool
+
+from service.settings import Settings
+
+Row = tuple[Any, ...]
+Database = Connection[Row]
+"""A connection as every rule expects it."""
+
+# A dead peer is noticed within about a minute even while a connection only listens.
+_PARAMETERS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "options": "-c timezone=UTC",
+}
+
+
+def _configure(connection: Database) -> None:
+    connection.autocommit = True
+    connection.prepare_threshold = 2
+    set_json_loads(orjson.loads, connection)
+
+
+def connect(settings: Settings, *, name: str = "kantor") -> Database:
+    """One connection, in autocommit mode.
+
+    Raises:
+        psycopg.OperationalError: PostgreSQL cannot be reached.
+    """
+    connection: Database = psycopg.connect(settings.database_url, autocommit=True, application_name=name, **_PARAMETERS)
+    _configure(connection)
+    return connection
+
+
+def pool(
+    settings: Settings, *, name: str = "kantor", min_size: int = 1, max_size: int | None = None, timeout: float = 5.0
+) -> ConnectionPool[Database]:
+    """An open pool of such connections (filled in the background; lost ones are replaced).
+
+    Args:
+        timeout: seconds that a caller waits for a free connection before ``psycopg_pool.PoolTimeout``.
+    """
+    return ConnectionPool(
+        settings.database_url,
+        kwargs={"autocommit": True, "application_name": name, **_PARAMETERS},
+        configure=_configure,
+        min_size=min_size,
+        max_size=max_size or max(min_size, settings.database_pool_size),
+        timeout=timeout,
+        name=name,
+        open=True,
+        reconnect_timeout=30.0,
+    )

@@ -1,0 +1,69 @@
+"""Migrations: ``python -m service.store.migrate`` brings the database to the newest form.
+
+Reading the newest revision and the database's one needs no Alembic, so that a start with nothing to do costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import psycopg
+
+from service.settings import Settings
+
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+_REVISION = re.compile(r'^(down_)?revision\b[^=]*=\s*(?:"([^"]+)"|None)', re.MULTILINE)
+
+
+def head() -> str:
+    """The newest revision in the folder: the one that no other follows."""
+    revisions: set[str] = set()
+    followed: set[str] = set()
+    for file in (FOLDER / "versions").glob("*.py"):
+        for down, revision in _REVISION.findall(file.read_text(encoding="utf-8")):
+            if revision:
+                (followed if down else revisions).add(revision)
+    newest = revisions - followed
+    if len(newest) != 1:
+        raise RuntimeError(f"the migrations have {len(newest)} heads: {sorted(newest)}")
+    return newest.pop()
+
+
+def current(database_url: str) -> str | None:
+    """The database's revision; None if no migration was ever run."""
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        table = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+        if table is None or table[0] is None:
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+
+def upgrade(database_url: str, revision: str = "head") -> bool:
+    """Migrate up to ``revision``. True if there was something to do. Two at once wait for each other."""
+    if revision == "head" and current(database_url) == head():
+        return False
+    _alembic(database_url, "upgrade", revision)
+    return True
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Migrate down to ``revision`` ("base": to nothing). Deletes data."""
+    _alembic(database_url, "downgrade", revision)
+
+
+def _alembic(database_url: str, command: str, revision: str) -> None:
+    import alembic.command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["database_url"] = database_url
+    getattr(alembic.command, command)(config, revision)
+
+
+if __name__ == "__main__":
+    changed = upgrade(Settings.load().database_url)
+    sys.stdout.write(f"database at revision {head()}" + (", migrated\n" if changed else ", nothing to do\n"))
