@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` runs all of them. Method and results: docs/benchmarks.md."""

@@ -1,0 +1,1 @@
+"""What the benchmarks share: scale, statistics, machine facts, tables, processes, load, instances."""
