@@ -1,0 +1,240 @@
+"""HiGHS: linear and mixed-integer programs, and small convex quadratic ones.
+
+Q. Huangfu and J. A. J. Hall, Parallelizing the dual revised simplex method, Math. Prog. Computation 10 (2018).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from solvers.core.engine import Context, EngineSpec, Option
+from solvers.core.errors import EngineFailure, OutOfMemory
+from solvers.programs.answer import Limit, ProgramAnswer, Status
+from solvers.programs.engines.highs_model import (
+    DUAL_SIMPLEX,
+    PRIMAL_SIMPLEX,
+    give_start,
+    load,
+    refuse_semi_variables,
+    set_options,
+    use_threads,
+)
+from solvers.programs.engines.rays import without_variables
+from solvers.programs.engines.settings import Settings, settings_of
+from solvers.programs.engines.watch import Watch
+from solvers.programs.problem import Program
+
+if TYPE_CHECKING:
+    from highspy import Highs
+
+    from solvers.programs.engines.highs_events import Events
+
+SPEC = EngineSpec(
+    id="highs",
+    family="program",
+    version=version("highspy"),
+    title="HiGHS",
+    summary="Linear and mixed-integer programs of any size, with duals, basis, sensitivity and infeasibility analysis",
+    solves=frozenset({"linear", "integer", "semi-continuous", "quadratic-objective"}),
+    excludes=(frozenset({"integer", "quadratic-objective"}), frozenset({"semi-continuous", "quadratic-objective"})),
+    capabilities=frozenset(
+        {
+            "warm-start",
+            "duals",
+            "basis",
+            "ranging",
+            "rays",
+            "iis",
+            "relaxation",
+            "pool",
+            "incumbents-in",
+            "incumbents-out",
+            "progress",
+            "log",
+            "deterministic",
+            "threads",
+        }
+    ),
+    options=(
+        Option(
+            "crossover", "boolean", True, "After an interior-point or first-order solve, move to a vertex with a basis"
+        ),
+        Option("heuristic_effort", "float", 0.05, "Share of the effort spent on heuristics", minimum=0.0, maximum=1.0),
+        Option("detect_symmetry", "boolean", True, "Look for and use symmetries of mixed-integer programs"),
+    ),
+    requires=("highspy",),
+    citation="https://doi.org/10.1007/s12532-017-0130-5",
+)
+
+#: The parts of an answer that make no sense without a point.
+_POINT = ("x", "objective", "row_activity", "row_duals", "reduced_costs", "basis", "ranging")
+
+
+class HighsEngine:
+    """See ``solvers.core.engine.Engine``. An infeasible or unbounded answer carries a ray wherever HiGHS finds one."""
+
+    spec = SPEC
+
+    def solve(self, problem: Program, options: Mapping[str, Any], context: Context) -> ProgramAnswer:
+        settings = settings_of(SPEC, problem, options)
+        refuse_semi_variables(problem)
+        if not problem.n:
+            return without_variables(problem, SPEC)
+        try:
+            return _solve(problem, settings, context)
+        except MemoryError as error:
+            raise OutOfMemory(f"HiGHS ran out of memory: {error}") from error
+
+
+ENGINE = HighsEngine()
+
+
+def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAnswer:
+    highs, events = prepare(problem, settings)
+    watch = _watch(events, settings, context)
+    try:
+        with watch:
+            if watch.stopped:
+                return _answer("no-solution", watch.reason, {"message": "stopped before it began"})
+            set_options(highs, problem, settings, watch.remaining)
+            give_start(highs, problem, settings)
+            events.connect(watch, offers=context.offers)
+            _run(highs, problem, watch)
+            return _result(highs, events, problem, settings, watch)
+    finally:
+        events.disconnect()
+
+
+def _run(highs: Highs, problem: Program, watch: Watch) -> None:
+    """Run; where HiGHS gives up on a linear program for numerical trouble, try its other algorithms."""
+    import highspy
+
+    highs.run()
+    if problem.features != {"linear"}:
+        return
+    for solver, strategy, presolve in (("simplex", PRIMAL_SIMPLEX, "off"), ("ipm", DUAL_SIMPLEX, "on")):
+        if highs.getModelStatus() != highspy.HighsModelStatus.kUnknown or watch.stopped:
+            return
+        highs.clearSolver()
+        highs.setOptionValue("solver", solver)
+        highs.setOptionValue("simplex_strategy", strategy)
+        highs.setOptionValue("presolve", presolve)
+        highs.setOptionValue("time_limit", highs.getRunTime() + watch.remaining)
+        highs.run()
+
+
+def _result(highs: Highs, events: Events, problem: Program, settings: Settings, watch: Watch) -> ProgramAnswer:
+    from solvers.programs.engines.highs_answer import improving_pool, outcome, parts
+
+    status, limit = outcome(highs, settings)
+    limit = _why(watch, events, limit)
+    message = highs.modelStatusToString(highs.getModelStatus())
+    if status == "error":
+        raise EngineFailure(f"HiGHS: {message}")
+    found = parts(highs, problem, settings, status)
+    if status in ("infeasible", "unbounded", "infeasible-or-unbounded"):
+        status, limit = _explain(highs, problem, settings, watch, status, found)
+    if settings["pool_size"] > 1:
+        found["pool"] = improving_pool(events.pool, problem, found.get("x"))
+    status, limit = _judge(problem, settings, status, limit, found)
+    statistics = found["statistics"]
+    watch.note(objective=found.get("objective"), bound=found.get("bound"), **_counts(statistics))
+    statistics["seconds"] = watch.seconds
+    found.setdefault("message", message)
+    return _answer(status, limit, found)
+
+
+def prepare(problem: Program, settings: Settings) -> tuple[Highs, Events]:
+    """A HiGHS that holds the problem, quiet, with callbacks that keep its log until they are connected."""
+    import highspy
+
+    from solvers.programs.engines.highs_events import Events
+
+    use_threads(settings["threads"])
+    highs = highspy.Highs()
+    highs.setOptionValue("log_to_console", False)
+    events = Events(highs, problem, pool_size=settings["pool_size"])
+    events.bound_cutoff = settings["cutoff"] if problem.discrete else None
+    events.iteration_limit = settings["iteration_limit"]
+    try:
+        load(highs, problem)
+    except EngineFailure as error:
+        raise EngineFailure(f"{error}: {events.errors}") from None
+    return highs, events
+
+
+def _watch(events: Events, settings: Settings, context: Context) -> Watch:
+    return Watch(
+        context,
+        time_limit=settings["time_limit"],
+        interrupt=events.interrupt,
+        sample=events.sample,
+        keep_log=settings["log"],
+    )
+
+
+def _why(watch: Watch, events: Events, limit: Limit | None) -> Limit | None:
+    if limit != "cancelled":
+        return limit
+    if events.cut_off:
+        return "cutoff"
+    if events.iterations_spent:
+        return "iterations"
+    return watch.reason or "other"
+
+
+def _explain(
+    highs: Highs, problem: Program, settings: Settings, watch: Watch, status: Status, found: dict[str, Any]
+) -> tuple[Status, Limit | None]:
+    """Rays, and which of the two it is; then what was asked for about infeasible programs."""
+    from solvers.programs.engines.highs_iis import irreducible_subsystem
+    from solvers.programs.engines.highs_infeasible import cheapest_relaxation, settle
+
+    status = settle(highs, problem, watch, settings, status, found)
+    if status == "infeasible":
+        if settings["iis"]:
+            found["iis"] = irreducible_subsystem(problem, found.get("dual_ray"), watch, settings)
+        if settings["relax"]:
+            found["relaxation"] = cheapest_relaxation(problem, watch, settings)
+    undecided = status == "infeasible-or-unbounded" and watch.stopped
+    return status, watch.reason if undecided else None
+
+
+def _judge(
+    problem: Program, settings: Settings, status: Status | None, limit: Limit | None, found: dict[str, Any]
+) -> tuple[Status, Limit | None]:
+    """The status that the answer may claim."""
+    violation = found.pop("violation", 0.0)
+    accurate = found.pop("accurate", True)
+    x = found.get("x")
+    cutoff = settings["cutoff"]
+    if x is not None and cutoff is not None:
+        sign = 1.0 if problem.sense == "min" else -1.0
+        if sign * found["objective"] > sign * cutoff + 1e-9 * max(1.0, abs(cutoff)):
+            for name in _POINT:
+                found.pop(name, None)
+            return "no-solution", "cutoff"
+    if status is None:
+        if x is None or violation > settings["primal_tolerance"]:
+            for name in _POINT:
+                found.pop(name, None)
+            return "no-solution", limit
+        return "feasible", limit
+    if status == "optimal" and (not accurate or violation > settings["primal_tolerance"]):
+        found["message"] = "HiGHS reports an optimum, but point and duals do not agree within the tolerances"
+        return "imprecise", None
+    return status, limit
+
+
+def _counts(statistics: dict[str, Any]) -> dict[str, int]:
+    return {name: statistics[name] for name in ("iterations", "nodes") if name in statistics}
+
+
+def _answer(status: Status, limit: Limit | None, found: dict[str, Any]) -> ProgramAnswer:
+    bound = found.get("bound")
+    if bound is not None and not math.isfinite(bound):
+        found["bound"] = None
+    return ProgramAnswer(status=status, limit=limit, engine=SPEC.id, engine_version=SPEC.version, **found)
