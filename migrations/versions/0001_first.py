@@ -20,5 +20,5 @@ def downgrade() -> None:
     connection = op.get_bind().execution_options(no_parameters=True)
     connection.exec_driver_sql(
         "DROP TABLE worker, artifact, idempotency, outbox, job_event, job_answer, job_input, job, api_key, project;"
-        "DROP FUNCTION job_refuse();"
+        "DROP FUNCTION job_rules();"
     )

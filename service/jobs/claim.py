@@ -19,37 +19,33 @@ _FITS = """job.pool = wanted.pool
     AND job.cancel_requested_at IS NULL
     AND job.attempt - job.uncounted < job.max_attempts"""
 
-# One best candidate of each pool and kind (queued; lease run out) is locked, the best of them is taken. A row that another
-# claim has locked is skipped, so claims never wait for each other.
+# The best of each pool, and the best of those whose lease ran out, are locked; the best of them is taken. A row that
+# another claim has locked is skipped, so that claims never wait for each other.
 _CLAIM = f"""
 WITH candidate AS MATERIALIZED (
     SELECT queued.* FROM unnest(%(pools)s::text[]) AS wanted (pool) CROSS JOIN LATERAL (
-        SELECT job.id, job.priority FROM job WHERE job.state = 'queued' AND {_FITS}
+        SELECT job.id, job.priority, false AS takeover FROM job WHERE job.state = 'queued' AND {_FITS}
         {_BEST_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED) AS queued
     UNION ALL
     SELECT lapsed.* FROM unnest(%(pools)s::text[]) AS wanted (pool) CROSS JOIN LATERAL (
-        SELECT job.id, job.priority FROM job WHERE job.state = 'running' AND job.lease_until < now() AND {_FITS}
+        SELECT job.id, job.priority, true FROM job WHERE job.state = 'running' AND job.lease_until < now() AND {_FITS}
         {_BEST_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED) AS lapsed
-), best AS (
-    SELECT job.id FROM candidate AS job {_BEST_FIRST} LIMIT 1
-), earlier AS (
-    SELECT job.id, job.worker_id FROM job JOIN best USING (id)
 ), claimed AS (
     UPDATE job SET
         state = 'running', attempt = job.attempt + 1, worker_id = %(worker)s,
         lease_until = now() + make_interval(secs => %(lease)s),
         started_at = coalesce(job.started_at, now()), last_seq = job.last_seq + 1
-    FROM earlier JOIN job_input ON job_input.job_id = earlier.id
-    WHERE job.id = earlier.id
+    FROM (SELECT job.id, job.takeover FROM candidate AS job {_BEST_FIRST} LIMIT 1) AS best
+        JOIN job_input ON job_input.job_id = best.id
+    WHERE job.id = best.id
     RETURNING job.id, job.attempt, job.project_id, job.kind, job.task, job.engine, job.name, job.pool, job.priority,
         job.max_attempts, job.uncounted, job.created_at, job.deadline_at,
         extract(epoch FROM job.deadline_at - now())::double precision, job.lease_until, job.last_seq,
-        earlier.worker_id IS NOT NULL AS takeover, job_input.document
+        best.takeover, job_input.document
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
-    SELECT id, last_seq, attempt, 'started',
-        jsonb_build_object('attempt', attempt, 'worker', %(worker_name)s::text, 'engine', engine)
-        || CASE WHEN takeover THEN jsonb_build_object('takeover', true) ELSE '{{}}' END
+    SELECT id, last_seq, attempt, 'started', jsonb_build_object(
+        'attempt', attempt, 'worker', %(worker_name)s::text, 'engine', engine, 'takeover', takeover)
     FROM claimed
 ), unrung AS (
     DELETE FROM outbox WHERE job_id = (SELECT id FROM claimed) AND topic = 'run'

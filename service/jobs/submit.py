@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -37,45 +38,69 @@ class Submission:
     fingerprint: bytes = b""
 
 
+_COLUMNS = {
+    "n": "integer",
+    "id": "uuid",
+    "project_id": "uuid",
+    "kind": "text",
+    "task": "text",
+    "name": "text",
+    "engine": "text",
+    "pool": "text",
+    "priority": "smallint",
+    "labels": "jsonb",
+    "max_attempts": "integer",
+    "created_at": "timestamptz",
+    "deadline_at": "timestamptz",
+    "retention": "double precision",
+    "key": "text",
+    "fingerprint": "text",
+}
+# One item comes as parameters, which is cheaper; several as one JSON text.
+_ONE = "SELECT " + ", ".join(f"%({name})s::{type_} AS {name}" for name, type_ in _COLUMNS.items())
+_MANY = "SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item ({})".format(
+    ", ".join(f"{name} {type_}" for name, type_ in _COLUMNS.items())
+)
+
 _SUBMIT = """
-WITH item AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item (
-        n integer, id uuid, project_id uuid, kind text, task text, name text, engine text, pool text, priority smallint,
-        labels jsonb, max_attempts integer, created_at timestamptz, deadline_at timestamptz, retention double precision,
-        key text, fingerprint text)
-), {known} new AS (
-    INSERT INTO job (id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts, created_at, deadline_at,
-                     retention, last_seq)
-    SELECT id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts, created_at, deadline_at,
-           make_interval(secs => retention), 1
+WITH item AS MATERIALIZED ({items}), {known} new AS (
+    INSERT INTO job (id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
+                     created_at, deadline_at, retention, last_seq)
+    SELECT id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
+           created_at, deadline_at, make_interval(secs => retention), 1
     FROM item {unknown}
-    RETURNING id
+    RETURNING id, pool, created_at
 ), input AS (
     INSERT INTO job_input (job_id, document) SELECT id, (%(documents)b::bytea[])[n] FROM item JOIN new USING (id)
 ), rung AS (
     INSERT INTO outbox (job_id, pool, available_at)
-    SELECT id, pool, now() + make_interval(secs => %(ring_again)s) FROM item JOIN new USING (id)
+    SELECT id, pool, now() + make_interval(secs => %(ring_again)s) FROM new
 ), told AS (
-    INSERT INTO job_event (job_id, seq, attempt, at, type) SELECT id, 1, 0, created_at, 'queued' FROM item JOIN new USING (id)
+    INSERT INTO job_event (job_id, seq, attempt, at, type) SELECT id, 1, 0, created_at, 'queued' FROM new
 )
 SELECT id FROM new
 """
 
-_SUBMIT_PLAIN = _SUBMIT.format(known="", unknown="")
-
 # A key whose time is over is taken over by the update; a live one yields no row, hence no job.
-_SUBMIT_KEYED = _SUBMIT.format(
-    known="""known AS (
+_KNOWN = """known AS (
     INSERT INTO idempotency AS old (project_id, key, fingerprint, job_id, expires_at)
     SELECT project_id, key, decode(fingerprint, 'hex'), id, now() + make_interval(secs => %(remember)s)
     FROM item WHERE key IS NOT NULL ORDER BY project_id, key
-    ON CONFLICT (project_id, key) DO UPDATE
-        SET fingerprint = excluded.fingerprint, job_id = excluded.job_id, created_at = now(), expires_at = excluded.expires_at
-        WHERE old.expires_at <= now()
+    ON CONFLICT (project_id, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, job_id = excluded.job_id, created_at = now(), expires_at = excluded.expires_at
+    WHERE old.expires_at <= now()
     RETURNING job_id
-),""",
-    unknown="WHERE key IS NULL OR id IN (SELECT job_id FROM known)",
-)
+),"""
+_UNKNOWN = "WHERE key IS NULL OR id IN (SELECT job_id FROM known)"
+
+# by (several items, idempotency keys among them)
+_STATEMENTS = {
+    (many, keyed): _SUBMIT.format(
+        items=_MANY if many else _ONE, known=_KNOWN if keyed else "", unknown=_UNKNOWN if keyed else ""
+    )
+    for many in (False, True)
+    for keyed in (False, True)
+}
 
 _EARLIER = f"""
 SELECT idempotency.fingerprint, {COLUMNS} FROM idempotency JOIN job ON job.id = idempotency.job_id
@@ -147,36 +172,42 @@ def _store(conn: Database, items: list[Submission], settings: Settings) -> list[
 
 
 def _insert(conn: Database, items: list[Submission], rows: list[JobRow], settings: Settings) -> set[UUID]:
-    records = [
-        {
-            "n": n,
-            "id": row.id,
-            "project_id": row.project_id,
-            "kind": row.kind,
-            "task": row.task,
-            "name": row.name,
-            "engine": row.engine,
-            "pool": row.pool,
-            "priority": row.priority,
-            "labels": row.labels,
-            "max_attempts": row.max_attempts,
-            "created_at": row.created_at,
-            "deadline_at": row.deadline_at,
-            "retention": row.retention.total_seconds(),
-            "key": item.idempotency_key,
-            "fingerprint": item.fingerprint.hex(),
-        }
-        for n, (item, row) in enumerate(zip(items, rows, strict=True), start=1)
-    ]
-    keyed = any(item.idempotency_key is not None for item in items)
-    parameters = {
-        "items": orjson.dumps(records).decode(),
+    many = len(items) > 1
+    records = [_record(n, item, row) for n, (item, row) in enumerate(zip(items, rows, strict=True), start=1)]
+    parameters: dict[str, Any] = {
         "documents": [item.document for item in items],
         "ring_again": settings.ring_again_seconds,
         "remember": settings.idempotency_hours * 3600,
     }
-    found = conn.execute(_SUBMIT_KEYED if keyed else _SUBMIT_PLAIN, parameters, prepare=True).fetchall()
+    if many:
+        parameters["items"] = orjson.dumps(records).decode()
+    else:
+        parameters |= records[0]
+        parameters["labels"] = orjson.dumps(rows[0].labels).decode()
+    keyed = any(item.idempotency_key is not None for item in items)
+    found = conn.execute(_STATEMENTS[many, keyed], parameters, prepare=True).fetchall()
     return {row[0] for row in found}
+
+
+def _record(n: int, item: Submission, row: JobRow) -> dict[str, Any]:
+    return {
+        "n": n,
+        "id": row.id,
+        "project_id": row.project_id,
+        "kind": row.kind,
+        "task": row.task,
+        "name": row.name,
+        "engine": row.engine,
+        "pool": row.pool,
+        "priority": row.priority,
+        "labels": row.labels,
+        "max_attempts": row.max_attempts,
+        "created_at": row.created_at,
+        "deadline_at": row.deadline_at,
+        "retention": row.retention.total_seconds(),
+        "key": item.idempotency_key,
+        "fingerprint": item.fingerprint.hex(),
+    }
 
 
 def _row(item: Submission, settings: Settings) -> JobRow:
