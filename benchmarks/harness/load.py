@@ -1,4 +1,4 @@
-"""Closed-loop load: each client sends its next request when the last one is answered. Clients live in processes of their own."""
+"""Closed-loop load: each client sends its next request when the last one is answered, from processes of their own."""
 
 from __future__ import annotations
 

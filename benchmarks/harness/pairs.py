@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def interleaved(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 3, seed: int = 0) -> dict[str, list[float]]:
+def interleaved(
+    sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 3, seed: int = 0
+) -> dict[str, list[float]]:
     """Seconds of every call of each side, in rounds; the first ``warm_up`` rounds are not kept."""
     order = list(sides)
     shuffle = random.Random(seed).shuffle

@@ -66,7 +66,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], patience: float, log: Path, command: Sequence[str]) -> None:
+def _await(
+    process: subprocess.Popen[bytes], ready: Callable[[], bool], patience: float, log: Path, command: Sequence[str]
+) -> None:
     until = time.monotonic() + patience
     while not ready():
         if process.poll() is not None or time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""How much is measured: `tiny` keeps the code alive in the tests, `quick` is for work, `full` for the documented tables."""
+"""How much is measured: `tiny` in the tests, `quick` while working, `full` for the documented tables."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Spread:
         return cls(float(np.median(values)), float(min(values)), float(max(values)))
 
     def text(self, digits: int = 0) -> str:
-        """"median [least, greatest]"; only the median where all are the same."""
+        """ "median [least, greatest]"; only the median where all are the same."""
         if self.least == self.greatest:
             return f"{self.median:.{digits}f}"
         return f"{self.median:.{digits}f} [{self.least:.{digits}f}, {self.greatest:.{digits}f}]"
@@ -67,8 +67,10 @@ class Ratio:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if self.count > 1 else f"{self.value:.3f}"
 
 
-def paired_ratio(ours: Sequence[float], theirs: Sequence[float], shift: float, *, draws: int = 2000, seed: int = 0) -> Ratio:
-    """SGM(ours) / SGM(theirs); above 1 means that we are slower. ``ours[i]`` and ``theirs[i]`` belong to one instance."""
+def paired_ratio(
+    ours: Sequence[float], theirs: Sequence[float], shift: float, *, draws: int = 2000, seed: int = 0
+) -> Ratio:
+    """SGM(ours) / SGM(theirs); above 1: we are slower. ``ours[i]`` and ``theirs[i]`` belong to one instance."""
     if not ours:
         return Ratio(0, float("nan"), float("nan"), float("nan"))
     a = np.log(np.asarray(ours, dtype=float) + shift)
@@ -76,7 +78,9 @@ def paired_ratio(ours: Sequence[float], theirs: Sequence[float], shift: float, *
     picks = np.random.default_rng(seed).integers(0, len(a), size=(draws, len(a)))
     values = (np.exp(a[picks].mean(axis=1)) - shift) / (np.exp(b[picks].mean(axis=1)) - shift)
     low, high = np.percentile(values, (2.5, 97.5))
-    return Ratio(len(a), shifted_geometric_mean(ours, shift) / shifted_geometric_mean(theirs, shift), float(low), float(high))
+    return Ratio(
+        len(a), shifted_geometric_mean(ours, shift) / shifted_geometric_mean(theirs, shift), float(low), float(high)
+    )
 
 
 def plain(value: Any) -> Any:

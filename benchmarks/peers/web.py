@@ -18,7 +18,9 @@ Message = MutableMapping[str, Any]
 ANSWER = b'{"ok":true}'
 
 
-async def raw(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
+async def raw(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
     """Reads the body, answers a constant: no framework."""
     if scope["type"] != "http":
         return

@@ -1,0 +1,67 @@
+"""``python -m benchmarks``: run the benchmarks, print tables, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import engines, overhead, parsers, tables, throughput
+from benchmarks.harness.facts import summary
+from benchmarks.harness.report import RESULTS, Report
+from benchmarks.harness.scale import SCALES
+from benchmarks.harness.system import System, kantor_system
+
+NAMES = ("overhead", "engines", "throughput", "parsers")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Method and results: docs/benchmarks.md")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quick", dest="scale", action="store_const", const="quick", help="a small part, under three minutes"
+    )
+    size.add_argument(
+        "--tiny", dest="scale", action="store_const", const="tiny", help="next to nothing: do they still run?"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="only this benchmark (may be given several times)"
+    )
+    parser.add_argument("--no-service", action="store_true", help="leave out what needs a running Kantor")
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the JSON goes (%(default)s)"
+    )
+    parser.set_defaults(scale="full")
+    options = parser.parse_args(arguments)
+    scale = SCALES[options.scale]
+    wanted = options.only or list(NAMES)
+    given = sys.argv[1:] if arguments is None else arguments
+    report = Report(scale.name, " ".join(["python -m benchmarks", *given]))
+    print(f"{report.command}\n{summary()}", flush=True)
+    begin = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            system: System | None = None
+            if not options.no_service and set(wanted) & {"overhead", "engines", "throughput"}:
+                system = stack.enter_context(kantor_system())
+            if "overhead" in wanted:
+                overhead.run(scale, report, system)
+            if "throughput" in wanted and system is not None:
+                throughput.run(scale, report, system)
+            if "engines" in wanted:
+                engines.run(scale, report, system)
+        if "throughput" in wanted:
+            tables.run(scale, report)
+        if "parsers" in wanted:
+            parsers.run(scale, report)
+    finally:
+        if report.tables:
+            print(f"\n{report.write(options.output)} after {time.monotonic() - begin:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

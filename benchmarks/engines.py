@@ -1,0 +1,219 @@
+"""Engines against each solver called directly: the same file, options and thread, on the shared collections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.direct import RELATIVE_GAP
+from benchmarks.harness.instances import Instance, collection, instances
+from benchmarks.harness.pairing import Laboratory, Task, laboratory
+from benchmarks.harness.report import Report, Table
+from benchmarks.harness.scale import Scale
+from benchmarks.harness.statistics import paired_ratio, shifted_geometric_mean
+from benchmarks.harness.system import System
+
+LONG = 1.0
+ENGINES = ("highs", "scip", "cp-sat", "pdlp", "clarabel")
+#: Within this relative distance of the known optimum an answer is right.
+AGREE = {"lp": 1e-6, "milp": RELATIVE_GAP, "pdlp": 1e-4, "clarabel": 1e-6}
+
+
+def run(scale: Scale, report: Report, system: System | None) -> None:
+    """Adds the tables of ratios; rows of each instance go to the data. ``system``: also through the whole service."""
+    rows: list[dict[str, Any]] = []
+    for engine in ENGINES:
+        with laboratory() as lab:
+            for family, chosen in plan(engine, scale).items():
+                for instance in chosen:
+                    rows.append(_one(engine, family, instance, scale, lab, system))
+                    _say(rows[-1])
+    report.data["engines"] = rows
+    source = (
+        "the shared collection"
+        if collection()
+        else "the repository's own instances (the shared collection is not here)"
+    )
+    for family, shift, words in (("lp", 0.01, "10 ms"), ("lp", 1.0, "1 s"), ("milp", 1.0, "1 s")):
+        report.add(_ratios(rows, family, shift, words, source))
+    report.add(_long(rows))
+    trouble = _trouble(rows)
+    if trouble.rows:
+        report.add(trouble)
+
+
+def plan(engine: str, scale: Scale) -> dict[str, list[Instance]]:
+    """Which instances an engine is measured on."""
+    lp = instances("lp", count=scale.lp)
+    milp = instances("milp", count=scale.milp, known_seconds=scale.known_seconds)
+    if engine == "highs":
+        return {"lp": lp, "milp": milp}
+    if engine == "scip":
+        return {"milp": milp}
+    if engine == "cp-sat":
+        return {"milp": [i for i in milp if i.pure]}
+    # First-order and interior-point methods: feasible programs; half of the count, since they take longer.
+    feasible = [i for i in instances("lp") if i.status == "optimal"]
+    if scale.lp is not None:
+        feasible = feasible[: 6 * scale.lp : 6]
+    return {"lp": feasible}
+
+
+def _one(
+    engine: str, family: str, instance: Instance, scale: Scale, lab: Laboratory, system: System | None
+) -> dict[str, Any]:
+    limit = scale.lp_limit if family == "lp" else scale.milp_limit
+    pairs = lab.measure(Task(engine, instance.path, limit, scale.repeats))
+    row: dict[str, Any] = {"engine": engine, "family": family, "instance": instance.name, "nonzeros": instance.nonzeros}
+    row |= {"known": instance.optimum, "limit_seconds": limit, **asdict(pairs)}
+    row |= {"service": [], "service_engine": [], "service_status": "", "service_error": ""}
+    if pairs.error:
+        return row
+    gap = AGREE.get(engine, AGREE[family])
+    row["direct_agrees"] = instance.agrees(pairs.direct_status, pairs.direct_objective, gap)
+    row["agrees"] = instance.agrees(pairs.our_status, pairs.our_objective, gap)
+    row["finished"] = (
+        pairs.direct_status not in ("limit", "other") and pairs.our_limit is None and pairs.our_status != "imprecise"
+    )
+    if system is not None and row["finished"]:
+        _through_service(row, engine, instance, limit, len(pairs.direct), system)
+    return row
+
+
+def _through_service(
+    row: dict[str, Any], engine: str, instance: Instance, limit: float, repeats: int, system: System
+) -> None:
+    import kantor
+
+    client = system.client()
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        try:
+            job = client.submit(
+                kantor.Program.from_file(Path(instance.path)), engine=engine, time_limit=limit, threads=1
+            )
+            answer = job.result()
+        except kantor.KantorError as error:
+            row["service_error"] = str(error)
+            return
+        row["service"].append(time.perf_counter() - begin)
+        row["service_status"] = answer.status
+        seconds = answer.statistics.get("seconds")
+        if seconds is not None:
+            row["service_engine"].append(seconds)
+    row["service_agrees"] = instance.agrees(answer.status, answer.objective, AGREE.get(engine, AGREE[row["family"]]))
+
+
+def _say(row: dict[str, Any]) -> None:
+    if row["error"]:
+        words = row["error"].strip().splitlines()[-1]
+    else:
+        words = f"direct {median(row['direct']):.3f} s, engine {median(row['ours']):.3f} s"
+        if row["service"]:
+            words += f", service {median(row['service']):.3f} s"
+    print(f"  {row['engine']:8} {row['instance']:20} {words}", flush=True)
+
+
+def _ratios(rows: Sequence[dict[str, Any]], family: str, shift: float, words: str, source: str) -> Table:
+    name = {"lp": "Linear programs", "milp": "Mixed-integer programs"}[family]
+    table = Table(
+        f"{name} on {source}: ratio of shifted geometric means (shift {words}) to the solver called directly",
+        ("engine", "solved", "same path", "direct s", "engine", "engine + certificate", "service / (read + direct)"),
+        note="[..]: 95% interval over the instances (paired bootstrap). service: upload, parsing, queue, solve, "
+        "certificate, download, against reading the file and solving in process. Only instances that both sides finish.",
+    )
+    for engine in ENGINES:
+        mine = [r for r in rows if r["engine"] == engine and r["family"] == family]
+        done = [r for r in mine if not r["error"] and r["finished"]]
+        if not done:
+            continue
+        direct = [median(r["direct"]) for r in done]
+        ours = [median(r["ours"]) for r in done]
+        served = [r for r in done if r["service"]]
+        whole = paired_ratio(
+            [median(r["service"]) for r in served], [r["load"] + median(r["direct"]) for r in served], shift
+        )
+        table.rows.append(
+            (
+                engine,
+                f"{len(done)}/{len(mine)}",
+                sum(r["direct_work"] == r["our_work"] for r in done),
+                f"{shifted_geometric_mean(direct, shift):.4f}",
+                paired_ratio(ours, direct, shift).text(),
+                paired_ratio([t + r["certify"] for t, r in zip(ours, done, strict=True)], direct, shift).text(),
+                whole.text() if served else "-",
+            )
+        )
+    return table
+
+
+def _long(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(
+        f"What an engine pays on a solve of more than {LONG:.0f} s (aim: at most 2%)",
+        (
+            "engine",
+            "instances",
+            "same path",
+            "time, same path",
+            "least",
+            "greatest",
+            "time, all",
+            "service / direct, same path",
+        ),
+        note="Ratios of the sums of seconds. Where both sides take the same path (equal nodes or iterations), the "
+        "ratio is overhead alone; elsewhere it is mostly luck of the search.",
+    )
+    for engine in ENGINES:
+        done = [
+            r for r in rows if r["engine"] == engine and not r["error"] and r["finished"] and median(r["direct"]) > LONG
+        ]
+        if not done:
+            continue
+        same = [r for r in done if r["direct_work"] == r["our_work"]]
+        ratios = [median(r["ours"]) / median(r["direct"]) for r in same]
+        table.rows.append(
+            (
+                engine,
+                len(done),
+                len(same),
+                _sum_ratio(same, "ours"),
+                min(ratios, default=float("nan")),
+                max(ratios, default=float("nan")),
+                _sum_ratio(done, "ours"),
+                _sum_ratio([r for r in same if r["service"]], "service"),
+            )
+        )
+    return table
+
+
+def _sum_ratio(rows: Sequence[dict[str, Any]], side: str) -> str:
+    if not rows:
+        return "-"
+    return f"{sum(median(r[side]) for r in rows) / sum(median(r['direct']) for r in rows):.3f}"
+
+
+def _trouble(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(
+        "Where the engine or its certificate does not do as well as the solver alone, or something broke",
+        ("engine", "instance", "what"),
+    )
+    for row in rows:
+        words = []
+        if row["error"]:
+            words.append(row["error"].strip().splitlines()[-1])
+        else:
+            if row["direct_agrees"] and not row["agrees"]:
+                words.append(f"engine: {row['our_status']} {row['our_objective']}; direct agrees with {row['known']}")
+            if row["failures"]:
+                words.append(f"checks that failed: {', '.join(row['failures'])}")
+            if row["service_error"]:
+                words.append(f"service: {row['service_error']}")
+            elif row["service"] and not row["service_agrees"]:
+                words.append(f"service: {row['service_status']}")
+        if words:
+            table.rows.append((row["engine"], row["instance"], "; ".join(words)[:80]))
+    return table

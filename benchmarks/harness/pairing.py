@@ -1,0 +1,168 @@
+"""Both sides of one instance in one process of its own: the solver as its users call it, and Kantor's engine.
+
+A process for each engine survives from instance to instance; one that crashes or hangs costs its instance alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+#: Seconds beyond all limits before a process counts as hung.
+GRACE = 30.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One instance for one engine."""
+
+    engine: str
+    path: str
+    time_limit: float
+    repeats: int
+
+
+@dataclass
+class Pairs:
+    """What came out of it; the lists have one entry for each pair.
+
+    Attributes:
+        error: what broke, in words; then the rest may be empty.
+        load: seconds of the solver's own reader, once. ``parse`` of Kantor's.
+        direct, ours: seconds from the model in memory to the solution in memory.
+        certify: seconds of Kantor's check of the first answer.
+        direct_work, our_work: nodes, or iterations where there are none: equal if both took the same path.
+    """
+
+    error: str = ""
+    load: float = 0.0
+    parse: float = 0.0
+    direct: list[float] = field(default_factory=list)
+    ours: list[float] = field(default_factory=list)
+    certify: float = 0.0
+    direct_status: str = ""
+    our_status: str = ""
+    our_limit: str | None = None
+    direct_objective: float | None = None
+    our_objective: float | None = None
+    direct_work: int | None = None
+    our_work: int | None = None
+    verified: bool = False
+    proved: bool = False
+    failures: list[str] = field(default_factory=list)
+
+
+class Laboratory:
+    """The process that solves. ``measure`` may be called again after anything."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._process: Any = None
+        self._pipe: Connection | None = None
+
+    def measure(self, task: Task) -> Pairs:
+        """Both sides, ``repeats`` times each where they are quick (then twice, then once), in changing order."""
+        if self._process is None:
+            self._start()
+        assert self._pipe is not None
+        self._pipe.send(task)
+        patience = 2 * task.repeats * (task.time_limit + 2.0) + GRACE
+        try:
+            if self._pipe.poll(patience):
+                answer = self._pipe.recv()
+                assert isinstance(answer, Pairs)
+                return answer
+            words = f"no answer within {patience:.0f} s"
+        except EOFError:
+            self._process.join()
+            words = f"the process died (exit code {self._process.exitcode})"
+        self.close()
+        return Pairs(error=words)
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _start(self) -> None:
+        self._pipe, theirs = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+
+
+@contextmanager
+def laboratory() -> Iterator[Laboratory]:
+    """A process that solves, ended with the block."""
+    lab = Laboratory()
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+def _serve(pipe: Connection) -> None:
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(measure(task))
+        except Exception:
+            pipe.send(Pairs(error=traceback.format_exc(limit=-3)))
+
+
+def measure(task: Task) -> Pairs:
+    """In this process."""
+    from benchmarks.direct import load
+    from solvers.core import registry
+    from solvers.core.engine import LocalContext
+    from solvers.programs.certificates import certify
+    from solvers.programs.formats import read
+
+    found = Pairs()
+    begin = time.perf_counter()
+    solve = load(task.engine, task.path, task.time_limit)
+    found.load = time.perf_counter() - begin
+    engine = registry.load("program", task.engine)
+    begin = time.perf_counter()
+    problem = read(Path(task.path).read_bytes(), filename=Path(task.path).name)
+    found.parse = time.perf_counter() - begin
+    options = {"time_limit": task.time_limit, "threads": 1}
+    planned, k = task.repeats, 0
+    while k < planned:
+        for side in ("direct", "ours") if k % 2 == 0 else ("ours", "direct"):
+            if side == "direct":
+                outcome = solve()
+                found.direct.append(outcome.seconds)
+                found.direct_status, found.direct_objective = outcome.status, outcome.objective
+                found.direct_work = outcome.work
+                continue
+            begin = time.perf_counter()
+            answer = engine.solve(problem, options, LocalContext(time_limit=task.time_limit))
+            found.ours.append(time.perf_counter() - begin)
+        slowest = max(found.direct[-1], found.ours[-1])
+        planned = min(planned, 1 if slowest > 4 else 2 if slowest > 1 else planned)
+        k += 1
+    found.our_status, found.our_limit, found.our_objective = answer.status, answer.limit, answer.objective
+    counts = answer.statistics
+    found.our_work = counts.get("nodes", counts.get("iterations"))
+    begin = time.perf_counter()
+    certificate = certify(problem, answer, options)
+    found.certify = time.perf_counter() - begin
+    found.verified, found.proved = certificate.verified, certificate.proved
+    found.failures = [check.name for check in certificate.failures]
+    return found
