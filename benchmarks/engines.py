@@ -124,7 +124,7 @@ def _ratios(rows: Sequence[dict[str, Any]], family: str, shift: float, words: st
         f"{name} on {source}: ratio of shifted geometric means (shift {words}) to the solver called directly",
         ("engine", "solved", "same path", "direct s", "engine", "engine + certificate", "service / (read + direct)"),
         note="[..]: 95% interval over the instances (paired bootstrap). service: upload, parsing, queue, solve, "
-        "certificate, download, against reading the file and solving in process. Only instances that both sides finish.",
+        "certificate, download, against reading the file and solving in process. Only where both sides finish.",
     )
     for engine in ENGINES:
         mine = [r for r in rows if r["engine"] == engine and r["family"] == family]

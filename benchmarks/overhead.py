@@ -111,7 +111,7 @@ def _load(
     shares = Table(
         "CPU milliseconds of each process group for one call",
         ("side", "clients", "client", *ROLES[:-1], "servers"),
-        note="From /proc: independent of how busy the machine is. Bare sides and plain HTTP use the standard library's client.",
+        note="From /proc: independent of how busy the machine is. Bare sides and plain HTTP use http.client.",
     )
     data: list[dict[str, Any]] = []
     for clients in scale.clients:

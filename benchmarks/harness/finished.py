@@ -7,7 +7,7 @@ from uuid import UUID
 from service.store.connect import Database
 
 # Of every 100 jobs 91 succeeded, 4 failed, 3 were cancelled, 2 expired; every tenth has labels; every fifth belongs to
-# another project. An id begins with the milliseconds of created_at (UUID version 7), one job a second going back from now.
+# another project. Ids begin with the milliseconds of created_at (UUID version 7), one job a second back from now.
 _JOBS = """
 INSERT INTO job (id, project_id, kind, task, name, engine, state, pool, priority, labels, attempt, max_attempts,
                  created_at, started_at, finished_at, expires_at, retention, summary, error, last_seq)
@@ -16,7 +16,7 @@ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
     CASE WHEN k %% 5 = 4 THEN %(other)s ELSE %(project)s END, 'program', 'solve',
     CASE WHEN k %% 3 = 0 THEN 'model-' || k %% 1000 ELSE '' END, (ARRAY['auto', 'highs', 'scip', 'race'])[1 + k %% 4],
     CASE WHEN k %% 100 < 91 THEN 'succeeded' WHEN k %% 100 < 95 THEN 'failed' WHEN k %% 100 < 98 THEN 'cancelled'
-         ELSE 'expired' END, 'cpu', 0, 
+         ELSE 'expired' END, 'cpu', 0,
     CASE WHEN k %% 10 = 0 THEN jsonb_build_object('team', 't' || k %% 70, 'run', k::text) ELSE '{}' END, 1, 3, at,
     at + interval '1 second', at + interval '2 seconds', now() + interval '1 year', interval '1 year',
     '{"status": "optimal", "objective": 1.5, "bound": 1.5, "gap": 0.0, "verified": true, "engine": "highs"}',
@@ -29,12 +29,13 @@ _OTHERS = (
     "INSERT INTO job_answer (job_id, document) SELECT id, '{}'::bytea FROM job WHERE state = 'succeeded'"
     " ON CONFLICT DO NOTHING",
     "INSERT INTO job_event (job_id, seq, attempt, type)"
-    " SELECT id, seq, 1, (ARRAY['queued', 'started', 'finished'])[seq] FROM job, generate_series(1, 3) AS seq ON CONFLICT DO NOTHING",
+    " SELECT id, seq, 1, (ARRAY['queued', 'started', 'finished'])[seq] FROM job, generate_series(1, 3) AS seq"
+    " ON CONFLICT DO NOTHING",
 )
 
 
 def add_finished(conn: Database, project: UUID, other: UUID, first: int, last: int) -> None:
-    """Add finished jobs number ``first`` to ``last`` (the number is the age in seconds), with all that belongs to them."""
+    """Add finished jobs number ``first`` to ``last`` (the number is the age in seconds), with all of their rows."""
     if last < first:
         return
     with conn.transaction():

@@ -1,4 +1,4 @@
-"""The 20 by 20 linear program of the overhead benchmark: dense, feasible, bounded; HiGHS needs a third of a millisecond."""
+"""The 20 by 20 linear program of the overhead benchmark: dense, feasible, bounded; 0.3 ms of simplex."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 from benchmarks.harness import cpu
@@ -117,20 +118,21 @@ def kantor_system() -> Iterator[System]:
 
 
 def _ready(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
-    lines: list[bytes] = []
+    lines: Queue[bytes] = Queue()
 
     def read() -> None:
         assert process.stdout is not None
-        lines.extend(process.stdout)
+        for line in process.stdout:
+            lines.put(line)
 
     threading.Thread(target=read, daemon=True).start()
     until = time.monotonic() + START
-    while time.monotonic() < until and process.poll() is None:
-        for line in list(lines):
+    while time.monotonic() < until and (process.poll() is None or not lines.empty()):
+        with suppress(Empty):
+            line = lines.get(timeout=0.1)
             if line.lstrip().startswith(b"{"):
                 document: dict[str, str] = json.loads(line)
                 return document
-        time.sleep(0.05)
     raise RuntimeError(f"the embedded Kantor did not come up:\n{log.read_text(errors='replace')[-3000:]}")
 
 
