@@ -20,6 +20,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/engines.md": engines(),
         "reference/errors.md": errors(),
         "reference/rest.md": rest(),
+        "reference/settings.md": settings(),
         "decisions/index.md": decisions(),
     }
     for name, text in pages.items():
@@ -175,6 +176,23 @@ def errors() -> str:
         "|---|---|---|---|",
     ]
     lines += [f"| `{entry.code}` | {entry.status} | {entry.grpc} | {entry.title} |" for entry in CODES.values()]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    from service.settings import Settings
+
+    lines = [
+        "# Settings",
+        "",
+        (Settings.__doc__ or "").strip(),
+        "",
+        "| variable | default | |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default_factory is not None or field.default in ("", None) else f"`{field.default}`"
+        lines.append(f"| `KANTOR_{name.upper()}` | {default} | {cell(' '.join((field.description or '').split()))} |")
     return "\n".join(lines) + "\n"
 
 
