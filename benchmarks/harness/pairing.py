@@ -36,7 +36,8 @@ class Pairs:
     Attributes:
         error: what broke, in words; then the rest may be empty.
         load: seconds of the solver's own reader, once. ``parse`` of Kantor's.
-        direct, ours: seconds from the model in memory to the solution in memory.
+        direct, ours: seconds from the model in memory to the solution in memory. ``_cpu``: of CPU, of all threads,
+            which others on the machine hardly change.
         certify: seconds of Kantor's check of the first answer.
         direct_work, our_work: nodes, or iterations where there are none: equal if both took the same path.
     """
@@ -46,6 +47,8 @@ class Pairs:
     parse: float = 0.0
     direct: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
+    direct_cpu: list[float] = field(default_factory=list)
+    ours_cpu: list[float] = field(default_factory=list)
     certify: float = 0.0
     direct_status: str = ""
     our_status: str = ""
@@ -146,14 +149,17 @@ def measure(task: Task) -> Pairs:
     while k < planned:
         for side in ("direct", "ours") if k % 2 == 0 else ("ours", "direct"):
             if side == "direct":
+                cpu = time.process_time()
                 outcome = solve()
                 found.direct.append(outcome.seconds)
+                found.direct_cpu.append(time.process_time() - cpu)
                 found.direct_status, found.direct_objective = outcome.status, outcome.objective
                 found.direct_work = outcome.work
                 continue
-            begin = time.perf_counter()
+            cpu, begin = time.process_time(), time.perf_counter()
             answer = engine.solve(problem, options, LocalContext(time_limit=task.time_limit))
             found.ours.append(time.perf_counter() - begin)
+            found.ours_cpu.append(time.process_time() - cpu)
         slowest = max(found.direct[-1], found.ours[-1])
         planned = min(planned, 1 if slowest > 4 else 2 if slowest > 1 else planned)
         k += 1
