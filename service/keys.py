@@ -1,4 +1,4 @@
-"""API keys. Only HMAC-SHA256(pepper, secret) is stored, and looked up by a unique index: no comparison takes time by its content."""
+"""API keys. Only HMAC-SHA256(pepper, secret) is stored, and found by a unique index: no comparison leaks by its time."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ def recall(secret: str, settings: Settings) -> Principal | None:
 
 
 def authenticate(conn: Database, secret: str, settings: Settings) -> Principal:
-    """The owner of a secret. A process remembers it for ``key_cache_seconds``: a revoked key works at most that much longer.
+    """The owner of a secret. A process remembers it for ``key_cache_seconds``: a revoked key works at most that longer.
 
     Raises:
-        KantorError: ``unauthenticated``: malformed, unknown, revoked or expired (it is not said which of the last three).
+        KantorError: ``unauthenticated``: malformed, unknown, revoked or expired (which of the last three is not said).
     """
     known = recall(secret, settings)
     if known is not None:

@@ -9,10 +9,8 @@ import orjson
 
 from api_schemas.engines import Engine, QueueDepth, Worker
 from api_schemas.ids import WORKER, encode
+from service.settings import Settings
 from service.store.connect import Database
-
-TIMEOUT_SECONDS = 30.0
-"""A worker that was not heard of for so long counts as gone."""
 
 _ALIVE = "heartbeat_at > now() - make_interval(secs => %(timeout)s)"
 
@@ -83,12 +81,12 @@ def retire(conn: Database, worker_id: UUID) -> None:
     conn.execute("DELETE FROM worker WHERE id = %s", (worker_id,))
 
 
-def live_workers(conn: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> list[Worker]:
-    """Workers heard of within ``timeout_seconds``, oldest first."""
+def live_workers(conn: Database, settings: Settings) -> list[Worker]:
+    """Workers heard of within ``worker_timeout_seconds``, oldest first."""
     rows = conn.execute(
         f"SELECT id, host, pid, pools, engines, concurrency, running, version, started_at, heartbeat_at, resources"  # noqa: S608
         f" FROM worker WHERE {_ALIVE} ORDER BY id",
-        {"timeout": timeout_seconds},
+        {"timeout": settings.worker_timeout_seconds},
     ).fetchall()
     return [
         Worker(
@@ -108,9 +106,9 @@ def live_workers(conn: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> li
     ]
 
 
-def engines(conn: Database, timeout_seconds: float = TIMEOUT_SECONDS) -> list[Engine]:
-    """What live workers offer, by family and id; ``workers`` says how many of them. Of several versions the newest worker's."""
-    rows = conn.execute(_ENGINES, {"timeout": timeout_seconds}, prepare=True).fetchall()
+def engines(conn: Database, settings: Settings) -> list[Engine]:
+    """What live workers offer, by family and id; ``workers`` counts them. Of several versions the newest worker's."""
+    rows = conn.execute(_ENGINES, {"timeout": settings.worker_timeout_seconds}, prepare=True).fetchall()
     return [Engine.model_validate({**engine, "workers": count}) for engine, count in rows]
 
 

@@ -36,7 +36,7 @@ class Settings(BaseModel):
     home: Path = Field(default_factory=lambda: Path.home() / ".kantor")
     """The folder of the embedded server."""
     api_key_pepper: str = Field(default="", repr=False)
-    """Secret of at least 16 letters that keys are hashed with and page tokens are signed with; changing it ends all keys."""
+    """Secret of at least 16 letters: keys are hashed and page tokens signed with it. Changing it ends all keys."""
 
     lease_seconds: PositiveSeconds = 30.0
     """How long a job stays with a worker that is not heard of."""
@@ -69,6 +69,8 @@ class Settings(BaseModel):
     """Seconds for a solve whose request has no limit."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections of one process."""
+    cors_origins: str = ""
+    """Origins whose pages may call the API, with commas between; empty: none but its own."""
     log_level: str = "info"
 
     @classmethod

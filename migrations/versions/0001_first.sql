@@ -80,6 +80,7 @@ BEGIN
         WHEN (NEW.finished_at IS NULL) <> (NEW.expires_at IS NULL) THEN 'job_expires'
         WHEN (NEW.attempt = 0) <> (NEW.started_at IS NULL) THEN 'job_started'
         WHEN NEW.state IN ('running', 'succeeded') AND NEW.attempt = 0 THEN 'job_attempted'
+        WHEN NEW.state = 'queued' AND NEW.cancel_requested_at IS NOT NULL THEN 'job_cancel'
         WHEN NEW.max_attempts < 1 OR NEW.uncounted NOT BETWEEN 0 AND NEW.attempt
             OR NEW.attempt - NEW.uncounted > NEW.max_attempts THEN 'job_attempts'
         WHEN (NEW.state = 'failed' AND NEW.error IS NULL) OR (NEW.state = 'succeeded' AND NEW.error IS NOT NULL) THEN 'job_error'

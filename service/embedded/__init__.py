@@ -1,1 +1,1 @@
-"""A whole Kantor on one machine: PostgreSQL and Valkey from wheels, API, dispatcher and workers, started and ended together."""
+"""A whole Kantor on one machine: servers from wheels, API, dispatcher and workers, started and ended together."""

@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs. It refuses to be root, so for root it gets a user namespace of its own, or the user nobody."""
+"""As whom PostgreSQL runs. It refuses to be root; then it gets a user namespace of its own, or the user nobody."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 Mode = Literal["self", "namespace", "nobody"]
 _CLONE_NEWUSER = 0x10000000
@@ -22,7 +22,7 @@ _INSIDE = 65534
 class Identity:
     """How to start a process that must not be root.
 
-    self: as we are. namespace: still our user for the rest of the system (files need no other owner), but not root for itself.
+    self: as we are. namespace: our user for the rest of the system (files need no other owner), not root for itself.
     nobody: another user, who must own the data and must be able to reach programs and data.
     """
 
@@ -48,9 +48,10 @@ class Identity:
 @lru_cache(maxsize=1)
 def identity() -> Identity:
     """The way that works here. ``KANTOR_EMBEDDED_IDENTITY`` (self, namespace, nobody) decides instead, if set."""
-    asked = os.environ.get("KANTOR_EMBEDDED_IDENTITY", "")
-    if asked in ("self", "namespace", "nobody"):
-        return Identity(asked)
+    asked = os.environ.get("KANTOR_EMBEDDED_IDENTITY")
+    for mode in get_args(Mode):
+        if mode == asked:
+            return Identity(mode)
     if os.geteuid() != 0:
         return Identity("self")
     return Identity("namespace" if sys.platform == "linux" and _namespaces_work() else "nobody")

@@ -20,7 +20,8 @@ WITH found AS MATERIALIZED (
         finished_at = CASE found.state WHEN 'queued' THEN now() END,
         expires_at = CASE found.state WHEN 'queued' THEN now() + job.retention END
     FROM found
-    WHERE job.id = found.id AND (found.state = 'queued' OR (found.state = 'running' AND found.cancel_requested_at IS NULL))
+    WHERE job.id = found.id
+        AND (found.state = 'queued' OR (found.state = 'running' AND found.cancel_requested_at IS NULL))
     RETURNING job.*
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
@@ -38,7 +39,8 @@ _DELETE = """
 WITH found AS MATERIALIZED (
     SELECT id, finished_at FROM job WHERE project_id = %(project)s AND id = %(id)s FOR UPDATE
 ), orphaned AS (
-    UPDATE artifact SET expires_at = now() WHERE job_id = (SELECT id FROM found WHERE finished_at IS NOT NULL) AND origin = 'answer'
+    UPDATE artifact SET expires_at = now()
+    WHERE origin = 'answer' AND job_id = (SELECT id FROM found WHERE finished_at IS NOT NULL)
 ), gone AS (
     DELETE FROM job WHERE id = (SELECT id FROM found WHERE finished_at IS NOT NULL)
 )
@@ -47,8 +49,8 @@ SELECT finished_at IS NOT NULL FROM found
 
 
 def cancel(conn: Database, project_id: UUID, job_id: UUID) -> JobRow:
-    """Cancel: a queued job ends at once; a running one is asked to stop (its worker learns it by ``extend``) and keeps its best
-    answer; a finished one stays as it is. Cancelling twice is the same as once.
+    """Cancel: a queued job ends at once; a running one is asked to stop (its worker learns it by ``extend``) and keeps its
+    best answer; a finished one stays as it is. Cancelling twice is the same as once.
 
     Raises:
         KantorError: ``not-found``.

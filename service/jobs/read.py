@@ -11,7 +11,8 @@ from service.store.connect import Database
 
 _GET = f"SELECT {COLUMNS} FROM job WHERE project_id = %s AND id = %s"  # noqa: S608
 _ANSWER = """
-SELECT job_answer.document FROM job LEFT JOIN job_answer ON job_answer.job_id = job.id WHERE project_id = %s AND id = %s"""
+SELECT job_answer.document FROM job LEFT JOIN job_answer ON job_answer.job_id = job.id
+WHERE project_id = %s AND id = %s"""
 _INPUT = """
 SELECT job_input.document FROM job JOIN job_input ON job_input.job_id = job.id WHERE project_id = %s AND id = %s"""
 _GET_WITH_ANSWER = f"""

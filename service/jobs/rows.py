@@ -78,7 +78,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that a worker holds: everything that it needs to run it. ``(job_id, attempt)`` is the fence of its writes."""
+    """A job that a worker holds, with all it needs to run it. ``(job_id, attempt)`` is the fence of its writes."""
 
     job_id: UUID
     attempt: int
@@ -108,5 +108,5 @@ class Claim:
 
 
 Hold = Literal["held", "cancel", "deadline", "lost"]
-"""What a worker learns when it extends a lease. held: go on. cancel, deadline: still held; stop, keep the best answer and finish
-as cancelled or expired. lost: another attempt has it, or it is over; drop it."""
+"""What a worker learns when it extends a lease. held: go on. cancel, deadline: still held; stop, keep the best answer and
+finish as cancelled or expired. lost: another attempt has it, or it is over; drop it."""

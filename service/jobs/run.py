@@ -41,12 +41,13 @@ SELECT last_seq FROM held
 
 _FINISH = """
 WITH done AS (
-    UPDATE job SET state = %(state)s, finished_at = now(), expires_at = now() + retention, lease_until = NULL, worker_id = NULL,
-        summary = %(summary)s::jsonb, error = %(error)s::jsonb, last_seq = last_seq + 1
+    UPDATE job SET state = %(state)s, finished_at = now(), expires_at = now() + retention,
+        lease_until = NULL, worker_id = NULL, summary = %(summary)s::jsonb, error = %(error)s::jsonb, last_seq = last_seq + 1
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
     RETURNING last_seq
 ), answered AS (
-    INSERT INTO job_answer (job_id, document) SELECT %(id)s, %(answer)b::bytea FROM done WHERE %(answer)b::bytea IS NOT NULL
+    INSERT INTO job_answer (job_id, document)
+    SELECT %(id)s, %(answer)b::bytea FROM done WHERE %(answer)b::bytea IS NOT NULL
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
     SELECT %(id)s, last_seq, %(attempt)s, 'finished', %(data)s::jsonb FROM done
@@ -54,18 +55,25 @@ WITH done AS (
 SELECT last_seq FROM done
 """
 
+# A job that was cancelled meanwhile does not wait for another worker: it is over.
 _HAND_BACK = """
 WITH back AS (
-    UPDATE job SET state = 'queued', lease_until = NULL, worker_id = NULL, uncounted = uncounted + 1, last_seq = last_seq + 1,
+    UPDATE job SET lease_until = NULL, worker_id = NULL, uncounted = uncounted + 1, last_seq = last_seq + 1,
+        state = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+        finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
+        expires_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() + retention END,
         not_before = now() + make_interval(secs => %(wait)s)
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
-    RETURNING last_seq, pool, not_before
+    RETURNING last_seq, pool, not_before, state
 ), rung AS (
-    INSERT INTO outbox (job_id, pool, available_at) SELECT %(id)s, pool, not_before FROM back
+    INSERT INTO outbox (job_id, pool, available_at) SELECT %(id)s, pool, not_before FROM back WHERE state = 'queued'
     ON CONFLICT (job_id, topic) DO UPDATE SET available_at = excluded.available_at, tries = 0
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
-    SELECT %(id)s, last_seq, %(attempt)s, 'requeued', jsonb_build_object('reason', %(reason)s::text) FROM back
+    SELECT %(id)s, last_seq, %(attempt)s, CASE state WHEN 'queued' THEN 'requeued' ELSE 'finished' END,
+        CASE state WHEN 'queued' THEN jsonb_build_object('reason', %(reason)s::text)
+        ELSE jsonb_build_object('state', state) END
+    FROM back
 )
 SELECT last_seq FROM back
 """
@@ -90,11 +98,11 @@ def add_events(
     """Append events, and replace the job's newest metrics.
 
     Args:
-        events: each ``{"type": …, "data": {…}}``, with ``"at"`` (an aware datetime) if it happened earlier. Infinite numbers and
-            NaN become null.
+        events: each ``{"type": …, "data": {…}}``, with ``"at"`` (an aware datetime) if it happened earlier. Infinite
+            numbers and NaN become null.
 
     Returns:
-        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: then nothing was written.
+        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: nothing was written.
     """
     parameters = {
         "id": job_id,
@@ -119,11 +127,12 @@ def finish(
     """End a job: state, answer, summary or error, and the last event, in one statement.
 
     Args:
-        state: a final state. A cancelled or expired job may have an answer too (the best so far). ``failed`` needs ``error``.
+        state: a final state. ``failed`` needs ``error``.
+        answer: also for cancelled or expired jobs (the best so far).
         summary: the fields of ``api_schemas.jobs.JobSummary``.
 
     Returns:
-        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: then nothing was written.
+        the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: nothing was written.
 
     Raises:
         ValueError: ``state`` is not final, or ``error`` does not fit it.

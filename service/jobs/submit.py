@@ -26,7 +26,7 @@ class Submission:
     Attributes:
         document: JSON ``{"problem": …, "options": …}``, stored as it is.
         pool: the queue, named by the engine's announcement.
-        idempotency_key: at most 255 letters; a second submission with the same key and project gets the first one's job.
+        idempotency_key: at most 255 letters; a second submission with key and project gets the first one's job.
         fingerprint: digest of the request; the same key with another fingerprint is refused.
     """
 

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL.
 
-Connections are in autocommit mode: each function of the job rules is one statement, hence one transaction and one round trip.
-Several calls become one transaction by ``with connection.transaction():``.
+Connections are in autocommit mode: each function of the job rules is one statement, hence one transaction and one round
+trip. Several calls become one transaction by ``with connection.transaction():``.
 """
 
 from __future__ import annotations

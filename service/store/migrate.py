@@ -1,6 +1,6 @@
 """Migrations: ``python -m service.store.migrate`` brings the database to the newest form.
 
-Reading the newest revision and the database's one needs no Alembic, so that a start with nothing to do costs milliseconds.
+Reading the newest revision and the database's one needs no Alembic, so that a start with nothing to do is quick.
 """
 
 from __future__ import annotations

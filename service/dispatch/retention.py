@@ -1,0 +1,46 @@
+"""The retention: finished jobs past their time are deleted with all that is theirs; so are old idempotency keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.artifacts import ArtifactStore
+from service.store.connect import Database
+
+BATCH = 200
+
+# Artifacts keep their rows until their bytes are gone: from here on they are past their time too.
+_JOBS = """
+WITH old AS (
+    SELECT id FROM job WHERE expires_at <= now() ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), orphaned AS (
+    UPDATE artifact SET expires_at = now() WHERE origin = 'answer' AND job_id IN (SELECT id FROM old)
+)
+DELETE FROM job WHERE id IN (SELECT id FROM old)
+"""
+
+_KEYS = """
+DELETE FROM idempotency WHERE (project_id, key) IN (
+    SELECT project_id, key FROM idempotency WHERE expires_at <= now() LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What one round deleted."""
+
+    jobs: int
+    keys: int
+    artifacts: int
+
+    @property
+    def more(self) -> bool:
+        """True if there may be more: call again."""
+        return BATCH in (self.jobs, self.keys, self.artifacts)
+
+
+def sweep(conn: Database, artifacts: ArtifactStore) -> Deleted:
+    """One round: at most ``BATCH`` of each kind, so that no transaction lasts long."""
+    jobs = conn.execute(_JOBS, {"limit": BATCH}).rowcount
+    keys = conn.execute(_KEYS, {"limit": BATCH}).rowcount
+    return Deleted(jobs, keys, artifacts.purge(conn, BATCH))

@@ -1,0 +1,113 @@
+"""The dispatcher: ``python -m service.dispatcher``. Relay, reaper and retention, each in a thread of its own.
+
+Losing it loses no job: what it would have done is done when it is back. Several may run at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import structlog
+
+from service import hints, logs, outbox
+from service.artifacts import ArtifactStore
+from service.bell import Bell
+from service.broker import Line
+from service.dispatch import reaper, relay, retention
+from service.dispatch.loop import Duty
+from service.settings import Settings, SettingsError
+from service.store.connect import Database
+
+log = structlog.get_logger("kantor.dispatcher")
+
+RELAY_SECONDS = 0.5
+
+
+class Dispatcher:
+    """The three duties. ``start``, then ``stop``; ``run`` does both around a signal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bell = Bell(settings)
+        self._line = Line(settings)
+        self._artifacts = ArtifactStore(settings)
+        self._stop = threading.Event()
+        self._grace = 2 * settings.heartbeat_seconds
+        self.duties = [
+            Duty("relay", settings, RELAY_SECONDS, self._relay, self._stop),
+            Duty("reaper", settings, settings.reap_seconds, self._reap, self._stop),
+            Duty("retention", settings, settings.retention_seconds, self._sweep, self._stop),
+        ]
+
+    def start(self) -> None:
+        """Start the duties."""
+        for duty in self.duties:
+            duty.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """End the duties after what they are doing."""
+        self._stop.set()
+        for duty in self.duties:
+            if duty.is_alive():
+                duty.join(timeout)
+        self._bell.close()
+        self._line.close()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        asked = threading.Event()
+
+        def ask(number: int, _: FrameType | None) -> None:
+            log.info("stopping", signal=signal.Signals(number).name)
+            asked.set()
+
+        signal.signal(signal.SIGTERM, ask)
+        signal.signal(signal.SIGINT, ask)
+        self.start()
+        log.info("started")
+        asked.wait()
+        self.stop()
+        log.info("stopped")
+
+    def _relay(self, conn: Database, _: float) -> bool:
+        rung = relay.relay(conn, self._bell, self._settings)
+        if rung:
+            log.info("rung", count=rung)
+        return rung >= relay.BATCH
+
+    def _reap(self, conn: Database, connected: float) -> bool:
+        # After a loss of the database all leases may have run out; workers get the time to renew them.
+        reaped = reaper.reap(conn, leases=connected >= self._grace)
+        for job in reaped or ():
+            log.info("reaped", job=job.job_id.hex, outcome=job.outcome)
+            hints.publish(self._line, job.job_id, job.seq)
+        return len(reaped or ()) >= reaper.BATCH
+
+    def _sweep(self, conn: Database, _: float) -> bool:
+        found = outbox.remember_forgotten(conn)
+        if found:
+            log.error("forgotten_jobs", count=found)
+        buried = reaper.bury_workers(conn)
+        deleted = retention.sweep(conn, self._artifacts)
+        if buried or deleted.jobs or deleted.keys or deleted.artifacts:
+            log.info("deleted", workers=buried, jobs=deleted.jobs, keys=deleted.keys, artifacts=deleted.artifacts)
+        return deleted.more
+
+
+def main() -> int:
+    """Run with the settings of the environment."""
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.configure(settings.log_level)
+    Dispatcher(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
