@@ -1,0 +1,133 @@
+"""A bound of the optimal objective that holds whatever the rounding: weak duality with every error on the safe side.
+
+A. Neumaier and O. Shcherbina, Safe bounds in linear and mixed-integer linear programming, Math. Program. 99 (2004);
+C. Jansson, Rigorous lower and upper bounds in linear programming, SIAM J. Optim. 14 (2004). Any multipliers y give the
+bound ``min over the box of (c - A'y)x + sides(y)``: what is left of a reduced cost is absorbed by the bounds of x.
+
+Where a variable has no bound on the side to which a leftover points, bounds that follow from the rows are tried. Where
+there are none, the proof covers all points within a multiple of the answer's own size, and says so: for a convex
+program that still means that no point nearby is better, and that none further away gains more than in proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.programs.certificates.arithmetic import UNIT, Bounded, Entries, total
+from solvers.programs.certificates.propagation import implied_box, own_box
+from solvers.programs.problem import Program
+
+#: How many times larger than the answer (or than 1) a variable without bounds may be for the proof to cover it.
+REACHES = (1e6, 1e3, 10.0)
+
+#: Most columns whose leftover is worked out exactly.
+MOST_EXACT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class SafeBound:
+    """Attributes:
+    value: no feasible point has a smaller objective (sense of minimization) ...
+    reach: ... of those whose variables without bounds are at most ``reach * max(1, |x_j|)``; infinite: of all.
+    implied: bounds that follow from the rows were needed.
+    open: how many variables have no bound where one would be needed; ``example`` is one of them, or -1.
+    arithmetic_exact: some leftovers had to be worked out exactly.
+    """
+
+    value: float
+    reach: float = np.inf
+    implied: bool = False
+    open: int = 0
+    example: int = -1
+    arithmetic_exact: bool = False
+
+
+@dataclass(slots=True)
+class Lagrangian:
+    """The function ``base + sum_j (slope_j x_j + curvature_j/2 (x_j - center_j)^2)``: on the feasible set it nowhere
+    exceeds the objective.
+
+    Attributes:
+        base, base_error: the constant.
+        slope: n leftovers (reduced costs) with their error bounds.
+        curvature: n numbers, or None for zeros.
+        center: the point at which a quadratic objective was linearized, or None.
+        exact_slope: gives slope j correctly rounded.
+    """
+
+    base: float
+    base_error: float
+    slope: Bounded
+    curvature: np.ndarray | None
+    center: np.ndarray | None
+    exact_slope: Callable[[int], float]
+
+    def least_terms(self, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """For each variable the least value of its term over the box: minus infinity where the box is open there."""
+        spread = 2.5 * self.slope.error
+        low, high = self.slope.value - spread, self.slope.value + spread
+        at_low = np.where(low == 0, 0.0, low * np.where(low > 0, lower, upper))
+        at_high = np.where(high == 0, 0.0, high * np.where(high > 0, lower, upper))
+        terms: np.ndarray = np.minimum(at_low, at_high)
+        if self.curvature is not None and self.center is not None:
+            steepest = np.maximum(np.abs(low), np.abs(high))
+            valley = np.minimum(low * self.center, high * self.center)
+            curved = self.curvature > 0
+            valley = np.where(curved, valley - steepest**2 / (2 * self.curvature) * (1 + 8 * UNIT), -np.inf)
+            sagging = self.curvature < 0
+            farthest = np.maximum(np.abs(lower - self.center), np.abs(upper - self.center))
+            terms = np.where(sagging, terms + 0.5 * self.curvature * farthest**2 * (1 + 8 * UNIT), terms)
+            terms = np.maximum(terms, valley)
+        return terms
+
+    def least(self, terms: np.ndarray) -> float:
+        value, error = total(terms)
+        return float(self.base + value - (self.base_error + 4 * error + 4 * UNIT * (abs(self.base) + abs(value))))
+
+    def sharpen(self, columns: np.ndarray) -> None:
+        """Replace slopes by correctly rounded ones."""
+        value, error = self.slope.value.copy(), self.slope.error.copy()
+        for j in columns.tolist():
+            value[j] = self.exact_slope(j)
+            error[j] = UNIT * abs(value[j])
+        self.slope = Bounded(value, error)
+
+
+def safe_bound(
+    lagrangian: Lagrangian, problem: Program, entries: Entries, goal: float, size: np.ndarray | None
+) -> SafeBound:
+    """The best of what can be proved, with no more effort than it takes to reach ``goal``.
+
+    Args:
+        size: |x_j| of the answer, for proofs of limited reach; None: only unconditional ones.
+    """
+    box = own_box(problem)
+    terms = lagrangian.least_terms(box.lower, box.upper)
+    open_columns = np.flatnonzero(np.isneginf(terms))
+    best = SafeBound(lagrangian.least(terms), open=int(open_columns.size))
+    if best.value >= goal:
+        return best
+    exact = False
+    zeros = open_columns[lagrangian.slope.value[open_columns] == 0]
+    if 0 < zeros.size <= MOST_EXACT:
+        lagrangian.sharpen(zeros)
+        exact = True
+    box = implied_box(problem, entries)
+    if box.empty:
+        return SafeBound(np.inf, implied=True)
+    terms = lagrangian.least_terms(box.lower, box.upper)
+    open_columns = np.flatnonzero(np.isneginf(terms))
+    example = int(open_columns[0]) if open_columns.size else -1
+    best = SafeBound(lagrangian.least(terms), np.inf, True, int(open_columns.size), example, exact)
+    if size is None or best.value >= goal:
+        return best
+    for reach in REACHES:
+        radius = reach * np.maximum(1.0, size)
+        terms = lagrangian.least_terms(np.maximum(box.lower, -radius), np.minimum(box.upper, radius))
+        within = SafeBound(lagrangian.least(terms), reach, True, int(open_columns.size), example, exact)
+        if within.value >= goal:
+            return within
+    return within if best.value == -np.inf else best
