@@ -156,7 +156,7 @@ def _long(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(
         f"What an engine pays on a solve of more than {LONG:.0f} s (aim: at most 2%)",
         ("engine", "solves", "same path", "CPU", "time", "least", "greatest", "all, time", "service, time"),
-        note="Engine to direct, as ratios of sums. CPU, time, least (CPU), greatest (CPU), service: of those solves that "
+        note="Ratios of sums, engine to direct. CPU, time, least (CPU), greatest (CPU), service: of those solves that "
         "take the same path (equal nodes or iterations), where the ratio is overhead alone; elsewhere it is luck. "
         "The CPU of SCIP called directly includes its reading of the file.",
     )
