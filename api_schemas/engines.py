@@ -86,3 +86,12 @@ class ServiceStatus(Reply):
     queues: list[QueueDepth] = []
     workers: int = 0
     time: Time
+
+
+class Health(Reply):
+    """Whether the service can do its work."""
+
+    status: Literal["ok", "degraded"]
+    """degraded: jobs are accepted, but start later than usual."""
+    database: bool | None = None
+    broker: bool | None = None

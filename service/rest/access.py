@@ -1,0 +1,93 @@
+"""Who asks, and whether they may."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from api_schemas import ids
+from api_schemas.errors import KantorError
+from api_schemas.keys import PREFIX, well_formed
+from service import keys
+from service.keys import Principal
+from service.rest import state
+
+
+def _require(scope: str) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
+    async def principal(request: Request) -> Principal:
+        found = await authenticate(request)
+        found.require(scope)
+        return found
+
+    return principal
+
+
+async def authenticate(request: Request) -> Principal:
+    """The owner of the request's key.
+
+    Raises:
+        KantorError: ``unauthenticated``.
+    """
+    secret = _secret(request)
+    api = state.of(request)
+    principal = keys.recall(secret, api.settings)
+    if principal is None:
+        principal = await api.database(keys.authenticate, secret, api.settings)
+    request.scope["kantor.principal"] = principal
+    return principal
+
+
+def _secret(request: Request) -> str:
+    header = request.headers.get("authorization")
+    if header is not None:
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise KantorError("unauthenticated", "Send the API key as: Authorization: Bearer kt_...")
+        secret = secret.strip()
+    else:
+        secret = request.headers.get("x-api-key", "").strip()
+    if not secret:
+        raise KantorError("unauthenticated", "No API key: send it as Authorization: Bearer kt_... or X-API-Key: kt_...")
+    if not secret.startswith(PREFIX):
+        raise KantorError("unauthenticated", f"This is not an API key of Kantor: those begin with {PREFIX}.")
+    if not well_formed(secret):
+        raise KantorError(
+            "unauthenticated",
+            f"The checksum of this API key does not fit: a key is {PREFIX} and 43 letters and digits. Was it copied whole?",
+        )
+    return secret
+
+
+READER = Depends(_require("read"))
+Reader = Annotated[Principal, READER]
+Writer = Annotated[Principal, Depends(_require("write"))]
+Admin = Annotated[Principal, Depends(_require("admin"))]
+
+
+def _identifier(prefix: str, what: str) -> Callable[..., UUID]:
+    def decode(text: str) -> UUID:
+        try:
+            return ids.decode(prefix, text)
+        except ValueError:
+            raise KantorError(
+                "not-found", f"There is no {what} {text[:60]!r}: an id is {prefix}_ and 26 letters and digits."
+            ) from None
+
+    return decode
+
+
+def _path(prefix: str, name: str, what: str) -> Any:
+    decode = _identifier(prefix, what)
+    pattern = rf"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"
+
+    async def from_path(text: Annotated[str, Path(alias=name, json_schema_extra={"pattern": pattern})]) -> UUID:
+        return decode(text)
+
+    return Depends(from_path)
+
+
+JobId = Annotated[UUID, _path(ids.JOB, "job_id", "job")]
+ArtifactId = Annotated[UUID, _path(ids.ARTIFACT, "artifact_id", "artifact")]
+KeyId = Annotated[UUID, _path(ids.KEY, "key_id", "key")]

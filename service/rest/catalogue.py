@@ -1,0 +1,117 @@
+"""Engines as live workers announce them, remembered for a moment; and what a submit can be refused for because of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from api_schemas.engines import Engine, OptionSpec
+from api_schemas.errors import FieldError, KantorError
+from api_schemas.jobs import JobRequest
+from service import registry
+from service.rest.field_errors import near
+from service.settings import Settings
+from service.store.connect import Database
+
+AUTOMATIC = ("auto", "race")
+DEFAULT_POOL = "cpu"
+
+_FRESH_SECONDS = 1.0
+_REMEMBERED_SECONDS = 3600.0
+
+
+class Catalogue:
+    """The engines that live workers offer. While none lives, those of the last hour count: a submit then waits in the queue,
+    and misspelt names are still found.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engines: list[Engine] = []
+        self._read_at = self._seen_at = -_REMEMBERED_SECONDS
+        self._lock = threading.Lock()
+
+    def fresh(self) -> list[Engine] | None:
+        """What was read within the last second; None: ``read`` anew."""
+        return self._engines if time.monotonic() - self._read_at < _FRESH_SECONDS else None
+
+    def read(self, conn: Database) -> list[Engine]:
+        """Ask the database."""
+        live = registry.engines(conn, self._settings)
+        now = time.monotonic()
+        with self._lock:
+            if live:
+                self._engines, self._seen_at = live, now
+            elif now - self._seen_at > _REMEMBERED_SECONDS:
+                self._engines = []
+            self._read_at = now
+            return self._engines
+
+
+def check(request: JobRequest, engines: Sequence[Engine]) -> str:
+    """The pool of a request.
+
+    Raises:
+        KantorError: ``unknown-engine``, or ``invalid-option`` for an engine option that does not exist or does not fit.
+    """
+    family = [engine for engine in engines if engine.family == request.problem.kind]
+    if not engines:
+        return DEFAULT_POOL
+    known = sorted(engine.id for engine in family)
+    wrong = [("/engine", request.engine)] if request.engine not in {*AUTOMATIC, *known} else []
+    wrong += [(f"/options/race/{k}", name) for k, name in enumerate(request.options.race or []) if name not in known]
+    if wrong:
+        choices = [*AUTOMATIC, *known]
+        errors = [
+            FieldError(pointer=p, detail=f"there is no engine {n[:64]!r}", hint=near(n, choices)) for p, n in wrong
+        ]
+        detail = f"No engine {wrong[0][1][:64]!r} for problems of kind {request.problem.kind!r}; {errors[0].hint}"
+        raise KantorError("unknown-engine", detail, errors=errors)
+    chosen = next((engine for engine in family if engine.id == request.engine), None)
+    _check_options(request, [chosen] if chosen else family)
+    return chosen.pool if chosen else DEFAULT_POOL
+
+
+def _check_options(request: JobRequest, engines: Sequence[Engine]) -> None:
+    """Of an engine that was named, or else (the choice is made later) of any that may be chosen."""
+    specs: dict[str, list[OptionSpec]] = {}
+    for engine in engines:
+        for spec in engine.options:
+            specs.setdefault(spec.name, []).append(spec)
+    errors = []
+    for name, value in request.options.engine_options.items():
+        pointer = f"/options/engine_options/{name[:80].replace('~', '~0').replace('/', '~1')}"
+        if name not in specs:
+            whose = (
+                f"engine {request.engine!r} has no such option" if len(engines) == 1 else "no engine has this option"
+            )
+            errors.append(FieldError(pointer=pointer, detail=whose, hint=near(name, sorted(specs))))
+            continue
+        faults = [_fault(spec, value) for spec in specs[name]]
+        if all(faults):
+            errors.append(FieldError(pointer=pointer, detail=faults[0], hint=specs[name][0].description[:200]))
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise KantorError("invalid-option", f"{errors[0].pointer}: {errors[0].detail}{more}", errors=errors)
+
+
+def _fault(spec: OptionSpec, value: float | int | bool | str) -> str:
+    """What is wrong with a value; empty if it fits."""
+    fits = {
+        "boolean": isinstance(value, bool),
+        "string": isinstance(value, str),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, int | float) and not isinstance(value, bool),
+    }[spec.type]
+    if not fits:
+        words = {"boolean": "true or false", "string": "a string", "integer": "a whole number", "float": "a number"}
+        return f"must be {words[spec.type]}"
+    if spec.choices and value not in spec.choices:
+        return f"must be one of {', '.join(spec.choices)}"
+    if isinstance(value, int | float):
+        if spec.minimum is not None and not value >= spec.minimum:
+            return f"must be at least {spec.minimum:g}"
+        if spec.maximum is not None and not value <= spec.maximum:
+            return f"must be at most {spec.maximum:g}"
+    return ""

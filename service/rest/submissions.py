@@ -1,0 +1,143 @@
+"""POST /v1/jobs, up to the stored job: read once, check against the catalogue, store without writing the document anew."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import from_json
+from starlette.requests import Request
+
+from api_schemas.errors import KantorError
+from api_schemas.ids import ARTIFACT, decode
+from api_schemas.jobs import JobRequest
+from service import artifacts, jobs
+from service.jobs import Submission, Submitted
+from service.rest import bodies, catalogue, parsing
+from service.rest.state import State
+from service.settings import Settings
+from service.store.connect import Database
+
+_SHARED_COMMIT_BYTES = 1 << 20
+"""Larger documents are stored by a connection of the pool, so that nobody waits behind them."""
+_SMALL_BODY = 1 << 18
+"""Larger bodies are parsed in a thread, one at a time: parsing takes up to 20 times their size in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that fits the contract.
+
+    Attributes:
+        document: JSON ``{"problem": …, "options": …}``: what was given, normalised, without defaults.
+        fingerprint: of everything in the request, whatever its spacing and order of fields.
+        references: (JSON pointer, artifact id) of all artifacts that the problem refers to.
+    """
+
+    request: JobRequest
+    document: bytes
+    fingerprint: bytes
+    references: tuple[tuple[str, str], ...]
+
+
+async def read(state: State, request: Request) -> Draft:
+    """Read and parse the body of a request.
+
+    Raises:
+        KantorError: as ``bodies.read_json`` and ``draft``.
+    """
+    body = await bodies.read_json(request, state.settings.body_limit_bytes)
+    if len(body) <= _SMALL_BODY:
+        return draft(body)
+    async with state.large_bodies:
+        return await asyncio.to_thread(draft, body)
+
+
+def draft(body: bytes) -> Draft:
+    """Parse a body.
+
+    Raises:
+        KantorError: as ``parsing.parse``; ``malformed-json``.
+    """
+    request = parsing.parse(JobRequest, body)
+    request.problem.__pydantic_fields_set__.add("kind")  # who reads the document finds the family by it
+    problem = request.problem.model_dump_json(exclude_unset=True).encode()
+    document = b'{"problem":%s,"options":%s}' % (problem, request.options.model_dump_json(exclude_unset=True).encode())
+    digest = hashlib.sha256(document)
+    digest.update(request.model_dump_json(exclude={"problem", "options"}).encode())
+    references = tuple(_references(from_json(document), "")) if b'"art_' in document else ()
+    return Draft(request, document, digest.digest(), references)
+
+
+async def check(state: State, draft: Draft) -> str:
+    """The pool of a request, checked against what live workers announced.
+
+    Raises:
+        KantorError: ``unknown-engine``, ``invalid-option``.
+    """
+    engines = state.catalogue.fresh()
+    if engines is None:
+        engines = await state.database(state.catalogue.read)
+    return catalogue.check(draft.request, engines)
+
+
+async def store(state: State, project_id: UUID, draft: Draft, *, pool: str, idempotency_key: str | None) -> Submitted:
+    """Store the job and ring for it.
+
+    Raises:
+        KantorError: ``idempotency-mismatch``, ``artifact-missing``, ``unavailable``.
+    """
+    item = Submission(project_id, draft.request, draft.document, pool, idempotency_key, draft.fingerprint)
+    if not draft.references and len(draft.document) <= _SHARED_COMMIT_BYTES:
+        return await state.writer.submit(item)
+    submitted = await state.database_once(_store_alone, item, draft.references, state.settings)
+    if not submitted.replayed:
+        state.writer.ring(submitted)
+    return submitted
+
+
+async def require_artifacts(state: State, project_id: UUID, draft: Draft) -> None:
+    """Raises ``KantorError`` "artifact-missing" if one is missing, without storing anything."""
+    if draft.references:
+        existing = await state.database(_existing, project_id, [name for _, name in draft.references])
+        artifacts.require(draft.references, existing)
+
+
+def _store_alone(
+    conn: Database, item: Submission, references: tuple[tuple[str, str], ...], settings: Settings
+) -> Submitted:
+    with conn.transaction():
+        outcome = jobs.submit_many(conn, [item], settings=settings)[0]
+        if isinstance(outcome, KantorError):
+            raise outcome
+        if references and not outcome.replayed:
+            artifacts.use(conn, item.project_id, outcome.job_id, references)
+    return outcome
+
+
+def _existing(conn: Database, project_id: UUID, names: list[str]) -> set[str]:
+    by_id = {decode(ARTIFACT, name): name for name in names}
+    rows = conn.execute(
+        "SELECT id FROM artifact WHERE project_id = %s AND id = ANY(%s)", (project_id, list(by_id))
+    ).fetchall()
+    return {by_id[row[0]] for row in rows}
+
+
+def _references(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Artifact ids in a document. Lists of numbers are passed over by their first entry."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "artifact" and isinstance(inner, str):
+                yield f"{pointer}/artifact", inner
+            elif isinstance(inner, dict | list):
+                yield from _references(inner, f"{pointer}/{name}")
+    elif isinstance(value, list) and value and isinstance(value[0], dict | list):
+        for k, inner in enumerate(value):
+            yield from _references(inner, f"{pointer}/{k}")
+
+
+__all__ = ["Draft", "check", "draft", "require_artifacts", "store"]
