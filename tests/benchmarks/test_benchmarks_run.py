@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any]]]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """What `python -m benchmarks --tiny` printed and wrote, on the repository's own instances."""
     folder = tmp_path_factory.mktemp("results")
     environment = {**os.environ, "KANTOR_TEST_DATA": str(folder / "nothing")}
@@ -28,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     (file,) = folder.glob("*.json")
-    yield done.stdout, json.loads(file.read_text())
+    return done.stdout, json.loads(file.read_text())
 
 
 def test_every_benchmark_runs_and_leaves_a_table_and_data(run: tuple[str, dict[str, Any]]) -> None:
@@ -76,7 +75,7 @@ def test_cpu_of_each_process_group_is_told_apart(run: tuple[str, dict[str, Any]]
 def test_the_shifted_geometric_mean_is_the_one_of_the_solver_benchmarks() -> None:
     assert math.isclose(shifted_geometric_mean([1.0, 7.0], 1.0), 3.0)
     ratio = paired_ratio([2.0, 2.0], [1.0, 1.0], 0.0)
-    assert math.isclose(ratio.value, 2.0) and math.isclose(ratio.low, 2.0) and math.isclose(ratio.high, 2.0)
+    assert [ratio.value, ratio.low, ratio.high] == pytest.approx([2.0, 2.0, 2.0])
 
 
 def test_a_table_is_markdown_with_numbers_to_the_right(tmp_path: Path) -> None:
