@@ -124,7 +124,8 @@ def checked_names(value: Sequence[str] | None, size: int, pointer: str, what: st
         k = next(k for k, name in enumerate(names) if not isinstance(name, str))
         raise InvalidProblem(f"name {k} is not a string: {names[k]!r}", pointer=f"{pointer}/{k}") from None
     if not printable:
-        _require_clean(names, pointer)
+        for k, name in enumerate(names):
+            require_name(name, f"{pointer}/{k}")
     if len(set(names)) != size:
         first: dict[str, int] = {}
         for k, name in enumerate(names):
@@ -135,7 +136,9 @@ def checked_names(value: Sequence[str] | None, size: int, pointer: str, what: st
     return names
 
 
-def _require_clean(names: tuple[str, ...], pointer: str) -> None:
-    for k, name in enumerate(names):
-        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-            raise InvalidProblem(f"the name {name!r} contains a control character", pointer=f"{pointer}/{k}")
+def require_name(name: object, pointer: str) -> None:
+    """A string, possibly empty, without control characters (which neither terminals nor databases can take)."""
+    if not isinstance(name, str):
+        raise InvalidProblem(f"a name must be a string, not {name!r}", pointer=pointer)
+    if not name.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise InvalidProblem(f"the name {name!r} contains a control character", pointer=pointer)

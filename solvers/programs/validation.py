@@ -17,6 +17,7 @@ from solvers.programs.fields import (
     finite_number,
     finite_vector,
     numbers,
+    require_name,
     scalar_bound,
     variable_indices,
 )
@@ -66,8 +67,7 @@ def checked_program(cls: type[P], **given: Any) -> P:
     if sense is None:
         raise InvalidProblem(f"unknown sense {given['sense']!r}", pointer="/sense", hint="'min' or 'max'")
     Q = None if given["Q"] is None else symmetric_matrix(given["Q"], n, "/Q")
-    if not isinstance(given["name"], str):
-        raise InvalidProblem("the name must be a string", pointer="/name")
+    require_name(given["name"], "/name")
     return cls(
         sense=sense,  # type: ignore[arg-type]  # a value of _SENSES
         c=c,
@@ -190,6 +190,7 @@ def _indicator(
         raise InvalidProblem(f"active is {one.active!r}", pointer=f"{pointer}/active", hint="0 or 1")
     indices = variable_indices(one.indices, n, f"{pointer}/indices")
     coefficients = finite_vector(one.coefficients, indices.size, f"{pointer}/coefficients")
+    require_name(one.name, f"{pointer}/name")
     low = float(bounds([one.lower], 1, -math.inf, f"{pointer}/lower")[0])
     high = float(bounds([one.upper], 1, math.inf, f"{pointer}/upper")[0])
     if low > high:
