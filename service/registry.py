@@ -81,6 +81,11 @@ def retire(conn: Database, worker_id: UUID) -> None:
     conn.execute("DELETE FROM worker WHERE id = %s", (worker_id,))
 
 
+def retire_all(conn: Database) -> None:
+    """Take every worker out: for who knows that none is left."""
+    conn.execute("DELETE FROM worker")
+
+
 def live_workers(conn: Database, settings: Settings) -> list[Worker]:
     """Workers heard of within ``worker_timeout_seconds``, oldest first."""
     rows = conn.execute(

@@ -105,6 +105,14 @@ def reap(conn: Database, *, leases: bool = True) -> list[Reaped] | None:
     return [Reaped(*row) for row in rows]
 
 
+def release_all(conn: Database) -> None:
+    """Put all running jobs back into the queue, or end them: for who knows that no worker is left."""
+    with conn.transaction():
+        conn.execute("UPDATE job SET lease_until = now() - interval '1 second' WHERE state = 'running'")
+        while conn.execute(_LEASES, _PARAMETERS).fetchall():
+            continue
+
+
 def bury_workers(conn: Database) -> int:
     """Delete the rows of workers that were not heard of for ten minutes; how many."""
     return conn.execute(

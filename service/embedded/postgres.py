@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -41,18 +42,18 @@ class Postgres:
     """A PostgreSQL server that only this user can reach (a Unix socket in a closed folder).
 
     Args:
-        home: holds ``postgres/`` (the data) and ``postgres.log``.
+        home: holds ``postgres/`` (the data) and ``logs/postgres.log``.
         durable: False speeds tests up; then a crash of the machine may lose data.
     """
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
-        self.home = home.absolute()
-        self.data = self.home / "postgres"
-        self.log = self.home / "postgres.log"
+        self._identity: Identity = identity()
+        place = self._identity.place(home.absolute())
+        self.data = place / "postgres"
+        self.log = home.absolute() / "logs" / "postgres.log"
         self.durable = durable
         self.process: subprocess.Popen[bytes] | None = None
-        self._identity: Identity = identity()
-        self._sockets = socket_folder(self.home / "pg", self._identity)
+        self._sockets = socket_folder(place / "sockets", self._identity)
 
     def url(self, database: str = "kantor") -> str:
         """libpq URL of a database on this server."""
@@ -64,13 +65,18 @@ class Postgres:
         return (self.data / "global" / "pg_control").exists()
 
     def start(self) -> None:
-        """Create the data folder if it's new, start, wait until it answers, create the database ``kantor``.
+        """``launch``, then ``wait``."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Create the data folder if it's new, and start.
 
         Raises:
-            RuntimeError: it did not start; the text has the end of its log.
+            RuntimeError: the data folder cannot be made.
         """
-        fresh = not self.initialised
-        if fresh:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if not self.initialised:
             self._initialise()
         options = {**_SETTINGS, "unix_socket_directories": str(self._sockets), **(_DURABLE if self.durable else _FAST)}
         command = [str(binaries.postgres()), "-D", str(self.data)]
@@ -87,10 +93,7 @@ class Postgres:
                 preexec_fn=self._identity.prepare(),
                 start_new_session=True,
             )
-        self._wait()
-        if fresh:
-            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE kantor")
+        return self.process
 
     def stop(self, timeout: float = 20.0) -> None:
         """End it: sessions are cut, everything is written. Harmless if it isn't running."""
@@ -107,9 +110,12 @@ class Postgres:
                 continue
 
     def _initialise(self) -> None:
-        self._identity.own(self.data)
+        # Made beside its place and then moved there, so that a half-made one is never taken for a whole one.
+        new = self.data.with_name("postgres.new")
+        shutil.rmtree(new, ignore_errors=True)
+        self._identity.own(new)
         command = [
-            *(str(binaries.postgres("initdb")), "--pgdata", str(self.data), "--username", USER, "--auth", "trust"),
+            *(str(binaries.postgres("initdb")), "--pgdata", str(new), "--username", USER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"),
             *(() if self.durable else ("--no-sync",)),
         ]
@@ -123,11 +129,23 @@ class Postgres:
             check=False,
         )
         if done.returncode != 0:
-            raise RuntimeError(
-                f"PostgreSQL's initdb failed in {self.data}: {(done.stderr or done.stdout).strip()[-2000:]}"
-            )
+            said = (done.stderr or done.stdout).strip()[-2000:]
+            raise RuntimeError(f"PostgreSQL cannot make its data folder {self.data}: {said}")
+        new.replace(self.data)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until it answers; then there is a database ``kantor``.
+
+        Raises:
+            RuntimeError: it did not start; the text has the end of its log.
+        """
+        self._until_ready()
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = 'kantor'").fetchone()
+            if found is None:
+                connection.execute("CREATE DATABASE kantor")
+
+    def _until_ready(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + _START_SECONDS
         status = self.data / "postmaster.pid"

@@ -18,12 +18,12 @@ class Valkey:
     """A Valkey server that only this user can reach.
 
     Args:
-        home: holds ``valkey.log``.
+        home: holds ``logs/valkey.log``.
     """
 
     def __init__(self, home: Path) -> None:
         self.home = home.absolute()
-        self.log = self.home / "valkey.log"
+        self.log = self.home / "logs" / "valkey.log"
         self.socket = socket_folder(self.home) / "valkey.sock"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -33,11 +33,13 @@ class Valkey:
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Start and wait until it answers.
+        """``launch``, then ``wait``."""
+        self.launch()
+        self.wait()
 
-        Raises:
-            RuntimeError: it did not start; the text has the end of its log.
-        """
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         options = {
             "port": "0",
@@ -56,7 +58,7 @@ class Valkey:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-        self._wait()
+        return self.process
 
     def stop(self, timeout: float = 5.0) -> None:
         """End it. Harmless if it isn't running."""
@@ -70,7 +72,12 @@ class Valkey:
             process.kill()
             process.wait()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            RuntimeError: it did not start; the text has the end of its log.
+        """
         assert self.process is not None
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
