@@ -1,0 +1,1 @@
+"""The Celery pool: claims jobs, supervises the processes that solve them, stores answers."""

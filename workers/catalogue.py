@@ -1,0 +1,100 @@
+"""Which engines this worker offers, as its own engines say, without importing any of them here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import structlog
+
+from api_schemas.engines import Engine
+from workers.runners import environment
+
+log = structlog.get_logger(__name__)
+
+#: Importing all solvers for the first time on a slow disk.
+SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The engines, and in which process group each of them runs.
+
+    Attributes:
+        engines: as announced.
+        groups: (family, id) to process group.
+    """
+
+    engines: tuple[Engine, ...]
+    groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def offered(self, kind: str) -> list[str]:
+        """Ids of a family's engines."""
+        return [name for family, name in self.groups if family == kind]
+
+    def members(self, kind: str, group: str) -> list[str]:
+        """Ids of a family's engines that run in a group."""
+        return [name for (family, name), where in self.groups.items() if family == kind and where == group]
+
+    def group_of(self, kind: str, engine: str) -> str:
+        """Where an engine runs; for "auto", "race" and unknown ones, where a problem is read first."""
+        group = self.groups.get((kind, engine))
+        if group is None:
+            group = next((where for (family, _), where in self.groups.items() if family == kind), None)
+        return group if group is not None else next(iter(self.groups.values()))
+
+    def by_group(self) -> dict[str, list[str]]:
+        """Process group to its engines as "family:id"."""
+        members: dict[str, list[str]] = {}
+        for (family, name), group in self.groups.items():
+            members.setdefault(group, []).append(f"{family}:{name}")
+        return members
+
+    @property
+    def names(self) -> list[str]:
+        """All as "family:id"."""
+        return [f"{family}:{name}" for family, name in self.groups]
+
+
+def collect(only: Collection[str] = (), pools: Collection[str] = ()) -> Catalogue:
+    """Ask every installed engine what it is, each in a process of its own.
+
+    Args:
+        only: "family:id" of those to offer; empty: all.
+        pools: of those to offer; empty: all.
+    """
+    command = [sys.executable, "-P", "-m", "workers.runner.catalogue"]
+    done = subprocess.run(
+        command,
+        env=environment(os.environ),
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        timeout=SECONDS,
+        check=True,
+    )
+    return catalogue_of([orjson.loads(line) for line in done.stdout.splitlines()], only, pools)
+
+
+def catalogue_of(
+    entries: Sequence[dict[str, Any]], only: Collection[str] = (), pools: Collection[str] = ()
+) -> Catalogue:
+    """From the lines that ``workers.runner.catalogue`` prints."""
+    engines, groups = [], {}
+    for entry in entries:
+        name = f"{entry['family']}:{entry['id']}"
+        if only and name not in only:
+            continue
+        if "error" in entry:
+            log.error("an engine is not offered: it cannot be loaded", engine=name, error=entry["error"])
+            continue
+        if pools and entry["pool"] not in pools:
+            continue
+        group = entry.pop("process_group")
+        engines.append(Engine.model_validate(entry))
+        groups[entry["family"], entry["id"]] = group
+    return Catalogue(tuple(engines), groups)

@@ -1,0 +1,125 @@
+"""The family of mathematical programs (``solvers.programs``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import orjson
+
+from solvers.core import registry
+from solvers.core.engine import Context
+from solvers.core.errors import SolverError
+from solvers.programs.answer import ProgramAnswer
+from solvers.programs.certificates import certify, settle
+from solvers.programs.options import OPTIONS
+from workers.families import Choice, Encoded, Files, Rescue, Solved, Work
+from workers.families.arrays import sane
+from workers.families.program_decode import decode, option_pointer
+from workers.families.program_encode import encode
+
+#: Statuses after which no better answer can come.
+_FINAL = frozenset({"optimal", "infeasible", "unbounded"})
+
+
+class ProgramFamily:
+    """Implements ``workers.families.Family``."""
+
+    shared_options = OPTIONS
+    preload = ("scipy.sparse", "solvers.programs.certificates", "solvers.programs.formats", "solvers.programs.analysis")
+
+    def decode(self, document: Mapping[str, Any], files: Files) -> Work:
+        return decode(document, files)
+
+    def choose(self, work: Work, engine: str, offered: Sequence[str]) -> Choice:
+        from solvers.programs import select
+
+        if engine == "race":
+            engines, why = select.racers(work.problem, offered, work.options, wanted=work.race)
+            return Choice(tuple(engines), why)
+        name, why = select.choose(work.problem, offered, work.options)
+        return Choice((name,), why)
+
+    def solve(self, work: Work, engine: str, why: str, context: Context) -> ProgramAnswer:
+        try:
+            answer = self._solve(work, engine, context)
+        except SolverError as error:
+            error.pointer = (
+                option_pointer(error.pointer, work.options) if error.code == "invalid-option" else error.pointer
+            )
+            raise
+        version = answer.engine_version or registry.load("program", engine).spec.version
+        return replace(answer, engine=engine, engine_version=version, why=why)
+
+    def _solve(self, work: Work, engine: str, context: Context) -> ProgramAnswer:
+        solver = registry.load("program", engine)
+        scenarios = work.extra["scenarios"]
+        if scenarios is not None:
+            from solvers.programs import batch
+
+            return batch.solve(solver, work.problem, scenarios, work.options, context)
+        answer: ProgramAnswer = solver.solve(work.problem, work.options, context)
+        return answer
+
+    def rescue(self, work: Work, rescue: Rescue) -> ProgramAnswer:
+        common: dict[str, Any] = {
+            "limit": rescue.limit,
+            "message": rescue.message,
+            "bound": rescue.bound,
+            "engine": rescue.engine,
+            "engine_version": registry.load("program", rescue.engine).spec.version,
+            "why": rescue.why,
+        }
+        if rescue.point is None:
+            return ProgramAnswer(status="no-solution", **common)
+        _, x = rescue.point
+        problem = work.problem
+        # the engine's own word for the objective is not taken: the process that gave it has failed
+        return ProgramAnswer(
+            status="feasible", objective=problem.objective_at(x), x=x, row_activity=problem.A @ x, **common
+        )
+
+    def certify(self, work: Work, answer: ProgramAnswer) -> Solved:
+        certificate = certify(work.problem, answer, work.options)
+        return Solved(settle(answer, certificate), certificate)
+
+    def claims(self, solved: Solved) -> dict[str, Any]:
+        answer: ProgramAnswer = solved.answer
+        return {
+            "status": answer.status,
+            "objective": sane(answer.objective),
+            "bound": sane(answer.bound),
+            "verified": solved.certificate.verified,
+            "final": answer.status in _FINAL and solved.certificate.verified,
+            "message": answer.message,
+        }
+
+    def adopt(self, work: Work, solved: Solved, *, bound: float | None, statistics: Mapping[str, Any]) -> Solved:
+        answer: ProgramAnswer = solved.answer
+        if bound is not None and _tighter(bound, answer.bound, answer.objective, work.sense):
+            solved = self.certify(work, replace(answer, bound=bound))
+        merged = {**solved.answer.statistics, **statistics}
+        return Solved(replace(solved.answer, statistics=merged), solved.certificate)
+
+    def encode(self, work: Work, solved: Solved, files: Files, *, inline_limit: int) -> Encoded:
+        return encode(work, solved.answer, solved.certificate, files, inline_limit=inline_limit)
+
+    def inspect(self, work: Work) -> bytes:
+        from solvers.programs.analysis import inspect
+
+        found = inspect(work.problem)
+        details = asdict(found)
+        summary = details.pop("summary", "")
+        warnings = details.pop("warnings", [])
+        document = {"kind": "program", "summary": summary, "details": sane(details), "warnings": list(warnings)}
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _tighter(bound: float, than: float | None, objective: float | None, sense: str) -> bool:
+    """True if a bound is nearer to the objective than another, and not beyond it: that would be a contradiction."""
+    sign = 1.0 if sense == "min" else -1.0
+    return (than is None or sign * bound > sign * than) and (objective is None or sign * bound <= sign * objective)
+
+
+FAMILY = ProgramFamily()

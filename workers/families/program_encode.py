@@ -1,0 +1,217 @@
+"""An answer to a program as the contract's JSON, with large arrays in an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import orjson
+
+from solvers.core.certificate import Certificate
+from solvers.programs.answer import Basis, ProgramAnswer, ScenarioAnswer
+from solvers.programs.problem import Program
+from workers.families import Encoded, Files, Work
+from workers.families.arrays import listed, number, sane
+
+#: Bytes of names as numpy stores them; above, they stay in the JSON.
+MAX_NAMES = 256 << 20
+
+_ANSWER = "answer.npz"
+
+
+class _Arrays:
+    """Decides for each array where it goes, and writes those of the artifact."""
+
+    def __init__(self, files: Files, inline_limit: int) -> None:
+        self._files = files
+        self._limit = inline_limit
+        self._apart: dict[str, np.ndarray] = {}
+        self._references: list[dict[str, Any]] = []
+        self.artifact: str | None = None
+
+    def place(self, name: str, array: np.ndarray | None, *, apart: bool = False) -> Any:
+        """The array as JSON, or a reference to be completed by ``close``."""
+        if array is None:
+            return None
+        if array.nbytes <= self._limit and not apart:
+            return listed(array)
+        return self.refer(name, array)
+
+    def refer(self, name: str, array: np.ndarray) -> dict[str, Any]:
+        self._apart[name] = np.ascontiguousarray(array)
+        reference = {"artifact": None, "member": name}
+        self._references.append(reference)
+        return reference
+
+    def names(self, name: str, names: tuple[str, ...] | None) -> Any:
+        if names is None:
+            return None
+        letters = sum(map(len, names))
+        if letters <= self._limit or 4 * len(names) * max(map(len, names)) > MAX_NAMES:
+            return names
+        self._apart[name] = np.array(names)
+        return None
+
+    def close(self) -> None:
+        """Store what goes apart, and write its artifact's id into the references."""
+        if not self._apart:
+            return
+        path = self._files.folder / _ANSWER
+        np.savez(path, allow_pickle=False, **self._apart)
+        self.artifact = self._files.store(path, _ANSWER)
+        for reference in self._references:
+            reference["artifact"] = self.artifact
+
+
+def encode(
+    work: Work,
+    answer: ProgramAnswer,
+    certificate: Certificate,
+    files: Files,
+    *,
+    inline_limit: int,
+) -> Encoded:
+    """See ``workers.families.Family.encode``."""
+    problem: Program = work.problem
+    include = work.extra["include"]
+    wanted: Collection[str] | None = None if include is None else set(include)
+    arrays = _Arrays(files, inline_limit)
+    document: dict[str, Any] = {
+        "kind": "program",
+        "status": answer.status,
+        "limit": answer.limit,
+        "message": answer.message,
+        "objective": number(answer.objective),
+        "bound": number(answer.bound),
+        "gap": number(answer.gap),
+    }
+
+    def part(name: str, part_name: str, array: np.ndarray | None) -> None:
+        if wanted is None or part_name in wanted:
+            document[name] = arrays.place(name, array)
+
+    part("primal", "primal", answer.x)
+    part("row_duals", "row_duals", answer.row_duals)
+    part("reduced_costs", "reduced_costs", answer.reduced_costs)
+    part("row_activity", "row_activity", answer.row_activity)
+    part("primal_ray", "rays", answer.primal_ray)
+    part("dual_ray", "rays", answer.dual_ray)
+    if answer.cone_duals is not None and (wanted is None or "row_duals" in wanted):
+        document["cone_duals"] = [arrays.place(f"cone_duals/{k}", dual) for k, dual in enumerate(answer.cone_duals)]
+    if answer.basis is not None and (wanted is None or "basis" in wanted):
+        document["basis"] = _basis(answer.basis, arrays)
+    if answer.ranging is not None:
+        fields = ("cost_down", "cost_up", "row_down", "row_up", "bound_down", "bound_up")
+        document["ranging"] = {name: arrays.place(f"ranging/{name}", getattr(answer.ranging, name)) for name in fields}
+    if answer.pool and (wanted is None or "pool" in wanted):
+        document["pool"] = [
+            {"objective": number(point.objective), "primal": arrays.place(f"pool/{k}", point.x)}
+            for k, point in enumerate(answer.pool)
+        ]
+    if answer.iis is not None:
+        document["iis"] = _subsystem(problem, answer)
+    if answer.relaxation is not None:
+        document["relaxation"] = {
+            "violation": number(answer.relaxation.violation),
+            "rows": sane(answer.relaxation.rows),
+            "bounds": sane(answer.relaxation.bounds),
+        }
+    if answer.scenarios:
+        document["scenarios"] = _scenarios(work, answer.scenarios, arrays, inline_limit, wanted)
+    if wanted is None or "names" in wanted:
+        document["variable_names"] = arrays.names("variable_names", problem.variable_names)
+        document["constraint_names"] = arrays.names("constraint_names", problem.constraint_names)
+    document["engine"] = answer.engine
+    document["engine_version"] = answer.engine_version
+    document["why"] = answer.why
+    document["statistics"] = sane(answer.statistics)
+    document["certificate"] = _certificate(certificate)
+    arrays.close()
+    document["arrays_artifact"] = arrays.artifact
+    summary = {
+        "status": answer.status,
+        "objective": document["objective"],
+        "bound": document["bound"],
+        "gap": document["gap"],
+        "verified": certificate.verified,
+        "proved": certificate.proved,
+        "engine": answer.engine,
+        "seconds": number(answer.statistics.get("seconds")),
+    }
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
+
+
+def _basis(basis: Basis, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "variables": arrays.place("basis/variables", basis.variables),
+        "rows": arrays.place("basis/rows", basis.rows),
+    }
+
+
+def _subsystem(problem: Program, answer: ProgramAnswer) -> dict[str, Any]:
+    assert answer.iis is not None
+    rows = [
+        {"index": int(i), "side": side, "name": problem.constraint_name(int(i)) if problem.constraint_names else ""}
+        for i, side in answer.iis.rows
+    ]
+    bounds = [
+        {"index": int(j), "side": side, "name": problem.variable_name(int(j)) if problem.variable_names else ""}
+        for j, side in answer.iis.bounds
+    ]
+    return {
+        "rows": rows,
+        "bounds": bounds,
+        "integrality": [int(j) for j in answer.iis.integrality],
+        "irreducible": answer.iis.irreducible,
+    }
+
+
+def _scenarios(
+    work: Work, answers: tuple[ScenarioAnswer, ...], arrays: _Arrays, limit: int, wanted: Collection[str] | None
+) -> list[dict[str, Any]]:
+    names = work.extra.get("scenario_names")
+    keep_x, keep_duals = (wanted is None or part in wanted for part in ("primal", "row_duals"))
+    # thousands of small vectors are a large array
+    total = sum(
+        (answer.x.nbytes if keep_x and answer.x is not None else 0)
+        + (answer.row_duals.nbytes if keep_duals and answer.row_duals is not None else 0)
+        for answer in answers
+    )
+    apart = total > limit
+    return [
+        {
+            "status": answer.status,
+            "objective": number(answer.objective),
+            "bound": number(answer.bound),
+            "primal": arrays.place(f"scenarios/{k}/primal", answer.x if keep_x else None, apart=apart),
+            "row_duals": arrays.place(
+                f"scenarios/{k}/row_duals", answer.row_duals if keep_duals else None, apart=apart
+            ),
+            "certified": answer.certified,
+            "iterations": answer.iterations,
+            "name": names[k] if names is not None else "",
+        }
+        for k, answer in enumerate(answers)
+    ]
+
+
+def _certificate(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "verified": certificate.verified,
+        "proved": certificate.proved,
+        "rests_on_engine": certificate.rests_on_engine,
+        "checks": [
+            {
+                "name": check.name,
+                "outcome": check.outcome,
+                "text": check.text,
+                "value": number(check.value),
+                "tolerance": number(check.tolerance),
+                "arithmetic": check.arithmetic,
+            }
+            for check in certificate.checks
+        ],
+        "seconds": certificate.seconds,
+    }

@@ -1,0 +1,70 @@
+"""What an operator can set of workers: environment variables ``KANTOR_WORKER_*``, one for each field below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.settings import SettingsError
+from workers.runner import limits
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class WorkerSettings(BaseModel):
+    """Settings of a worker process, beside ``service.settings.Settings``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    concurrency: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=limits.machine_cores)
+    """Jobs at once, where Celery's ``-c`` does not say."""
+    pools: str = "cpu"
+    """Pools to serve, with commas between, where Celery's ``-Q`` does not say."""
+    engines: str = ""
+    """Engines to offer, as "family:id" with commas between; empty: all that are installed."""
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+    """What one job may use if it doesn't say; by default the slots share nine tenths of the machine's memory."""
+    grace_seconds: Seconds = 5.0
+    """From the time limit, or from a cancel, until an engine that does not come back is killed. At the time limit it is
+    at least a tenth of the limit, up to a minute."""
+    reading_seconds: Seconds = 900.0
+    """For reading a problem, before the engine begins."""
+    checking_seconds: Seconds = 900.0
+    """For the certificate and for writing the answer."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    """From SIGTERM until running jobs are handed back to the queue."""
+    look_seconds: Seconds = 1.0
+    """How often running jobs are looked at for cancels (leases are extended by the way)."""
+    log_limit_bytes: Annotated[int, Field(ge=0)] = 1 << 20
+    """Log kept of one attempt at a job; of more, the end only."""
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> WorkerSettings:
+        """Settings from the environment; keyword arguments go first.
+
+        Raises:
+            SettingsError: a variable ``KANTOR_WORKER_*`` has a value that does not fit; the text names it.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name in cls.model_fields:
+            text = environment.get(f"KANTOR_WORKER_{name.upper()}")
+            if text:
+                values[name] = text
+        values.update(overrides)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = [
+                f"KANTOR_WORKER_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]
+            ]
+            raise SettingsError("; ".join(lines) or str(error)) from None
+
+    def memory_for(self, slots: int) -> int:
+        """MB that a job may use if it doesn't say."""
+        if self.memory_mb is not None:
+            return self.memory_mb
+        return max(64, int(limits.machine_memory() * 0.9 / slots) >> 20)

@@ -1,0 +1,291 @@
+"""A worker process: what its slots share, and what a slot does when the doorbell rings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+
+import api_schemas
+from api_schemas.errors import KantorError
+from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
+from service import hints, jobs, registry
+from service.artifacts import ArtifactStore
+from service.broker import Line
+from service.jobs import Claim
+from service.settings import Settings
+from service.store.connect import Database, pool
+from workers.catalogue import Catalogue, collect
+from workers.journal import Journal
+from workers.keeper import Keeper
+from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
+from workers.run import Bounds
+from workers.runner import limits
+from workers.runners import Runners
+from workers.settings import WorkerSettings
+from workers.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two tries to write the end of a job while the database is away.
+RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Worker:
+    """Everything of one worker process. ``start`` it, let slots call ``answer``, ``drain`` it, ``close`` it."""
+
+    def __init__(self, settings: Settings, own: WorkerSettings, *, pools: Sequence[str], concurrency: int) -> None:
+        self.settings = settings
+        self.own = own
+        self.pools = tuple(pools)
+        self.concurrency = concurrency
+        self.id: UUID = new_uuid()
+        self.bounds = Bounds(own.reading_seconds, own.checking_seconds, own.grace_seconds, own.memory_for(concurrency))
+        self._drain_at: float | None = None
+        self._closing = threading.Lock()
+        self._closed = False
+
+    def start(self) -> None:
+        """Find the engines, start what solves, announce.
+
+        Raises:
+            psycopg.OperationalError: the database cannot be reached.
+            RuntimeError: no engine can be offered.
+        """
+        only = {name.strip() for name in self.own.engines.split(",") if name.strip()}
+        self.catalogue: Catalogue = collect(only, self.pools)
+        if not self.catalogue.groups:
+            raise RuntimeError(f"no engine is installed for the pools {', '.join(self.pools)}")
+        self.runners = Runners(self.catalogue.by_group(), keep=self.concurrency)
+        first = self.catalogue.group_of(self.catalogue.engines[0].family, "auto")
+        ahead = threading.Thread(target=self._warm_up, args=({first: self.concurrency},), name="warm-up", daemon=True)
+        ahead.start()
+        self.database = pool(
+            self.settings, name="kantor worker", min_size=1, max_size=self.concurrency + 3, timeout=5.0
+        )
+        self.database.wait(30.0)
+        self.artifacts = ArtifactStore(self.settings)
+        self.line = Line(self.settings)
+        self.journal = Journal(self.database, self._tell)
+        self.keeper = Keeper(
+            self.database,
+            self.id,
+            lease_seconds=self.settings.lease_seconds,
+            heartbeat_seconds=self.settings.heartbeat_seconds,
+            look_seconds=self.own.look_seconds,
+            announce=self._announce,
+        )
+        ahead.join()
+        with self.database.connection() as connection:
+            self._announce(connection)
+        self.keeper.start()
+        log.info("worker ready", worker=encode(WORKER, self.id), engines=self.catalogue.names, pools=self.pools)
+
+    def answer(self, job_id: str) -> None:
+        """The bell has rung: do jobs until there are none, or the worker ends.
+
+        A ring says that there is work, not which: the best job is claimed, and after it the next, without waiting for
+        more rings. So a ring that was lost delays its job only if nobody is working; one that comes too late finds
+        nothing.
+        """
+        while self._drain_at is None:
+            try:
+                with self.database.connection() as connection:
+                    claim = jobs.claim(
+                        connection,
+                        pools=self.pools,
+                        engines=self.catalogue.names,
+                        worker_id=self.id,
+                        lease_seconds=self.settings.lease_seconds,
+                    )
+            except psycopg.OperationalError as error:
+                # the job's outbox row is still there: the relay rings again
+                log.warning("no job could be claimed", rung_for=job_id, error=str(error).strip())
+                return
+            if claim is None:
+                return
+            self.do(claim)
+
+    def do(self, claim: Claim) -> None:
+        """Run a claimed job to its end, and write that."""
+        began = time.monotonic()
+        supervisor = Supervisor(self, claim)
+        self.keeper.hold(supervisor)
+        try:
+            try:
+                outcome = supervisor.run()
+            except Exception as error:
+                log.exception("the supervisor failed", job=encode(JOB, claim.job_id))
+                outcome = failed("internal", f"Kantor made a mistake: {type(error).__name__}: {error}")
+            self._write_end(supervisor, outcome)
+        finally:
+            self.keeper.release(supervisor)
+            self.journal.leave(supervisor.page)
+        log.debug(
+            "job done",
+            job=encode(JOB, claim.job_id),
+            outcome=outcome.state if isinstance(outcome, Finished) else type(outcome).__name__,
+            seconds=round(time.monotonic() - began, 4),
+            milliseconds=supervisor.milliseconds,
+        )
+
+    def must_hand_back(self) -> bool:
+        """True once running jobs shall go back to the queue."""
+        return self._drain_at is not None and time.monotonic() >= self._drain_at
+
+    def drain(self, seconds: float | None = None) -> None:
+        """Claim nothing more; hand back what still runs after so many seconds. May be called from a signal handler."""
+        wanted = time.monotonic() + (self.own.drain_seconds if seconds is None else seconds)
+        self._drain_at = wanted if self._drain_at is None else min(wanted, self._drain_at)
+
+    def close(self) -> None:
+        """End everything that was started. Call it when no slot works any more."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self.drain(0.0)
+        self.keeper.close()
+        self.journal.close()
+        with contextlib.suppress(psycopg.Error), self.database.connection(timeout=2.0) as connection:
+            registry.retire(connection, self.id)
+        self.database.close()
+        self.runners.close()
+        self.line.close()
+
+    # ------------------------------------------------------------------ for supervisors
+
+    def fetch(self, claim: Claim, artifact: str) -> Path:
+        """A copy of an artifact of the job's project on this machine.
+
+        Raises:
+            KantorError: ``artifact-missing``.
+        """
+        try:
+            artifact_id = decode(ARTIFACT, artifact)
+        except ValueError as error:
+            raise KantorError("artifact-missing", str(error)) from None
+        target = self.runners.folder / f"{new_uuid().hex}.artifact"
+        with self.database.connection() as connection:
+            return self.artifacts.fetch(connection, claim.project_id, artifact_id, target)
+
+    def store(self, claim: Claim, folder: Path, path: Path, filename: str) -> str:
+        """Keep a file that a runner has written into its folder as an artifact of the job's answer; its id.
+
+        Raises:
+            KantorError: ``too-large``, or ``internal`` for what is no file of that folder.
+        """
+        if path.parent != folder:
+            raise KantorError("internal", f"{path} is not in the folder of the runner")
+        try:
+            # a link would let a runner hand out what it may not read
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise KantorError("internal", f"the answer's arrays cannot be read: {error}") from None
+        with open(descriptor, "rb") as stream, self.database.connection() as connection:
+            artifact = self.artifacts.put(
+                connection, claim.project_id, stream, filename=filename, origin="answer", job_id=claim.job_id
+            )
+        return artifact.id
+
+    # ------------------------------------------------------------------ the end of a job
+
+    def _write_end(self, supervisor: Supervisor, outcome: Outcome) -> None:
+        """Write it, as often as the database needs; who has lost the job writes nothing.
+
+        While the database is away nobody else can take the job, so there is nothing better to do than to try again.
+        """
+        claim = supervisor.claim
+        tries = 0
+        while not isinstance(outcome, Lost):
+            try:
+                with self.database.connection() as connection:
+                    seq = self._end(connection, supervisor, outcome)
+            except psycopg.OperationalError as error:
+                if self._drain_at is not None and self.must_hand_back() and tries > 3:
+                    log.error("the end of a job could not be written", job=encode(JOB, claim.job_id))
+                    return
+                log.warning("the end of a job waits for the database", error=str(error).strip())
+                time.sleep(RETRY[min(tries, len(RETRY) - 1)])
+                tries += 1
+                continue
+            except psycopg.Error as error:
+                log.error("the end of a job cannot be stored", job=encode(JOB, claim.job_id), error=str(error).strip())
+                outcome = failed("internal", "The answer could not be stored.")
+                if tries > len(RETRY):
+                    return
+                tries += 1
+                continue
+            if seq is not None:
+                self._tell(claim, seq)
+            return
+
+    def _end(self, connection: Database, supervisor: Supervisor, outcome: Outcome) -> int | None:
+        claim, page = supervisor.claim, supervisor.page
+        with page.writing:
+            events, progress = page.take()
+            try:
+                if not events:
+                    return self._final(connection, claim, outcome)
+                with connection.transaction():
+                    if jobs.add_events(connection, claim.job_id, claim.attempt, events, progress) is None:
+                        return None
+                    return self._final(connection, claim, outcome)
+            except psycopg.OperationalError:
+                page.put_back(events, progress)
+                raise
+
+    def _final(self, connection: Database, claim: Claim, outcome: Outcome) -> int | None:
+        if isinstance(outcome, HandedBack):
+            return jobs.hand_back(connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait)
+        assert isinstance(outcome, Finished)
+        return jobs.finish(
+            connection,
+            claim.job_id,
+            claim.attempt,
+            state=outcome.state,
+            answer=outcome.document,
+            summary=outcome.summary,
+            error=outcome.error,
+        )
+
+    def _tell(self, claim: Claim, seq: int) -> None:
+        hints.publish(self.line, claim.job_id, seq)
+
+    # ------------------------------------------------------------------ this worker
+
+    def _announce(self, connection: Database) -> None:
+        registry.announce(
+            connection,
+            self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=api_schemas.VERSION,
+            pools=self.pools,
+            concurrency=self.concurrency,
+            engines=self.catalogue.engines,
+            resources=self._resources(),
+        )
+
+    def _resources(self) -> dict[str, Any]:
+        return {
+            "cores": limits.machine_cores(),
+            "memory_mb": limits.machine_memory() >> 20,
+            "job_memory_mb": self.bounds.memory,
+            "gpus": 0,
+        }
+
+    def _warm_up(self, ahead: dict[str, int]) -> None:
+        try:
+            self.runners.start(ahead)
+        except Exception as error:  # a slot will meet it again, and say so of its job
+            log.error("the runners cannot be started", error=str(error))
