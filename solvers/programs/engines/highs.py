@@ -5,7 +5,6 @@ Q. Huangfu and J. A. J. Hall, Parallelizing the dual revised simplex method, Mat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.programs.answer import Limit, ProgramAnswer, Status
+from solvers.programs.engines.answers import answered, not_begun, without_variables
 from solvers.programs.engines.highs_model import (
     DUAL_SIMPLEX,
     PRIMAL_SIMPLEX,
@@ -22,7 +22,6 @@ from solvers.programs.engines.highs_model import (
     set_options,
     use_threads,
 )
-from solvers.programs.engines.rays import without_variables
 from solvers.programs.engines.settings import Settings, settings_of
 from solvers.programs.engines.watch import Watch
 from solvers.programs.problem import Program
@@ -98,7 +97,7 @@ def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAns
     try:
         with watch:
             if watch.stopped:
-                return _answer("no-solution", watch.reason, {"message": "stopped before it began"})
+                return not_begun(SPEC, watch)
             set_options(highs, problem, settings, watch.remaining)
             give_start(highs, problem, settings)
             events.connect(watch, offers=context.offers)
@@ -141,10 +140,10 @@ def _result(highs: Highs, events: Events, problem: Program, settings: Settings, 
         found["pool"] = improving_pool(events.pool, problem, found.get("x"))
     status, limit = _judge(problem, settings, status, limit, found)
     statistics = found["statistics"]
-    watch.note(objective=found.get("objective"), bound=found.get("bound"), **_counts(statistics))
+    watch.note_end(found.get("objective"), found.get("bound"), **_counts(statistics))
     statistics["seconds"] = watch.seconds
     found.setdefault("message", message)
-    return _answer(status, limit, found)
+    return answered(SPEC, status, limit, found)
 
 
 def prepare(problem: Program, settings: Settings) -> tuple[Highs, Events]:
@@ -231,10 +230,3 @@ def _judge(
 
 def _counts(statistics: dict[str, Any]) -> dict[str, int]:
     return {name: statistics[name] for name in ("iterations", "nodes") if name in statistics}
-
-
-def _answer(status: Status, limit: Limit | None, found: dict[str, Any]) -> ProgramAnswer:
-    bound = found.get("bound")
-    if bound is not None and not math.isfinite(bound):
-        found["bound"] = None
-    return ProgramAnswer(status=status, limit=limit, engine=SPEC.id, engine_version=SPEC.version, **found)

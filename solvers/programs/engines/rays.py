@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from solvers.core.engine import EngineSpec
-from solvers.programs.answer import ProgramAnswer
-from solvers.programs.engines.points import point_at
 from solvers.programs.problem import SEMI_CONTINUOUS, Program
 
 #: Entries of a ray, scaled to a largest entry of 1, that are smaller than this are taken for rounding.
@@ -55,23 +51,28 @@ def ray_without_rows(problem: Program) -> np.ndarray | None:
     return ray
 
 
-def without_variables(problem: Program, spec: EngineSpec) -> ProgramAnswer:
-    """The answer to a program that has no variables: its rows hold or they do not. Solvers disagree on this case."""
-    point = point_at(problem, np.zeros(0))
-    said: dict[str, Any] = {"message": "no variables", "engine": spec.id, "engine_version": spec.version}
-    gap = np.maximum(problem.row_lower - point.activity, point.activity - problem.row_upper)
-    if gap.max(initial=0.0) > 0.0:
-        i = int(np.argmax(gap))
-        ray = np.zeros(problem.m)
-        ray[i] = 1.0 if problem.row_lower[i] > point.activity[i] else -1.0
-        return ProgramAnswer("infeasible", dual_ray=ray if point.activity[i] == 0.0 else None, **said)
-    return ProgramAnswer(
-        "optimal",
-        objective=point.objective,
-        bound=point.objective,
-        x=point.x,
-        row_activity=point.activity,
-        row_duals=None if problem.discrete else np.zeros(problem.m),
-        reduced_costs=None if problem.discrete else np.zeros(0),
-        **said,
+def improves_forever(problem: Program, ray: np.ndarray) -> bool:
+    """True if the direction, scaled to a largest entry of 1, keeps all rows, bounds and cones within 1e-7 and improves the
+    objective, with no curvature."""
+    size = float(np.abs(ray).max(initial=0.0))
+    if size == 0.0 or not math.isfinite(size):
+        return False
+    ray = ray / size
+    sign = 1.0 if problem.sense == "min" else -1.0
+    slope = sign * float(problem.c @ ray)
+    curved = 0.0 if problem.Q is None else float(np.abs(problem.Q @ ray).max(initial=0.0))
+    off = max(
+        curved,
+        _moves_out(problem.A @ ray, problem.row_lower, problem.row_upper),
+        _moves_out(ray, problem.lower, problem.upper),
     )
+    for cone in problem.cones:
+        s = cone.F @ ray
+        off = max(off, float(np.linalg.norm(s[1:]) - s[0]))
+    return slope < 0.0 and off <= 1e-7 * max(1.0, float(np.abs(problem.A.data).max(initial=0.0)))
+
+
+def _moves_out(direction: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    down = np.where(np.isfinite(low), -direction, 0.0)
+    up = np.where(np.isfinite(high), direction, 0.0)
+    return float(np.maximum(down, up).max(initial=0.0))

@@ -100,7 +100,7 @@ class Watch:
             self._interrupt()
 
     def fail(self, error: BaseException) -> None:
-        """Keep a callback's exception, which must not cross the solver's own code; it is raised when the solve is over."""
+        """Keep a callback's exception, which must not cross the solver's code; it is raised when the solve is over."""
         if self._failure is None:
             self._failure = error
         self.stop("cancelled")
@@ -109,6 +109,12 @@ class Watch:
         """Remember progress; it is reported at the next opportunity."""
         self.metrics.update(metrics)
         self._fresh = True
+
+    def note_end(self, objective: float | None, bound: float | None, **counts: int) -> None:
+        """Remember how it ended."""
+        known = objective is not None and bound is not None
+        gap = abs(objective - bound) / max(1.0, abs(objective)) if known else None  # type: ignore[operator,arg-type]
+        self.note(objective=objective, bound=bound, gap=gap, **counts)
 
     def log(self, text: str) -> None:
         """Keep the engine's own output, unless the user did not want it."""
