@@ -8,6 +8,7 @@ import uuid
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 JOB, ARTIFACT, PROJECT, KEY, WORKER = "job", "art", "prj", "key", "wrk"
 
@@ -22,11 +23,7 @@ def new_uuid() -> uuid.UUID:
 def encode(prefix: str, value: uuid.UUID) -> str:
     """``prefix`` + "_" + 26 characters."""
     number = value.int
-    letters = []
-    for _ in range(26):
-        number, digit = divmod(number, 32)
-        letters.append(_ALPHABET[digit])
-    return f"{prefix}_{''.join(reversed(letters))}"
+    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])}"
 
 
 def decode(prefix: str, text: str) -> uuid.UUID:

@@ -17,18 +17,16 @@ from service.rest import state
 
 def _require(scope: str) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
     async def principal(request: Request) -> Principal:
-        found = await authenticate(request)
-        found.require(scope)
-        return found
+        return await authenticate(request, scope)
 
     return principal
 
 
-async def authenticate(request: Request) -> Principal:
-    """The owner of the request's key.
+async def authenticate(request: Request, scope: str) -> Principal:
+    """The owner of the request's key, which must have the scope.
 
     Raises:
-        KantorError: ``unauthenticated``.
+        KantorError: ``unauthenticated``, ``forbidden``.
     """
     secret = _secret(request)
     api = state.of(request)
@@ -36,6 +34,7 @@ async def authenticate(request: Request) -> Principal:
     if principal is None:
         principal = await api.database(keys.authenticate, secret, api.settings)
     request.scope["kantor.principal"] = principal
+    principal.require(scope)
     return principal
 
 

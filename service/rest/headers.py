@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from starlette.requests import Request
+
 from api_schemas.errors import FieldError, KantorError
 
 LONGEST_WAIT = 60.0
@@ -34,6 +36,18 @@ def prefer_wait(header: str | None) -> float | None:
                 raise refuse("Prefer", "wait needs a number of seconds", "Prefer: wait=10")
             return min(float(text), LONGEST_WAIT)
     return None
+
+
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is true or false; absent: false.
+
+    Raises:
+        KantorError: another value.
+    """
+    text = request.query_params.get(name, "false") if request.scope["query_string"] else "false"
+    if text not in {"true", "false"}:
+        raise refuse(name, "must be true or false", f"{name}=true")
+    return text == "true"
 
 
 def applied(wait: float) -> str:

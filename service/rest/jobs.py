@@ -18,9 +18,9 @@ from service import jobs
 from service.jobs import JobFilters, JobRow
 from service.rest import dry_run, headers, submissions, views, waiting
 from service.rest import state as states
-from service.rest.access import JobId, Reader, Writer
+from service.rest.access import JobId, Reader, Writer, authenticate
 from service.rest.examples import JOB_REQUESTS
-from service.rest.openapi import body, header, ok
+from service.rest.openapi import body, header, ok, parameter
 from service.rest.problems import documented
 from service.rest.routing import Route
 
@@ -52,31 +52,34 @@ _SUBMIT_ERRORS = (
         ),
         **documented(*_SUBMIT_ERRORS),
     },
-    openapi_extra=body("JobRequest", JOB_REQUESTS),
+    openapi_extra={
+        **body("JobRequest", JOB_REQUESTS),
+        "parameters": [
+            parameter("validate_only", "query", "Check everything, but store no job.", type="boolean", default=False),
+            parameter(
+                "Idempotency-Key",
+                "header",
+                "Repeating a request with the same key yields the same job.",
+                type="string",
+                pattern="^[ -~]{1,255}$",
+            ),
+            parameter(
+                "Prefer", "header", "`wait=N`: reply with the answer if it is there within N (at most 60) seconds."
+            ),
+        ],
+    },
 )
-async def create(
-    request: Request,
-    principal: Writer,
-    validate_only: Annotated[bool, Query(description="Check everything, but store no job.")] = False,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Repeating a request with the same key yields the same job. 1 to 255 printable ASCII characters."
-        ),
-    ] = None,
-    prefer: Annotated[
-        str | None,
-        Header(description="`wait=N`: answer within N seconds (at most 60) in this reply, if it is done by then."),
-    ] = None,
-) -> Response:
+async def create(request: Request) -> Response:
     """Submit a job.
 
-    The reply is the job, queued (202). With `Prefer: wait=N` it is the finished job with its answer (200) if that takes no
-    longer than N seconds. The body may be compressed (`Content-Encoding: gzip` or `zstd`).
+    The reply is the job, queued (202). With `Prefer: wait=N` it is the finished job with its answer (200), if that takes
+    no longer than N seconds. The body may be compressed (`Content-Encoding: gzip` or `zstd`).
     """
     state = states.of(request)
-    wait = headers.prefer_wait(prefer)
-    key = headers.idempotency_key(idempotency_key)
+    principal = await authenticate(request, "write")
+    wait = headers.prefer_wait(request.headers.get("prefer"))
+    key = headers.idempotency_key(request.headers.get("idempotency-key"))
+    validate_only = headers.flag(request, "validate_only")
     draft = await submissions.read(state, request)
     pool = await submissions.check(state, draft)
     if validate_only:

@@ -55,6 +55,11 @@ def header(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
+def parameter(name: str, place: str, description: str, **schema: Any) -> dict[str, Any]:
+    """A parameter that the route reads by hand."""
+    return {"name": name, "in": place, "description": description, "schema": schema or {"type": "string"}}
+
+
 def body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
     """A JSON body that the route reads by hand."""
     content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples}
