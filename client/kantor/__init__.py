@@ -1,0 +1,147 @@
+"""Kantor: optimization as a service, with a certificate on every answer.
+
+    client = kantor.Client()
+    answer = client.solve(kantor.Program.from_file("air05.mps.gz"), time_limit=60)
+
+Names are loaded when first used: ``import kantor`` itself takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from kantor._version import __version__
+from kantor.errors import (
+    APIError,
+    ArtifactMissing,
+    Conflict,
+    ConnectionFailed,
+    EngineFailure,
+    Expired,
+    Forbidden,
+    IdempotencyMismatch,
+    Internal,
+    InvalidOption,
+    InvalidPageToken,
+    InvalidProblem,
+    InvalidRequest,
+    JobCancelled,
+    JobFailed,
+    KantorError,
+    MalformedFile,
+    MalformedJson,
+    MethodNotAllowed,
+    NoPoint,
+    NotAcceptable,
+    NotFinished,
+    NotFound,
+    OutOfMemory,
+    RangeNotSatisfiable,
+    RateLimited,
+    RunnerDied,
+    Timeout,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnknownEngine,
+    UnsupportedMediaType,
+    UnsupportedProblem,
+    WorkerLost,
+)
+
+if TYPE_CHECKING:
+    from kantor.aio import AsyncClient, AsyncJob
+    from kantor.answer import Answer
+    from kantor.certificate import Certificate
+    from kantor.client import Client
+    from kantor.embedded import embedded
+    from kantor.job import Job
+    from kantor.options import Options
+    from kantor.parts import SOS, Cone, Indicator
+    from kantor.program import Program
+    from kantor.progress import Progress
+    from kantor.scenarios import Scenarios
+
+_LAZY = {
+    "AsyncClient": "aio",
+    "AsyncJob": "aio",
+    "Answer": "answer",
+    "Certificate": "certificate",
+    "Client": "client",
+    "embedded": "embedded",
+    "Job": "job",
+    "Options": "options",
+    "SOS": "parts",
+    "Cone": "parts",
+    "Indicator": "parts",
+    "Program": "program",
+    "Progress": "progress",
+    "Scenarios": "scenarios",
+}
+
+__all__ = [
+    "SOS",
+    "APIError",
+    "Answer",
+    "ArtifactMissing",
+    "AsyncClient",
+    "AsyncJob",
+    "Certificate",
+    "Client",
+    "Cone",
+    "Conflict",
+    "ConnectionFailed",
+    "EngineFailure",
+    "Expired",
+    "Forbidden",
+    "IdempotencyMismatch",
+    "Indicator",
+    "Internal",
+    "InvalidOption",
+    "InvalidPageToken",
+    "InvalidProblem",
+    "InvalidRequest",
+    "Job",
+    "JobCancelled",
+    "JobFailed",
+    "KantorError",
+    "MalformedFile",
+    "MalformedJson",
+    "MethodNotAllowed",
+    "NoPoint",
+    "NotAcceptable",
+    "NotFinished",
+    "NotFound",
+    "Options",
+    "OutOfMemory",
+    "Program",
+    "Progress",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "RunnerDied",
+    "Scenarios",
+    "Timeout",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownEngine",
+    "UnsupportedMediaType",
+    "UnsupportedProblem",
+    "WorkerLost",
+    "__version__",
+    "embedded",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'kantor' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"kantor.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

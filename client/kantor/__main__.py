@@ -1,0 +1,5 @@
+"""``python -m kantor``: the same as the command ``kantor``."""
+
+from kantor.cli import main
+
+main()
