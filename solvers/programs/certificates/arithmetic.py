@@ -23,8 +23,8 @@ UNIT = 2.0**-53
 UNDERFLOW = 1e-320
 FLUSHED = 1e-200
 
-#: Vectors up to this length are summed without any error but the last rounding.
-SHORT = 2048
+#: Vectors up to this length are summed without any error but the last rounding; longer ones in blocks of this size.
+SHORT, BLOCK = 2048, 64
 
 _SPLITTER = 134217729.0  # 2**27 + 1
 _SAFE_SMALL, _SAFE_LARGE = 2.0**-480, 2.0**480
@@ -100,19 +100,27 @@ def stacked(rows: Sequence[tuple[np.ndarray, np.ndarray]], n: int) -> sp.csr_arr
     return sp.csr_array((values, columns.astype(np.int64), indptr), shape=(len(rows), n))
 
 
-def zero_bounded(size: int) -> Bounded:
-    return Bounded(np.zeros(size), np.zeros(size))
+def some(mask: np.ndarray) -> bool:
+    """``mask.any()``, three times as fast on short arrays."""
+    return bool(np.count_nonzero(mask))
 
 
 def total(terms: np.ndarray) -> tuple[float, float]:
     """The sum of doubles and a bound of its error, counting a rounding of each term when it was made."""
-    if terms.size <= SHORT and np.isfinite(terms).all():
-        value = exact_sum(terms.tolist())
-        size = exact_sum(np.abs(terms).tolist())
-        return value, UNIT * (1.01 * size + abs(value)) + terms.size * UNDERFLOW
-    value = float(terms.sum())
-    size = float(np.abs(terms).sum())
-    return value, (terms.size + 2) * (1.01 * UNIT * size + UNDERFLOW)
+    block = 1
+    if terms.size > SHORT:
+        block = BLOCK
+        whole = terms.size - terms.size % block
+        sizes = np.abs(terms)
+        sizes = np.append(sizes[:whole].reshape(-1, block).sum(axis=1), sizes[whole:])
+        terms = np.append(terms[:whole].reshape(-1, block).sum(axis=1), terms[whole:])
+    else:
+        sizes = np.abs(terms)
+    try:
+        value, size = math.fsum(terms.tolist()), math.fsum(sizes.tolist())
+    except (OverflowError, ValueError):
+        return float(terms.sum()), math.inf
+    return value, UNIT * ((block + 1) * 1.01 * size + abs(value)) + (terms.size * block) * UNDERFLOW
 
 
 def exact_dot(a: np.ndarray, b: np.ndarray, *more: float) -> float:
@@ -123,7 +131,7 @@ def exact_dot(a: np.ndarray, b: np.ndarray, *more: float) -> float:
 def exact_sum(terms: Iterable[float | Fraction]) -> float:
     """The sum of finite numbers, correctly rounded; never zero unless it is."""
     terms = list(terms)
-    if not any(type(term) is Fraction for term in terms):
+    if Fraction not in set(map(type, terms)):
         try:
             return math.fsum(terms)
         except OverflowError:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from solvers.core.certificate import Check
-from solvers.programs.answer import AT_LOWER, AT_UPPER, BASIC, BASIS_WORDS, FIXED, FREE
+from solvers.programs.answer import AT_UPPER, BASIC, BASIS_WORDS, FREE
+from solvers.programs.certificates.arithmetic import some
 from solvers.programs.certificates.case import Case
 from solvers.programs.certificates.reading import read_integers
 
@@ -31,11 +32,10 @@ def check_basis(case: Case) -> Check | None:
         (variables, problem.variable_name, "variable"),
         (rows, problem.constraint_name, "row"),
     ):
-        unknown = np.flatnonzero((status < 0) | (status >= len(BASIS_WORDS)))
-        if unknown.size:
-            where = f"{kind} {name(int(unknown[0]))!r}"
-            return Check(BASIS, "failed", f"The basis status {status[unknown[0]]} of {where} is none.")
-    basic = int((variables == BASIC).sum() + (rows == BASIC).sum())
+        if status.size and (status.min() < 0 or status.max() >= len(BASIS_WORDS)):
+            k = int(((status < 0) | (status >= len(BASIS_WORDS))).argmax())
+            return Check(BASIS, "failed", f"The basis status {status[k]} of {kind} {name(k)!r} is none.")
+    basic = int(np.count_nonzero(variables == BASIC) + np.count_nonzero(rows == BASIC))
     if basic != problem.m:
         text = f"The basis has {basic} basic members, where a basis of {problem.m} rows has {problem.m}."
         return Check(BASIS, "failed", text, float(basic), float(problem.m))
@@ -59,15 +59,17 @@ def _misplaced(
 ) -> tuple[int, str] | None:
     """The first member that is not where its status says, with that status in words."""
 
-    def away(side: np.ndarray) -> np.ndarray:
-        far: np.ndarray = ~(np.abs(value - side) <= tolerance * np.maximum(1.0, np.abs(side)))
-        return far
-
-    wrong = (status == AT_LOWER) & away(lower) | (status == AT_UPPER) & away(upper)
-    wrong |= (status == FIXED) & ((lower != upper) | away(lower))
-    wrong |= (status == FREE) & (np.isfinite(lower) | np.isfinite(upper) | away(np.zeros(value.size)))
-    found = np.flatnonzero(wrong)
-    return (int(found[0]), BASIS_WORDS[int(status[found[0]])]) if found.size else None
+    place = np.where(status == AT_UPPER, upper, lower)
+    place = np.where(status == FREE, 0.0, np.where(status == BASIC, value, place))
+    wrong = ~(np.abs(value - place) <= tolerance * np.maximum(1.0, np.abs(place)))
+    special = status >= FREE
+    if some(special):
+        bounded = np.isfinite(lower) | np.isfinite(upper)
+        wrong |= special & np.where(status == FREE, bounded, lower != upper)
+    if not some(wrong):
+        return None
+    k = int(wrong.argmax())
+    return k, BASIS_WORDS[int(status[k])]
 
 
 def check_ranging(case: Case) -> Check | None:

@@ -69,6 +69,7 @@ class Lagrangian:
         """For each variable the least value of its term over the box: minus infinity where the box is open there."""
         spread = 2.5 * self.slope.error
         low, high = self.slope.value - spread, self.slope.value + spread
+        # a slope of exactly zero times an infinite bound would be NaN
         at_low = np.where(low == 0, 0.0, low * np.where(low > 0, lower, upper))
         at_high = np.where(high == 0, 0.0, high * np.where(high > 0, lower, upper))
         terms: np.ndarray = np.minimum(at_low, at_high)
@@ -107,21 +108,26 @@ def safe_bound(
     box = own_box(problem)
     terms = lagrangian.least_terms(box.lower, box.upper)
     open_columns = np.flatnonzero(np.isneginf(terms))
-    best = SafeBound(lagrangian.least(terms), open=int(open_columns.size))
-    if best.value >= goal:
-        return best
+    if not open_columns.size:
+        best = SafeBound(lagrangian.least(terms))
+        if best.value >= goal:
+            return best
+    rising = lagrangian.slope.value[open_columns] > 0
+    box = implied_box(problem, entries, (open_columns[rising], open_columns[~rising]))
+    if box.empty:
+        return SafeBound(np.inf, implied=True)
+    terms = lagrangian.least_terms(box.lower, box.upper)
     exact = False
+    open_columns = np.flatnonzero(np.isneginf(terms))
     zeros = open_columns[lagrangian.slope.value[open_columns] == 0]
     if 0 < zeros.size <= MOST_EXACT:
         lagrangian.sharpen(zeros)
         exact = True
-    box = implied_box(problem, entries)
-    if box.empty:
-        return SafeBound(np.inf, implied=True)
-    terms = lagrangian.least_terms(box.lower, box.upper)
-    open_columns = np.flatnonzero(np.isneginf(terms))
+        terms = lagrangian.least_terms(box.lower, box.upper)
+        open_columns = np.flatnonzero(np.isneginf(terms))
     example = int(open_columns[0]) if open_columns.size else -1
-    best = SafeBound(lagrangian.least(terms), np.inf, True, int(open_columns.size), example, exact)
+    value = -np.inf if open_columns.size else lagrangian.least(terms)
+    best = SafeBound(value, np.inf, True, int(open_columns.size), example, exact)
     if size is None or best.value >= goal:
         return best
     for reach in REACHES:

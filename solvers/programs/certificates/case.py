@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from solvers.programs.answer import ProgramAnswer
-from solvers.programs.certificates.arithmetic import Entries
+from solvers.programs.certificates.arithmetic import Entries, some
 from solvers.programs.certificates.cones import Cones, read_cone_vectors
 from solvers.programs.certificates.curvature import curvature
 from solvers.programs.certificates.point import Point
@@ -30,7 +30,7 @@ class Case:
         self.tolerances = tolerances
         self.sign = 1.0 if problem.sense == "min" else -1.0
         self.entries = Entries(problem.A)
-        self.discrete = bool(problem.integrality.any() or problem.sos or problem.indicators)
+        self.discrete = bool(some(problem.integrality) or problem.sos or problem.indicators)
         nonlinear = problem.nonlinear
         self.nonlinear = nonlinear is not None and bool(nonlinear.rows or nonlinear.objective is not None)
         x, self.x_complaint = read_vector(answer.x, problem.n, "the point")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from solvers.core.certificate import Check
+from solvers.programs.certificates.arithmetic import some
 from solvers.programs.certificates.cones import Cones, check_cones
 from solvers.programs.certificates.discrete import (
     check_integrality,
@@ -23,16 +24,16 @@ def feasibility_checks(point: Point, cones: Cones | None, tolerances: Tolerances
     checks = [check_rows_and_bounds(point, tolerances)]
     if cones is not None:
         checks.append(check_cones(point, cones, tolerances))
-    if problem.integrality.any():
+    if some(problem.integrality):
         if integral_variables(problem).size:
             checks.append(check_integrality(point, tolerances))
-        if (problem.integrality >= SEMI_CONTINUOUS).any():
+        if some(problem.integrality >= SEMI_CONTINUOUS):
             checks.append(check_semi_continuous(point, tolerances))
     if problem.sos:
         checks.append(check_sets(point, tolerances))
     if problem.indicators:
         checks.append(check_indicators(point, tolerances))
-    if all(check.outcome != "failed" for check in checks) and (problem.integrality.any() or problem.sos):
+    if all(check.outcome != "failed" for check in checks) and (some(problem.integrality) or problem.sos):
         rounded = check_rounded(point, tolerances)
         if rounded is not None:
             checks.append(rounded)

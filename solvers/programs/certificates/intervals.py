@@ -23,7 +23,7 @@ ZERO, ONE, TWO, HALF = Decimal(0), Decimal(1), Decimal(2), Decimal("0.5")
 BLUR = Decimal(10) ** -50
 
 
-class Undefined(ArithmeticError):  # noqa: N818  # a verdict on a point, not an error of the program
+class Undefined(ArithmeticError):
     """The expression has no value at the point: the text says why."""
 
 

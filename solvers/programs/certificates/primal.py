@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from solvers.core.certificate import Check
-from solvers.programs.certificates.arithmetic import Bounded, exact_sum
+from solvers.programs.certificates.arithmetic import Bounded, exact_sum, some
 from solvers.programs.certificates.point import Point
 from solvers.programs.certificates.tolerances import Tolerances
 from solvers.programs.certificates.violations import Violation, verdict, worst_violation
@@ -26,7 +26,7 @@ def check_rows_and_bounds(point: Point, tolerances: Tolerances) -> Check:
     problem = point.problem
     lower, upper = problem.lower, problem.upper
     semi = problem.integrality >= SEMI_CONTINUOUS
-    if semi.any():
+    if some(semi):
         lower, upper = np.where(semi, -np.inf, lower), np.where(semi, np.inf, upper)
     bounds = worst_violation(
         Bounded(point.x, np.zeros(point.x.size)),

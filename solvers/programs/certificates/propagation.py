@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solvers.programs.certificates.arithmetic import UNIT, Entries
+from solvers.programs.certificates.arithmetic import UNIT, Entries, some
 from solvers.programs.certificates.discrete import integral_variables
 from solvers.programs.problem import SEMI_CONTINUOUS, Program
 
-#: Rounds over all rows. More find more, and cost O(nnz) each.
-ROUNDS = 6
+#: Rounds over all rows, and entries looked at in all rounds together: more find more, but take their time.
+ROUNDS, ENTRIES = 6, 600_000
 
 #: A bound beyond this is no better than none.
 _USELESS = 1e15
@@ -33,7 +33,7 @@ class Box:
 def own_box(problem: Program) -> Box:
     """The convex hull of each variable's own values: zero is one of them where a variable is semi-continuous."""
     semi = problem.integrality >= SEMI_CONTINUOUS
-    if not semi.any():
+    if not some(semi):
         return Box(problem.lower, problem.upper)
     return Box(
         np.where(semi, np.minimum(problem.lower, 0.0), problem.lower),
@@ -41,43 +41,61 @@ def own_box(problem: Program) -> Box:
     )
 
 
-def implied_box(problem: Program, entries: Entries, rounds: int = ROUNDS) -> Box:
+def implied_box(
+    problem: Program, entries: Entries, wanted: tuple[np.ndarray, np.ndarray] | None = None, effort: int = ENTRIES
+) -> Box:
     """The box after some rounds of propagation of the linear rows, those with nonlinear parts left out.
 
-    It ends early when nothing moves any more, or when a contradiction shows.
+    It ends early when nothing moves any more, when a contradiction shows, or when all that is wanted was found.
+
+    Args:
+        wanted: columns whose lower, and columns whose upper bound should become finite.
+        effort: largest number of entries to look at; a matrix with more gives the variables' own box.
     """
     box = own_box(problem)
-    lower, upper = box.lower.copy(), box.upper.copy()
-    whole = integral_variables(problem)
+    rounds = min(ROUNDS, effort // max(1, entries.values.size))
+    if not rounds:
+        return box
+    lower, upper = box.lower, box.upper
+    whole = integral_variables(problem) if some(problem.integrality) else None
     row_lower, row_upper = problem.row_lower, problem.row_upper
     if problem.nonlinear is not None and problem.nonlinear.rows:
         loose = list(problem.nonlinear.rows)
         row_lower, row_upper = row_lower.copy(), row_upper.copy()
         row_lower[loose], row_upper[loose] = -np.inf, np.inf
     a, rows, columns = entries.values, entries.rows, entries.columns
-    if (a == 0).any():
+    if np.count_nonzero(a) < a.size:
         a, rows, columns = a[a != 0], rows[a != 0], columns[a != 0]
     positive = a > 0
     for _ in range(rounds):
-        at_lower, at_upper = a * lower[columns], a * upper[columns]
-        least, least_others = _least(np.where(positive, at_lower, at_upper), rows, entries)
-        most, most_others = _least(-np.where(positive, at_upper, at_lower), rows, entries)
-        broken = np.flatnonzero((least > row_upper) | (-most < row_lower))
-        if broken.size:
-            return Box(lower, upper, f"row {problem.constraint_name(int(broken[0]))!r}")
-        # a x_j <= row_upper - (least sum of the others), a x_j >= row_lower - (greatest sum of the others)
-        top, bottom = row_upper[rows] - least_others, row_lower[rows] + most_others
-        top, bottom = top + 4 * UNIT * np.abs(top), bottom - 4 * UNIT * np.abs(bottom)
-        above, below = np.where(positive, top, bottom) / a, np.where(positive, bottom, top) / a
         new_lower, new_upper = lower.copy(), upper.copy()
-        np.minimum.at(new_upper, columns, above + 4 * UNIT * np.abs(above))
-        np.maximum.at(new_lower, columns, below - 4 * UNIT * np.abs(below))
-        new_lower[whole], new_upper[whole] = np.ceil(new_lower[whole]), np.floor(new_upper[whole])
+        at_lower, at_upper = a * lower[columns], a * upper[columns]
+        for side, terms, sign in (
+            (row_upper, np.where(positive, at_lower, at_upper), 1.0),
+            (-row_lower, -np.where(positive, at_upper, at_lower), -1.0),
+        ):
+            # sign * a x_j <= side - (the least that the other terms of the row can sum up to)
+            if not some(np.isfinite(side)):
+                continue
+            least, others = _least(terms, rows, entries)
+            broken = least > side
+            if some(broken):
+                return Box(lower, upper, f"row {problem.constraint_name(int(broken.argmax()))!r}")
+            room = side[rows] - others
+            limits = (room + 4 * UNIT * np.abs(room)) / (sign * a)
+            above = positive if sign > 0 else ~positive
+            slack = 4 * UNIT * np.abs(limits)
+            np.minimum.at(new_upper, columns, np.where(above, limits + slack, np.inf))
+            np.maximum.at(new_lower, columns, np.where(above, -np.inf, limits - slack))
+        if whole is not None:
+            new_lower[whole], new_upper[whole] = np.ceil(new_lower[whole]), np.floor(new_upper[whole])
         new_lower = np.where(new_lower > -_USELESS, new_lower, lower)
         new_upper = np.where(new_upper < _USELESS, new_upper, upper)
-        crossed = np.flatnonzero(new_lower > new_upper)
-        if crossed.size:
-            return Box(lower, upper, f"variable {problem.variable_name(int(crossed[0]))!r}")
+        crossed = new_lower > new_upper
+        if some(crossed):
+            return Box(lower, upper, f"variable {problem.variable_name(int(crossed.argmax()))!r}")
+        if wanted is not None and not (some(np.isinf(new_lower[wanted[0]])) or some(np.isinf(new_upper[wanted[1]]))):
+            return Box(new_lower, new_upper)
         moved = _moved(lower, new_lower) or _moved(upper, new_upper)
         lower, upper = new_lower, new_upper
         if not moved:
@@ -99,5 +117,5 @@ def _least(terms: np.ndarray, rows: np.ndarray, entries: Entries) -> tuple[np.nd
     errors = (entries.row_counts + 4) * 1.01 * UNIT * np.bincount(rows, np.abs(finite), minlength=entries.m)
     open_terms = np.bincount(rows, unbounded, minlength=entries.m)
     whole = np.where(open_terms > 0, -np.inf, sums - errors)
-    others = np.where(open_terms[rows] - unbounded > 0, -np.inf, (sums - errors)[rows] - finite)
+    others = np.where(open_terms[rows] > unbounded, -np.inf, (sums - errors)[rows] - finite)
     return whole, others

@@ -19,7 +19,7 @@ def read_vector(given: Any, size: int, what: str) -> tuple[np.ndarray | None, st
     if vector.shape != (size,):
         return None, f"{what} has shape {vector.shape}, where {size} numbers are needed"
     finite = np.isfinite(vector)
-    if not finite.all():
+    if np.count_nonzero(finite) < size:
         first = int(finite.argmin())
         return None, f"{what} has the value {vector[first]} at position {first}"
     return vector, ""
@@ -40,6 +40,8 @@ def read_number(given: Any, what: str) -> tuple[float | None, str]:
 
 def read_integers(given: Any, size: int, what: str) -> tuple[np.ndarray | None, str]:
     """As ``read_vector``, for whole numbers."""
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.shape == (size,):
+        return given, ""
     vector, complaint = read_vector(given, size, what)
     if vector is None:
         return None, complaint

@@ -61,8 +61,8 @@ def settle(answer: ProgramAnswer, certificate: Certificate) -> ProgramAnswer:
     - optimal: not proved optimal although the engine gave what should prove it, or its own bound leaves a gap:
       ``feasible``. Anything else that is wrong with objective, activity or duals: ``imprecise``.
     - feasible: the objective is not that of the point: ``imprecise``. Wrong multipliers change nothing but are named.
-    - infeasible: a ray that proves nothing: ``no-solution``, for nothing is known then, unless the checker found a proof
-      of its own. A point that is feasible after all: ``feasible``.
+    - infeasible: a ray that proves nothing: ``no-solution``, for nothing is known then (unless the checker found a
+      proof of its own). A point that is feasible after all: ``feasible``.
     - unbounded: a ray that fails leaves what the point is worth: ``feasible`` or ``no-solution``. A ray that passes,
       with a point that fails, leaves ``infeasible-or-unbounded``: that much the ray shows.
     - infeasible-or-unbounded: a ray that fails: ``no-solution``.

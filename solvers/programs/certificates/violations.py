@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from solvers.core.certificate import Arithmetic, Outcome
-from solvers.programs.certificates.arithmetic import UNIT, Bounded
+from solvers.programs.certificates.arithmetic import UNIT, Bounded, some
 
 
 def verdict(passed: bool) -> Outcome:
@@ -64,7 +64,7 @@ def worst_violation(
     amounts = np.maximum(below, above)
     worst, failures = int(amounts.argmax()), 0
     arithmetic: Arithmetic = "double"
-    if unsettled.any():
+    if some(unsettled):
         candidates = np.flatnonzero(unsettled)
         certain = candidates[excess[candidates] > margin[candidates]]
         if certain.size:
