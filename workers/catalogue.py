@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import structlog
 
 from api_schemas.engines import Engine
-from workers.runners import environment
 
 log = structlog.get_logger(__name__)
-
-#: Importing all solvers for the first time on a slow disk.
-SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -61,40 +53,16 @@ class Catalogue:
         return [f"{family}:{name}" for family, name in self.groups]
 
 
-def collect(only: Collection[str] = (), pools: Collection[str] = ()) -> Catalogue:
-    """Ask every installed engine what it is, each in a process of its own.
-
-    Args:
-        only: "family:id" of those to offer; empty: all.
-        pools: of those to offer; empty: all.
-    """
-    command = [sys.executable, "-P", "-m", "workers.runner.catalogue"]
-    done = subprocess.run(
-        command,
-        env=environment(os.environ),
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        timeout=SECONDS,
-        check=True,
-    )
-    return catalogue_of([orjson.loads(line) for line in done.stdout.splitlines()], only, pools)
-
-
-def catalogue_of(
-    entries: Sequence[dict[str, Any]], only: Collection[str] = (), pools: Collection[str] = ()
-) -> Catalogue:
-    """From the lines that ``workers.runner.catalogue`` prints."""
+def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Collection[str] = ()) -> Catalogue:
+    """From what zygotes say (``workers.runner.describe``), for these pools (empty: all), without broken engines."""
     engines, groups = [], {}
     for entry in entries:
-        name = f"{entry['family']}:{entry['id']}"
-        if only and name not in only:
-            continue
         if "error" in entry:
+            name = f"{entry['family']}:{entry['id']}"
             log.error("an engine is not offered: it cannot be loaded", engine=name, error=entry["error"])
             continue
         if pools and entry["pool"] not in pools:
             continue
-        group = entry.pop("process_group")
         engines.append(Engine.model_validate(entry))
-        groups[entry["family"], entry["id"]] = group
+        groups[entry["family"], entry["id"]] = entry["process_group"]
     return Catalogue(tuple(engines), groups)

@@ -8,22 +8,19 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import structlog
 
 from workers.runner import limits
 from workers.runner.frames import Channel
 from workers.runner.mailbox import Mailbox
-from workers.runner.zygote import PACKET
+from workers.zygotes import Zygote, ZygoteLostError, Zygotes
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +28,8 @@ log = structlog.get_logger(__name__)
 JOBS_PER_RUNNER = 500
 GROWTH = 256 << 20
 
-#: How long a runner may take to accept a document, and a zygote to import.
+#: Seconds that a runner may take nothing of a document that is sent to it.
 SEND_SECONDS = 60.0
-IMPORT_SECONDS = 120.0
-
-#: Settings of the service hold secrets: what solves does not see them.
-_HIDDEN = ("KANTOR_", "AWS_", "PG")
-
-
-class ZygoteLostError(Exception):
-    """A zygote has died, or could not be started; its runners are gone with it."""
 
 
 class Runner:
@@ -147,118 +136,23 @@ class Runner:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Zygote:
-    """The worker's handle of one zygote process. Safe from any thread."""
-
-    def __init__(self, name: str, engines: Sequence[str]) -> None:
-        """Start it for these engines ("family:id"); it imports while we go on.
-
-        Raises:
-            ZygoteLostError: it cannot be started.
-        """
-        self.name = name
-        self._lock = threading.Lock()
-        self._ready = False
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(IMPORT_SECONDS)
-        command = [sys.executable, "-P", "-m", "workers.runner.zygote", str(theirs.fileno()), name, *engines]
-        try:
-            # S603: our own module, by its name
-            self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment(os.environ)
-            )
-        except OSError as error:
-            raise ZygoteLostError(f"the zygote {name} cannot be started: {error}") from error
-        finally:
-            theirs.close()
-        self.pid = self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def fork(self, folder: Path, descriptors: list[int]) -> int:
-        """The process number of a new runner that holds these descriptors."""
-        with self._lock:
-            self._await_ready()
-            reply = self._call({"do": "fork", "folder": str(folder)}, descriptors)
-        if "error" in reply:
-            raise ZygoteLostError(f"the zygote {self.name} cannot fork: {reply['error']}")
-        return int(reply["pid"])
-
-    def wait(self, pid: int) -> int | None:
-        """Collect a runner that has ended, or was killed: its wait status."""
-        with self._lock:
-            status = self._call({"do": "wait", "pid": pid})["status"]
-        return None if status is None else int(status)
-
-    def close(self) -> None:
-        """End it, and with it all its runners."""
-        with self._lock:
-            self._control.close()
-            self._process.kill()
-            self._process.wait()
-
-    def _await_ready(self) -> None:
-        if self._ready:
-            return
-        message = self._receive()
-        for engine, words in message["failed"].items():
-            log.error("an engine cannot be loaded", engine=engine, error=words)
-        if message["threads"] != 1:
-            log.warning("a zygote has threads, so that forks may hang", group=self.name, threads=message["threads"])
-        self._ready = True
-
-    def _call(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
-        try:
-            socket.send_fds(self._control, [orjson.dumps(request)], list(descriptors))
-        except OSError as error:
-            raise self._lost(error) from error
-        return self._receive()
-
-    def _receive(self) -> dict[str, Any]:
-        try:
-            packet = self._control.recv(PACKET)
-        except OSError as error:
-            raise self._lost(error) from error
-        if not packet:
-            raise self._lost("end of file")
-        message: dict[str, Any] = orjson.loads(packet)
-        return message
-
-    def _lost(self, why: object) -> ZygoteLostError:
-        """After a call without a reply the next reply would be a wrong one: it must not live on."""
-        self._process.kill()
-        self._process.wait()
-        return ZygoteLostError(f"the zygote {self.name} has died, or does not answer ({why})")
-
-
 class Runners:
     """Warm runners of every process group. Safe from any thread."""
 
-    def __init__(self, groups: Mapping[str, Sequence[str]], *, keep: int, folder: Path | None = None) -> None:
-        """``groups``: name to engines ("family:id"); ``keep``: how many idle runners to keep in each.
-
-        ``self.folder`` is this worker's own temporary folder, below ``folder``.
-        """
-        self.groups = dict(groups)
+    def __init__(self, zygotes: Zygotes, *, keep: int, folder: Path | None = None) -> None:
+        """``keep``: how many idle runners to keep in each group; ``folder``: where this worker makes its own folder."""
+        self._zygotes = zygotes
         self._keep = keep
         self._lock = threading.Lock()
-        self._starting = {name: threading.Lock() for name in groups}
-        self._zygotes: dict[str, Zygote] = {}
-        self._idle: dict[str, list[Runner]] = {name: [] for name in groups}
+        self._idle: defaultdict[str, list[Runner]] = defaultdict(list)
         self._count = 0
         self._closed = False
         self.folder, self._guard = _private_folder(folder or Path(tempfile.gettempdir()))
 
-    def start(self, ahead: Mapping[str, int]) -> None:
-        """Start every zygote, then so many runners ahead of their first job in the groups named."""
-        for name in self.groups:
-            self._zygote(name)
-        for name, count in ahead.items():
-            runners = [self.take(name) for _ in range(count)]
-            for runner in runners:
-                self.give(runner)
+    def warm_up(self, group: str, count: int) -> None:
+        """Fork runners ahead of their first jobs."""
+        for runner in [self.take(group) for _ in range(count)]:
+            self.give(runner)
 
     def take(self, group: str) -> Runner:
         """An idle runner of the group, or a new one.
@@ -280,9 +174,9 @@ class Runners:
                 self._count += 1
                 folder = self.folder / f"{group}-{self._count}"
             try:
-                return Runner(self._zygote(group), folder)
+                return Runner(self._zygotes.of(group), folder)
             except ZygoteLostError as error:
-                log.warning("a zygote is started anew", group=group, error=str(error))
+                log.warning("no runner could be forked", group=group, error=str(error))
                 if attempt == 3 or self._closed:
                     raise
         raise AssertionError
@@ -301,31 +195,12 @@ class Runners:
         """End all processes."""
         with self._lock:
             self._closed = True
-            zygotes = list(self._zygotes.values())
             idle = [runner for runners in self._idle.values() for runner in runners]
-            self._idle = {name: [] for name in self.groups}
+            self._idle.clear()
         for runner in idle:
             runner.end()
-        for zygote in zygotes:
-            zygote.close()
         self._guard.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def zygote_pids(self) -> dict[str, int]:
-        """For operators and tests."""
-        with self._lock:
-            return {name: zygote.pid for name, zygote in self._zygotes.items()}
-
-    def _zygote(self, group: str) -> Zygote:
-        with self._starting[group]:
-            zygote = self._zygotes.get(group)
-            if zygote is None or not zygote.alive:
-                if self._closed:
-                    raise ZygoteLostError("the worker ends")
-                zygote = Zygote(group, self.groups[group])
-                with self._lock:
-                    self._zygotes[group] = zygote
-            return zygote
 
 
 def _emptied(folder: Path) -> bool:
@@ -339,12 +214,6 @@ def _emptied(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of processes that solve: without secrets, and with one thread for every library."""
-    kept = {name: value for name, value in given.items() if not name.startswith(_HIDDEN)}
-    return {**kept, **dict.fromkeys(limits.THREAD_VARIABLES, "1")}
 
 
 def _private_folder(parent: Path) -> tuple[Path, Any]:

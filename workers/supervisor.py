@@ -16,7 +16,8 @@ from service.jobs import Claim, Hold
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
 from workers.progress import LogBook, Progress
 from workers.run import Answered, Bounds, Died, Elsewhere, Listener, Refused, Run
-from workers.runners import Runner, ZygoteLostError
+from workers.runners import Runner
+from workers.zygotes import ZygoteLostError
 
 if TYPE_CHECKING:
     from workers.worker import Worker

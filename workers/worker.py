@@ -24,7 +24,6 @@ from service.broker import Line
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
-from workers.catalogue import Catalogue, collect
 from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
@@ -33,6 +32,7 @@ from workers.runner import limits
 from workers.runners import Runners
 from workers.settings import WorkerSettings
 from workers.supervisor import Supervisor
+from workers.zygotes import Zygotes
 
 log = structlog.get_logger(__name__)
 
@@ -60,19 +60,16 @@ class Worker:
         Raises:
             psycopg.OperationalError: the database cannot be reached.
             RuntimeError: no engine can be offered.
+            ZygoteLostError: nothing that solves can be started.
         """
+        self.database = pool(self.settings, name="kantor worker", min_size=1, max_size=self.concurrency + 3)
         only = {name.strip() for name in self.own.engines.split(",") if name.strip()}
-        self.catalogue: Catalogue = collect(only, self.pools)
+        self.zygotes = Zygotes()
+        self.catalogue = self.zygotes.start(only=only, pools=self.pools)
         if not self.catalogue.groups:
             raise RuntimeError(f"no engine is installed for the pools {', '.join(self.pools)}")
-        self.runners = Runners(self.catalogue.by_group(), keep=self.concurrency)
-        first = self.catalogue.group_of(self.catalogue.engines[0].family, "auto")
-        ahead = threading.Thread(target=self._warm_up, args=({first: self.concurrency},), name="warm-up", daemon=True)
-        ahead.start()
-        self.database = pool(
-            self.settings, name="kantor worker", min_size=1, max_size=self.concurrency + 3, timeout=5.0
-        )
-        self.database.wait(30.0)
+        self.runners = Runners(self.zygotes, keep=self.concurrency)
+        self.runners.warm_up(self.catalogue.group_of(self.catalogue.engines[0].family, "auto"), self.concurrency)
         self.artifacts = ArtifactStore(self.settings)
         self.line = Line(self.settings)
         self.journal = Journal(self.database, self._tell)
@@ -84,7 +81,6 @@ class Worker:
             look_seconds=self.own.look_seconds,
             announce=self._announce,
         )
-        ahead.join()
         with self.database.connection() as connection:
             self._announce(connection)
         self.keeper.start()
@@ -160,6 +156,7 @@ class Worker:
             registry.retire(connection, self.id)
         self.database.close()
         self.runners.close()
+        self.zygotes.close()
         self.line.close()
 
     # ------------------------------------------------------------------ for supervisors
@@ -283,9 +280,3 @@ class Worker:
             "job_memory_mb": self.bounds.memory,
             "gpus": 0,
         }
-
-    def _warm_up(self, ahead: dict[str, int]) -> None:
-        try:
-            self.runners.start(ahead)
-        except Exception as error:  # a slot will meet it again, and say so of its job
-            log.error("the runners cannot be started", error=str(error))

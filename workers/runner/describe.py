@@ -1,0 +1,47 @@
+"""What engines there are and what they say of themselves. Runs where importing a solver can harm nobody."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from solvers.core import registry
+from solvers.core.engine import EngineSpec, Option
+from workers import families
+
+
+def installed() -> list[str]:
+    """Engines of the known families whose requirements are installed, as "family:id". Imports none of them."""
+    return [
+        f"{kind}:{name}" for kind in registry.families() if kind in families.FAMILIES for name in registry.names(kind)
+    ]
+
+
+def describe(engine: str) -> dict[str, Any]:
+    """Import an engine ("family:id"); its specification with the shared options of its family, as JSON has it.
+
+    If that fails, ``error`` says why.
+    """
+    kind, _, name = engine.partition(":")
+    try:
+        spec: EngineSpec = registry.load(kind, name).spec
+        return {
+            "id": spec.id,
+            "family": spec.family,
+            "version": spec.version,
+            "title": spec.title,
+            "summary": spec.summary,
+            "solves": sorted(spec.solves),
+            "capabilities": sorted(spec.capabilities),
+            "options": [_option(option) for option in spec.options],
+            "shared_options": [_option(option) for option in families.load(kind).shared_options],
+            "pool": spec.pool,
+            "citation": spec.citation,
+            "process_group": spec.process_group,
+        }
+    except Exception as error:  # an engine may be anybody's
+        return {"family": kind, "id": name, "error": f"{type(error).__name__}: {error}"}
+
+
+def _option(option: Option) -> dict[str, Any]:
+    return {**dataclasses.asdict(option), "choices": list(option.choices)}

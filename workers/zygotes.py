@@ -1,0 +1,239 @@
+"""The worker's side of its zygotes (``workers.runner.zygote``)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from workers.catalogue import Catalogue, catalogue_of
+from workers.runner import limits
+from workers.runner.zygote import PACKET
+
+log = structlog.get_logger(__name__)
+
+#: A zygote may take so long to answer: it imports solvers, perhaps from a slow disk.
+PATIENCE = 180.0
+
+#: Settings of the service hold secrets: what solves does not see them.
+_HIDDEN = ("KANTOR_", "AWS_", "PG")
+
+
+class ZygoteLostError(Exception):
+    """A zygote has died, or could not be started; its runners are gone with it."""
+
+
+class Zygote:
+    """The worker's handle of one zygote process. Safe from any thread."""
+
+    def __init__(self, control: socket.socket, pid: int, name: str) -> None:
+        self.pid = pid
+        self.name = name
+        self._control = control
+        self._control.settimeout(PATIENCE)
+        self._pidfd = os.pidfd_open(pid)
+        self._lock = threading.Lock()
+
+    @property
+    def alive(self) -> bool:
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    def call(self, do: str, descriptors: Sequence[int] = (), **request: Any) -> dict[str, Any]:
+        """Ask, and wait for the answer.
+
+        Raises:
+            ZygoteLostError: it has died or does not answer; then it is ended, since a late answer would be mistaken.
+        """
+        with self._lock:
+            self.ask(do, descriptors, **request)
+            return self.hear()
+
+    def ask(self, do: str, descriptors: Sequence[int] = (), **request: Any) -> None:
+        """The first half of ``call``, where nobody else calls."""
+        try:
+            socket.send_fds(self._control, [orjson.dumps({"do": do, **request})], list(descriptors))
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def hear(self) -> dict[str, Any]:
+        """The second half."""
+        try:
+            packet = self._control.recv(PACKET)
+        except OSError as error:
+            raise self._lost(error) from error
+        if not packet:
+            raise self._lost("end of file")
+        message: dict[str, Any] = orjson.loads(packet)
+        return message
+
+    def fork(self, folder: Path, descriptors: Sequence[int]) -> int:
+        """The process number of a new runner that holds these descriptors."""
+        reply = self.call("fork", descriptors, folder=str(folder))
+        if "error" in reply:
+            raise ZygoteLostError(f"the zygote {self.name} cannot fork: {reply['error']}")
+        return int(reply["pid"])
+
+    def spawn(self, name: str) -> Zygote:
+        """Another zygote, forked from this one."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            reply = self.call("spawn", [theirs.fileno()])
+        if "error" in reply:
+            raise ZygoteLostError(f"the zygote {self.name} cannot fork: {reply['error']}")
+        return Zygote(ours, int(reply["pid"]), name)
+
+    def wait(self, pid: int) -> int | None:
+        """Collect a child that has ended, or was killed: its wait status."""
+        status = self.call("wait", pid=pid)["status"]
+        return None if status is None else int(status)
+
+    def end(self) -> None:
+        """End it, and with it all its runners."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.end()
+        self._control.close()
+        os.close(self._pidfd)
+
+    def _lost(self, why: object) -> ZygoteLostError:
+        self.end()
+        return ZygoteLostError(f"the zygote {self.name} has died, or does not answer ({why})")
+
+
+class Zygotes:
+    """The first zygote, and one for each process group; those that die are started anew. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._first: Zygote | None = None
+        self._groups: dict[str, Zygote] = {}
+        self._engines: dict[str, list[str]] = {}
+        self._closed = False
+
+    def start(self, *, only: Collection[str] = (), pools: Collection[str] = ()) -> Catalogue:
+        """Import all engines (or ``only`` these, as "family:id"), each in its own process, and learn what they are.
+
+        The first of each process group goes on as the zygote of its group and imports the others.
+
+        Raises:
+            ZygoteLostError: nothing can be started.
+        """
+        with self._lock:
+            first = self._root()
+            names = [name for name in first.call("list")["engines"] if not only or name in only]
+            candidates = {name: first.spawn(name) for name in names}
+            for name, zygote in candidates.items():
+                zygote.ask("load", engines=[name], name=name)
+            entries = [_described(name, zygote) for name, zygote in candidates.items()]
+            catalogue = catalogue_of(entries, pools)
+            self._engines = catalogue.by_group()
+            for group, members in self._engines.items():
+                zygote = candidates.pop(members[0])
+                zygote.name = group
+                self._groups[group] = zygote
+                self._load(zygote, group, members[1:])
+            for zygote in candidates.values():
+                self._bury(zygote)
+            return catalogue
+
+    def of(self, group: str) -> Zygote:
+        """The living zygote of a group.
+
+        Raises:
+            ZygoteLostError: it is gone and cannot be started anew.
+        """
+        with self._lock:
+            zygote = self._groups.get(group)
+            if zygote is None or not zygote.alive:
+                if zygote is not None:
+                    log.warning("a zygote has died and is started anew", group=group)
+                    self._bury(zygote)
+                zygote = self._groups[group] = self._root().spawn(group)
+                self._load(zygote, group, self._engines[group])
+            return zygote
+
+    def pids(self) -> dict[str, int]:
+        """Of the groups' zygotes and of the first, which has the empty name."""
+        with self._lock:
+            pids = {name: zygote.pid for name, zygote in self._groups.items()}
+            return pids | ({"": self._first.pid} if self._first is not None else {})
+
+    def close(self) -> None:
+        """End all, and with them all runners."""
+        with self._lock:
+            self._closed = True
+            for zygote in self._groups.values():
+                self._bury(zygote)
+            self._groups.clear()
+            self._end_root()
+
+    def _root(self) -> Zygote:
+        if self._closed:
+            raise ZygoteLostError("the worker ends")
+        if self._first is not None and self._first.alive:
+            return self._first
+        self._end_root()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-P", "-m", "workers.runner.zygote", str(theirs.fileno())]
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment(os.environ)
+                )
+            except OSError as error:
+                raise ZygoteLostError(f"no zygote can be started: {error}") from error
+        self._first = Zygote(ours, self._process.pid, "first")
+        return self._first
+
+    def _end_root(self) -> None:
+        if self._first is not None:
+            self._first.close()
+            self._first = None
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def _load(self, zygote: Zygote, group: str, engines: Sequence[str]) -> None:
+        reply = zygote.call("load", engines=list(engines), name=group)
+        for entry in reply["engines"]:
+            if "error" in entry:
+                log.error("an engine cannot be loaded with its group", group=group, **entry)
+        if reply["threads"] != 1:
+            log.warning("a zygote has threads, so that forks may hang", group=group, threads=reply["threads"])
+
+    def _bury(self, zygote: Zygote) -> None:
+        zygote.close()
+        with contextlib.suppress(ZygoteLostError):
+            if self._first is not None and self._first.alive:
+                self._first.wait(zygote.pid)
+
+
+def _described(name: str, zygote: Zygote) -> dict[str, Any]:
+    try:
+        entry: dict[str, Any] = zygote.hear()["engines"][0]
+    except ZygoteLostError:
+        family, _, engine = name.partition(":")
+        return {"family": family, "id": engine, "error": "the process that imported it died"}
+    return entry
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of processes that solve: without secrets, and with one thread for every library."""
+    kept = {name: value for name, value in given.items() if not name.startswith(_HIDDEN)}
+    return {**kept, **dict.fromkeys(limits.THREAD_VARIABLES, "1")}
