@@ -27,12 +27,11 @@ def run() -> None:
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url, connect_timeout=5), poolclass=sqlalchemy.NullPool
     )
-    with engine.connect() as connection:
-        with connection.begin():
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-            context.configure(connection=connection, transactional_ddl=True)
-            with context.begin_transaction():
-                context.run_migrations()
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        context.configure(connection=connection, transactional_ddl=True)
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 run()

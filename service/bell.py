@@ -1,4 +1,4 @@
-"""Ringing Celery: the task ``kantor.run`` with a job's id, in the queue of its pool. A ring may be lost; the row is the job."""
+"""Ringing Celery: the task ``kantor.run`` with a job's id, in its pool's queue. A ring may be lost: the row counts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from uuid import UUID
 
-import kombu
 import redis
+from kombu.connection import Connection
 from kombu.utils.json import dumps
 
 from api_schemas.ids import JOB, encode
@@ -21,10 +21,10 @@ _BODY, _TASK_ID, _TAG = "BODY-OF-THE-MESSAGE", "ID-OF-THE-TASK", "TAG-OF-THE-DEL
 
 
 class Bell:
-    """Rings for jobs. Safe for many threads; never blocks longer than about 0.2 seconds, and not at all in the second after a
-    failure.
+    """Rings for jobs. Safe for many threads; never blocks longer than about 0.2 seconds, and not at all in the second
+    after a failure.
 
-    The message is made by kombu once for each pool (Celery's message protocol 2); afterwards only the ids are filled in.
+    kombu makes the message once for each pool (Celery's message protocol 2); afterwards only the ids are filled in.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -66,14 +66,16 @@ class Bell:
         if form is None:
             with self._lock:
                 form = self._forms[pool] = _form(pool)
-        body = b64encode(b'[["%s"],{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]' % encode(JOB, job_id).encode())
+        body = b64encode(
+            b'[["%s"],{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]' % encode(JOB, job_id).encode()
+        )
         fill = {_BODY: body.decode(), _TASK_ID: os.urandom(16).hex(), _TAG: os.urandom(16).hex()}
         return "".join(fill.get(part, part) for part in form)
 
 
 def _form(pool: str) -> tuple[str, ...]:
     """The message that kombu would send to the queue ``pool``, cut where ids go."""
-    with kombu.Connection("memory://") as connection, connection.channel() as channel:
+    with Connection("memory://") as connection, connection.channel() as channel:  # type: ignore[no-untyped-call]
         # The Redis transport's own wrapping: the body in base 64, properties beside it.
         message = channel.prepare_message(
             _BODY,
@@ -102,7 +104,7 @@ def _form(pool: str) -> tuple[str, ...]:
             body_encoding="base64", delivery_info={"exchange": "", "routing_key": pool}, delivery_tag=_TAG
         )
         message["body"] = _BODY
-        text = dumps(message)
+        text: str = dumps(message)  # type: ignore[no-untyped-call]
     parts = [text]
     for marker in (_BODY, _TASK_ID, _TAG):
         parts = [piece for part in parts for piece in _split(part, marker)]

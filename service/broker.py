@@ -22,8 +22,8 @@ class BrokerDownError(ConnectionError):
 
 
 class Line:
-    """One connection, for many threads. It uses the redis package's ``Connection`` without the client around it, which would cost
-    more processor time than everything else that a ring does.
+    """One connection, for many threads. It uses the redis package's ``Connection`` without the client around it, which
+    would cost more processor time than everything else that a ring does.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Hints that a job has new events. A hint may be lost: who waits for one looks at the database every second all the same."""
+"""Hints that a job has new events. Hints may be lost: who waits looks at the database every second all the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Commands(Protocol):
 
 
 def publish(line: Commands, job_id: UUID, seq: int) -> bool:
-    """Tell whoever waits that the job has events up to ``seq``. False if the broker is down; nothing else is lost than time."""
+    """Tell whoever waits that the job has events up to ``seq``. False if the broker is down: only time is lost."""
     try:
         line.execute_command("PUBLISH", CHANNEL, f"{job_id.hex} {seq}")
     except (redis.RedisError, OSError):
@@ -37,7 +37,7 @@ def publish(line: Commands, job_id: UUID, seq: int) -> bool:
 class HintHub:
     """One subscription for all who wait in an asyncio process.
 
-    Use as ``async with HintHub(settings) as hub``. It outlives restarts of Valkey; meanwhile ``wait`` simply takes its whole time.
+    ``async with HintHub(settings) as hub``. It outlives restarts of Valkey; meanwhile ``wait`` takes all its time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -59,7 +59,7 @@ class HintHub:
                 await self._task
             self._task = None
 
-    async def wait(self, job_id: UUID, after_seq: int, timeout: float) -> int | None:  # noqa: ASYNC109
+    async def wait(self, job_id: UUID, after_seq: int, timeout: float) -> int | None:
         """Wait for a hint of an event after ``after_seq``.
 
         Returns:

@@ -1,4 +1,4 @@
-"""API keys. Only HMAC-SHA256(pepper, secret) is stored, and found by a unique index: no comparison leaks by its time."""
+"""API keys. Only HMAC-SHA256(pepper, secret) is stored, and found by a unique index: no comparison to time."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from service.store.connect import Database
 def ensure(conn: Database, name: str) -> UUID:
     """The id of the project with this name; made if there is none."""
     row = conn.execute(
-        "INSERT INTO project (id, name) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+        "INSERT INTO project (id, name) VALUES (%s, %s)"
+        " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
         (new_uuid(), name),
     ).fetchone()
     assert row is not None

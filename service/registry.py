@@ -22,7 +22,8 @@ ON CONFLICT (id) DO UPDATE SET pools = excluded.pools, concurrency = excluded.co
 """
 
 _ENGINES = f"""
-SELECT DISTINCT ON (engine->>'family', engine->>'id') engine, count(*) OVER (PARTITION BY engine->>'family', engine->>'id')
+SELECT DISTINCT ON (engine->>'family', engine->>'id')
+    engine, count(*) OVER (PARTITION BY engine->>'family', engine->>'id')
 FROM worker, jsonb_array_elements(engines) AS engine WHERE {_ALIVE}
 ORDER BY engine->>'family', engine->>'id', worker.started_at DESC
 """  # noqa: S608

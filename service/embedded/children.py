@@ -99,29 +99,50 @@ class Child:
         return words
 
 
+class Gate:
+    """Closed at first: children that were given it import their modules and wait. ``open`` lets them run."""
+
+    def __init__(self) -> None:
+        self.end, self._held = os.pipe()
+
+    def open(self) -> None:
+        """Let all run who wait, and who come later. Harmless if it is open."""
+        if self.end >= 0:
+            os.close(self._held)
+            os.close(self.end)
+            self.end = -1
+
+
 def python(
     name: str,
     arguments: Sequence[str],
     logs: Path,
     environment: Mapping[str, str],
     *,
+    preload: str = "",
+    gate: Gate | None = None,
     inherit: Sequence[int] = (),
 ) -> Child:
-    """A child that is a Python module: ``arguments`` follow ``python -m``."""
+    """A child that is a Python module: ``arguments`` follow ``python -m``.
+
+    Args:
+        preload: modules that it may import before ``gate`` opens, with commas between.
+    """
     log = logs / f"{name}.log"
 
     def start() -> subprocess.Popen[bytes]:
         with contextlib.suppress(OSError):
             if log.stat().st_size > _LARGEST_LOG:
                 log.replace(log.with_suffix(".log.1"))
+        end = -1 if gate is None else gate.end
         with log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+                [sys.executable, "-m", "service.embedded.gate", str(end), preload, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **environment, **_python_path()},
-                pass_fds=tuple(inherit),
+                pass_fds=(*inherit, *((end,) if end >= 0 else ())),
                 start_new_session=True,
             )
 

@@ -104,7 +104,7 @@ def _identity(home: Path) -> Finding:
         return Finding(
             "user",
             False,
-            f"you are root and user namespaces are forbidden here, so PostgreSQL would run as nobody, who cannot reach {programs}",
+            f"you are root, without user namespaces; PostgreSQL would run as nobody, who cannot reach {programs}",
             "Run as another user, or install into a folder that every user can read.",
         )
     return Finding(

@@ -1,8 +1,8 @@
 """Leaves no process behind, even when the server that started them is killed.
 
-The server writes who its processes are into ``processes.json``. The guardian, a process of its own, waits for the end of a pipe that
-only the server holds; if that comes while processes are still listed, it ends them in order. The next start does the same with
-what it finds. Imports the standard library only: it must be small, and start at once.
+The server writes who its processes are into ``processes.json``. The guardian, a process of its own, waits for the end
+of a pipe that only the server holds; if that comes while processes are still listed, it ends them in order. The next
+start does the same with what it finds. Imports the standard library only: it must be small, and start at once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _STORES = {"postgres": signal.SIGINT, "valkey": signal.SIGTERM}
 
 
 def identity(pid: int) -> str:
-    """When a process began: with its number this names it, although numbers are used again. Empty if there is no such process,
-    or only its remains.
+    """When a process began: with its number this names it, although numbers are used again. Empty if there is no such
+    process, or only its remains.
     """
     if sys.platform == "linux":
         try:
@@ -116,7 +116,7 @@ def _wait(processes: dict[str, tuple[int, str]], seconds: float) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: home, the server's process number, the pipe's end, and whether to delete the home afterwards (0, 1)."""
+    """Arguments: home, the server's process number, the pipe's end, whether to delete the home afterwards (0, 1)."""
     home, owner, pipe, ephemeral = Path(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3] == "1"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends with its server, not before

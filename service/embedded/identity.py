@@ -47,7 +47,7 @@ class Identity:
             os.chown(folder, user.pw_uid, user.pw_gid)
 
     def place(self, home: Path) -> Path:
-        """A folder for its data: ``home``, or, where nobody cannot reach that (it lies in /root), one of the system's."""
+        """A folder for its data: ``home``; where nobody cannot reach that (it lies in /root), one of the system's."""
         if self.mode != "nobody":
             return home
         home.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -117,7 +118,7 @@ class Postgres:
         command = [
             *(str(binaries.postgres("initdb")), "--pgdata", str(new), "--username", USER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"),
-            *(() if self.durable else ("--no-sync",)),
+            "--no-sync",
         ]
         done = subprocess.run(
             command,
@@ -132,6 +133,8 @@ class Postgres:
             said = (done.stderr or done.stdout).strip()[-2000:]
             raise RuntimeError(f"PostgreSQL cannot make its data folder {self.data}: {said}")
         new.replace(self.data)
+        if self.durable:  # what initdb would wait for
+            threading.Thread(target=os.sync, name="sync", daemon=True).start()
 
     def wait(self) -> None:
         """Wait until it answers; then there is a database ``kantor``.

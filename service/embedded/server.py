@@ -21,7 +21,7 @@ from api_schemas.errors import KantorError
 from service import keys, projects, registry
 from service.dispatch import reaper
 from service.embedded import guardian
-from service.embedded.children import Child, python
+from service.embedded.children import Child, Gate, python
 from service.embedded.home import Home, Running
 from service.embedded.postgres import Postgres
 from service.embedded.valkey import Valkey
@@ -104,11 +104,25 @@ class Server:
         self._socket = self._bind()
         self.url = f"http://{_host(self._options.host)}:{self._socket.getsockname()[1]}"
         self._start_guardian()
-        settings = self._start_stores()
-        api_key = self._prepare(settings)
-        self._start_services(settings)
+        valkey, postgres = Valkey(home), Postgres(home)
+        settings = Settings.load(
+            database_url=postgres.url(),
+            redis_url=valkey.url,
+            home=home,
+            api_key_pepper=self._home.secret("pepper"),
+        )
+        # Python's imports take longer than the stores' start: both at once.
+        gate = Gate()
+        try:
+            self._start_services(settings, gate)
+            self._start_stores(valkey, postgres)
+            api_key = self._prepare(settings)
+        finally:
+            gate.open()
         if not self._until_ready(settings):
             return None
+        # Nobody waits for it at the start.
+        self._begin(python("dispatcher", ["service.dispatcher"], self._home.logs, settings.environment()))
         running = Running(url=self.url, api_key=api_key, pid=os.getpid())
         self._home.announce(running)
         return running
@@ -135,23 +149,11 @@ class Server:
         )
         os.close(end)
 
-    def _start_stores(self) -> Settings:
-        home = self._home.path
-        valkey, postgres = Valkey(home), Postgres(home)
-        stores = [
-            Child("valkey", valkey.launch, valkey.log),
-            Child("postgres", postgres.launch, postgres.log),
-        ]
-        for child in stores:
-            self._begin(child)
+    def _start_stores(self, valkey: Valkey, postgres: Postgres) -> None:
+        self._begin(Child("valkey", valkey.launch, valkey.log))
+        self._begin(Child("postgres", postgres.launch, postgres.log))
         valkey.wait()
         postgres.wait()
-        return Settings.load(
-            database_url=postgres.url(),
-            redis_url=valkey.url,
-            home=home,
-            api_key_pepper=self._home.secret("pepper"),
-        )
 
     def _prepare(self, settings: Settings) -> str:
         migrate.upgrade(settings.database_url)
@@ -170,7 +172,7 @@ class Server:
         self._home.keep("api_key", made.secret)
         return made.secret
 
-    def _start_services(self, settings: Settings) -> None:
+    def _start_services(self, settings: Settings, gate: Gate) -> None:
         assert self._socket is not None
         environment = settings.environment()
         logs = self._home.logs
@@ -179,12 +181,14 @@ class Server:
         celery += ["--queues", "cpu", "--hostname", f"local-{secrets.token_hex(4)}@%h", "--loglevel", "WARNING"]
         celery += ["--without-mingle", "--without-gossip", "--without-heartbeat"]
         descriptor = self._socket.fileno()
-        for child in (
-            python("worker", celery, logs, {**environment, "KANTOR_WORKER_DRAIN_SECONDS": "3"}),
-            python("api", ["service.embedded.api", str(descriptor)], logs, environment, inherit=[descriptor]),
-            python("dispatcher", ["service.dispatcher"], logs, environment),
-        ):
-            self._begin(child)
+        environment = {**environment, "KANTOR_WORKER_DRAIN_SECONDS": "3"}
+        self._begin(
+            python("worker", celery, logs, environment, preload="workers.celery_app,celery.bin.worker", gate=gate)
+        )
+        api = ["service.embedded.api", str(descriptor)]
+        self._begin(
+            python("api", api, logs, environment, preload="service.app,uvicorn", gate=gate, inherit=[descriptor])
+        )
 
     def _begin(self, child: Child) -> None:
         child.start()

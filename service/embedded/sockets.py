@@ -14,7 +14,7 @@ _NAME = 16
 
 
 def socket_folder(home: Path, identity: Identity | None = None) -> Path:
-    """A folder for the sockets of the server in ``home``: within it or, if its path is too long, among temporary files."""
+    """A folder for the sockets of the server in ``home``: within it or, if its path is too long, in a temporary one."""
     folder = home.absolute() / "run"
     if len(os.fsencode(folder)) + _NAME > _LONGEST:
         digest = hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:12]

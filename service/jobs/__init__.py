@@ -1,7 +1,7 @@
 """The job rules: the same functions for REST, gRPC, workers and dispatcher.
 
 Users' functions take the project first and know no other project's jobs (``KantorError`` "not-found"). Workers reach a
-job by its id and attempt, after a claim. Every function is one statement, hence one transaction on an autocommit connection.
+job by its id and attempt, after a claim. Every function is one statement: one transaction on an autocommit connection.
 """
 
 from service.jobs.change import cancel, delete

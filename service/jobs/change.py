@@ -49,8 +49,8 @@ SELECT finished_at IS NOT NULL FROM found
 
 
 def cancel(conn: Database, project_id: UUID, job_id: UUID) -> JobRow:
-    """Cancel: a queued job ends at once; a running one is asked to stop (its worker learns it by ``extend``) and keeps its
-    best answer; a finished one stays as it is. Cancelling twice is the same as once.
+    """Cancel: a queued job ends at once; a running one is asked to stop (its worker learns it by ``extend``) and keeps
+    its best answer; a finished one stays as it is. Cancelling twice is the same as once.
 
     Raises:
         KantorError: ``not-found``.

@@ -108,5 +108,5 @@ class Claim:
 
 
 Hold = Literal["held", "cancel", "deadline", "lost"]
-"""What a worker learns when it extends a lease. held: go on. cancel, deadline: still held; stop, keep the best answer and
-finish as cancelled or expired. lost: another attempt has it, or it is over; drop it."""
+"""What a worker learns when it extends a lease. held: go on. cancel, deadline: still held; stop, keep the best answer
+and finish as cancelled or expired. lost: another attempt has it, or it is over; drop it."""

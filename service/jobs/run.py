@@ -42,7 +42,8 @@ SELECT last_seq FROM held
 _FINISH = """
 WITH done AS (
     UPDATE job SET state = %(state)s, finished_at = now(), expires_at = now() + retention,
-        lease_until = NULL, worker_id = NULL, summary = %(summary)s::jsonb, error = %(error)s::jsonb, last_seq = last_seq + 1
+        lease_until = NULL, worker_id = NULL, last_seq = last_seq + 1,
+        summary = %(summary)s::jsonb, error = %(error)s::jsonb
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
     RETURNING last_seq
 ), answered AS (

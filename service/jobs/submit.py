@@ -58,8 +58,8 @@ _COLUMNS = {
 }
 # One item comes as parameters, which is cheaper; several as one JSON text.
 _ONE = "SELECT " + ", ".join(f"%({name})s::{type_} AS {name}" for name, type_ in _COLUMNS.items())
-_MANY = "SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item ({})".format(
-    ", ".join(f"{name} {type_}" for name, type_ in _COLUMNS.items())
+_MANY = "SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item ({columns})".format(  # noqa: S608
+    columns=", ".join(f"{name} {type_}" for name, type_ in _COLUMNS.items())
 )
 
 _SUBMIT = """
@@ -87,7 +87,8 @@ _KNOWN = """known AS (
     SELECT project_id, key, decode(fingerprint, 'hex'), id, now() + make_interval(secs => %(remember)s)
     FROM item WHERE key IS NOT NULL ORDER BY project_id, key
     ON CONFLICT (project_id, key) DO UPDATE SET
-        fingerprint = excluded.fingerprint, job_id = excluded.job_id, created_at = now(), expires_at = excluded.expires_at
+        fingerprint = excluded.fingerprint, job_id = excluded.job_id,
+        created_at = now(), expires_at = excluded.expires_at
     WHERE old.expires_at <= now()
     RETURNING job_id
 ),"""
