@@ -11,7 +11,7 @@ from api_schemas.base import Extended, Model
 DType = Literal["float64", "float32", "int64", "int32", "uint8", "int8"]
 
 
-ArtifactId = Annotated[str, Field(pattern=r"^art_[0-9a-hjkmnp-tv-z]{26}$")]
+ArtifactId = Annotated[str, Field(pattern=r"^art_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 
 
 class RawArray(Model):

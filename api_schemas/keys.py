@@ -44,8 +44,8 @@ class KeyRequest(Model):
     """A new key for the project of the key that asks."""
 
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1)] = ["read", "write"]
-    expires_in: Annotated[float, Field(gt=0)] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=16)] = ["read", "write"]
+    expires_in: Annotated[float, Field(gt=0, le=100 * 366 * 86400)] | None = None
     """Seconds; None: until revoked."""
 
 

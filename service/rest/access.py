@@ -79,7 +79,7 @@ def _identifier(prefix: str, what: str) -> Callable[..., UUID]:
 
 def _path(prefix: str, name: str, what: str) -> Any:
     decode = _identifier(prefix, what)
-    pattern = rf"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"
+    pattern = rf"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
 
     async def from_path(text: Annotated[str, Path(alias=name, json_schema_extra={"pattern": pattern})]) -> UUID:
         return decode(text)

@@ -41,6 +41,8 @@ _BOUNDS = {
     "string_too_long": ("must have at most {max_length} characters"),
     "string_too_short": ("must have at least {min_length} characters"),
 }
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+"""The pattern of ``api_schemas.base.Line``."""
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -48,7 +50,10 @@ def describe(model: type[BaseModel], value: Any, error: Located) -> FieldError:
     """Words for an error at ``error.path`` of the body ``value``, which should have been a ``model``."""
     path = error.path
     relative = error.context.get("pointer", "") if error.type == "invalid_problem" else ""
-    detail, hint = words(_at(value, path), error)
+    if error.key:
+        detail, hint = "the name " + words(None, error)[0].removesuffix(_but(None)), ""
+    else:
+        detail, hint = words(_at(value, path), error)
     if error.type == "extra_forbidden":
         hint = near(str(path[-1]), _fields_at(model, error))
     return FieldError(pointer=pointer(path) + str(relative), detail=detail, hint=hint)
@@ -87,8 +92,11 @@ def words(value: Any, error: Located) -> tuple[str, str]:
         return "must be a finite number: NaN and infinity are not allowed here", ""
     if kind in _FORMS:
         return f"must be {_FORMS[kind]}{_but(value)}", ""
+    if kind == "string_pattern_mismatch" and context["pattern"] == _LINE:
+        return f"must have no control characters{_but(value)}", ""
     if kind in _BOUNDS:
-        return _BOUNDS[kind].format(**{k: _number(v) for k, v in context.items()}) + _but(value), ""
+        text = _BOUNDS[kind].format(**{k: _number(v) for k, v in context.items()})
+        return text.replace(" 1 characters", " 1 character") + _but(value), ""
     if kind in {"too_long", "too_short"}:
         limit = f"at most {context['max_length']}" if kind == "too_long" else f"at least {context['min_length']}"
         return f"must have {limit} entries, but has {context['actual_length']}", ""

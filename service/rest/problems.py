@@ -68,12 +68,12 @@ def translate(error: Exception, request: Request) -> KantorError:
     if isinstance(error, HTTPException):
         return _http(error, request)
     if isinstance(error, psycopg_pool.PoolTimeout | psycopg_pool.TooManyRequests):
-        log.warning("database_pool_exhausted", error=str(error))
+        log.warning("database_pool_exhausted", error=str(error), request_id=request_id(request))
         return KantorError("unavailable", "The service is overloaded; try again shortly.")
     if isinstance(error, psycopg.OperationalError):
-        log.warning("database_unavailable", error=str(error).strip())
+        log.warning("database_unavailable", error=str(error).strip(), request_id=request_id(request))
         return KantorError("unavailable", "The database cannot be reached now; try again shortly.")
-    log.error("unexpected_exception", exc_info=error)
+    log.error("unexpected_exception", exc_info=error, request_id=request_id(request))
     return internal()
 
 

@@ -6,7 +6,7 @@ meant: the one whose form fits what was sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 WRONG_FORM = {
@@ -44,6 +44,7 @@ class Located:
         type: pydantic's name of the error.
         message: pydantic's text.
         context: what the text was made of.
+        key: it is the name of the last step that is wrong, not its value.
         forms: where every branch of a union failed by form: the error types of the branches.
     """
 
@@ -52,6 +53,7 @@ class Located:
     message: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     forms: tuple[str, ...] = ()
+    key: bool = False
 
     @property
     def path(self) -> tuple[str | int, ...]:
@@ -78,7 +80,8 @@ def locate(value: Any, fault: Any) -> Located:
             continue
         else:
             steps.append(Step(name, tag=True))
-    return Located(tuple(steps), fault["type"], fault["msg"], fault.get("ctx", {}))
+    key = bool(location) and location[-1] == "[key]"
+    return Located(tuple(steps), fault["type"], fault["msg"], fault.get("ctx", {}), key=key)
 
 
 def resolve(errors: list[Located]) -> list[Located]:
@@ -119,4 +122,4 @@ def _fails_by_form(error: Located, depth: int) -> bool:
 
 def _cut(depth: int, errors: list[Located]) -> list[Located]:
     """Without the step that named the branch."""
-    return [Located(e.steps[:depth] + e.steps[depth + 1 :], e.type, e.message, e.context, e.forms) for e in errors]
+    return [replace(e, steps=e.steps[:depth] + e.steps[depth + 1 :]) for e in errors]

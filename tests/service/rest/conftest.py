@@ -1,0 +1,61 @@
+"""One live API for each module, with and without a worker, and clients with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from api_schemas.keys import NewKey
+from service import keys
+from service.settings import Settings
+from service.store.connect import Database
+from tests.service.rest.living import LiveApi, TinyWorker
+
+PROGRAM: dict[str, Any] = {"objective": [1, 2], "lower": [3, 4]}
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[LiveApi]:
+    """The API on the module's database."""
+    with LiveApi(settings) as live:
+        yield live
+
+
+@pytest.fixture
+def client(api: LiveApi, key: NewKey) -> Iterator[httpx.Client]:
+    """A client with a key of the test's own project, with every scope."""
+    with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key.secret}"}, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(api: LiveApi, conn: Database, settings: Settings) -> Iterator[httpx.Client]:
+    """A client of another project."""
+    from service import projects
+
+    secret = keys.create(conn, projects.ensure(conn, "strangers"), name="s", settings=settings).secret
+    with httpx.Client(base_url=api.url, headers={"X-API-Key": secret}, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Iterator[TinyWorker]:
+    """A worker that answers at once."""
+    with TinyWorker(settings) as worker:
+        yield worker
+
+
+@pytest.fixture
+def submit(client: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Submits a small program; the job."""
+
+    def submit(**fields: Any) -> dict[str, Any]:
+        reply = client.post("/v1/jobs", json={"problem": PROGRAM, **fields})
+        assert reply.status_code == 202, reply.text
+        job: dict[str, Any] = reply.json()
+        return job
+
+    return submit
