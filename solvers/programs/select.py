@@ -101,7 +101,7 @@ def _fitting(problem: Program, offered: Sequence[str]) -> list[str]:
     if not fitting:
         able = [name for name in offered if features & load("program", name).spec.solves - {"linear"}]
         raise UnsupportedProblem(
-            f"no engine at hand takes a program with {', '.join(sorted(features - {'linear'})) or 'linear constraints'}",
+            "no engine at hand takes a program with " + ", ".join(sorted(features)),
             pointer="/engine",
             hint=f"partly: {', '.join(able)}" if able else f"offered: {', '.join(offered) or 'none'}",
         )
