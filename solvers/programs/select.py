@@ -17,10 +17,10 @@ FIRST_ORDER_NONZEROS = 30_000_000
 #: What only some engines can do, by option; such a wish decides before structure does.
 _WISHES = {"iis": "iis", "relax": "relaxation", "ranging": "ranging"}
 
-_LINEAR = ("highs", "pdlp", "clarabel", "scip")
-_INTEGER = ("highs", "scip", "cp-sat")
-_CONVEX = ("clarabel", "highs", "pdlp", "scip")
-_GENERAL = ("scip", "clarabel", "highs", "cp-sat", "pdlp")
+_LINEAR: tuple[str, ...] = ("highs", "pdlp", "clarabel", "scip")
+_INTEGER: tuple[str, ...] = ("highs", "scip", "cp-sat")
+_CONVEX: tuple[str, ...] = ("clarabel", "highs", "pdlp", "scip")
+_GENERAL: tuple[str, ...] = ("scip", "clarabel", "highs", "cp-sat", "pdlp")
 
 
 def choose(problem: Program, offered: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[str, str]:
