@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
@@ -56,6 +57,7 @@ class Client(ClientBase):
     ) -> None:
         super().__init__(url, api_key, timeout, max_retries)
         self._http = httpx.Client(**self._http_settings(), transport=transport)
+        weakref.finalize(self, self._http.close)
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
 

@@ -107,5 +107,5 @@ def _range(option: OptionSpec) -> str:
         return " | ".join(option.choices)
     low, high = option.minimum, option.maximum
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
+        return f"{low:.10g} to {high:.10g}"
     return f">= {low:g}" if low is not None else f"<= {high:g}" if high is not None else ""

@@ -24,9 +24,7 @@ class Scope(StrEnum):
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[
-        list[Scope] | None, typer.Option("--scope", help="By default read and write.")
-    ] = None,
+    scope: Annotated[list[Scope] | None, typer.Option("--scope", help="By default read and write.")] = None,
     expires_in: Annotated[
         str | None, typer.Option("--expires-in", metavar="AGE", help="12h, 30d...; by default never.")
     ] = None,

@@ -149,7 +149,7 @@ def to_program(model: Any) -> Program:
         sos=groups,
         variable_names=usable_names([variable.name for variable in variables]),
         constraint_names=usable_names([constraint.name for constraint in constraints]),
-        name=str(model.name or ""),
+        name="" if model.name in (None, "unknown") else str(model.name),
     )
     program.origin = PyomoOrigin(model, variables, constraints)
     return program

@@ -45,7 +45,7 @@ def wait(policy: Policy, job_id: str, seconds: float | None = None, *, answer: b
             raise Timeout(f"{job_id} is still {found.state} after {seconds:g} s; it goes on")
         if time.monotonic() - asked < min(1.0, left):
             # a server that is shutting down, or a proxy, does not hold
-            yield Sleep(pause)
+            yield Sleep(min(pause, left))
             pause = min(1.0, pause * 2)
 
 
