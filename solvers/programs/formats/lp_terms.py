@@ -95,7 +95,13 @@ class Reader:
             return sign * float("inf")
         if not word or word[0] not in _NUMERIC:
             raise self.error(f"{word!r} where a number is needed" if word else "the section ends", "a number")
-        return sign * float(word)
+        return sign * self._float(word)
+
+    def _float(self, word: str) -> float:
+        try:
+            return float(word)
+        except ValueError:
+            raise self.error(f"{word!r} is neither a number nor a name", "a number") from None
 
     def side(self, *, objective: bool = False, one_line: bool = False, continued: bool = False) -> Side:
         """Terms up to a comparison, an indicator's arrow or the end; with ``one_line`` up to the end of the line on
@@ -117,7 +123,8 @@ class Reader:
                 if coefficient is not None or (any_term and not pending):
                     self.position = k + 1
                     raise self.error("two numbers or terms without an operator between them", "+ or -")
-                coefficient, pending = float(word), False
+                self.position = k + 1
+                coefficient, pending = self._float(word), False
                 k += 1
             elif word in ("+", "-"):
                 if coefficient is not None:
@@ -177,7 +184,7 @@ class Reader:
                 raise self.error("two terms without an operator between them", "+ or -")
             coefficient = 1.0
             if self.peek()[:1] in _NUMERIC and self.peek():
-                coefficient = float(self.take())
+                coefficient = self._float(self.take())
                 if self.peek() == "*":
                     self.take()
             i = j = self._variable()

@@ -47,6 +47,8 @@ def read_mps(data: bytes) -> Program:
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")
     found = sections(text)
+    if not found:
+        raise MalformedFile("line 1: the file has no sections before ENDATA", pointer="line 1", hint="ROWS, COLUMNS")
     try:
         return _program(text, found, fixed=False)
     except MalformedFile as free:

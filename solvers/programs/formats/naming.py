@@ -8,10 +8,11 @@ from collections.abc import Iterable
 _BLANK = re.compile(r"\s")
 _LP_BAD = re.compile(r"[\s<>=+\-*^/:\[\]\\]")
 _LP_START = re.compile(r"[\d.]|[eE]\d|[eE]$")
-_LP_WORDS = frozenset(
-    "free inf infinity st st. s.t. end max min maximize minimize maximum minimum bound bounds general generals gen gens "
-    "integer integers int ints binary binaries bin bins semi semis sos sos1 sos2 s1 s2 subject such lazy user".split()  # noqa: SIM905
+_KEYWORDS = (
+    "free inf infinity st st. s.t. end max min maximize minimize maximum minimum bound bounds general generals gen "
+    "gens integer integers int ints binary binaries bin bins semi semis sos sos1 sos2 s1 s2 subject such lazy user"
 )
+_LP_WORDS = frozenset(_KEYWORDS.split())
 
 
 def mps_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
