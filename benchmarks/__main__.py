@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import engines, overhead, parsers, tables, throughput
 from benchmarks.harness.facts import summary
 from benchmarks.harness.report import RESULTS, Report
 from benchmarks.harness.scale import SCALES
+from benchmarks.harness.store import store
 from benchmarks.harness.system import System, kantor_system
 
 NAMES = ("overhead", "engines", "throughput", "parsers")
@@ -41,26 +43,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     report = Report(scale.name, " ".join(["python -m benchmarks", *given]))
     print(f"{report.command}\n{summary()}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started is ended
     begin = time.monotonic()
     try:
         with ExitStack() as stack:
             system: System | None = None
+            databases = stack.enter_context(store())
             if not options.no_service and set(wanted) & {"overhead", "engines", "throughput"}:
-                system = stack.enter_context(kantor_system())
+                with _timed(report, "start"):
+                    system = stack.enter_context(kantor_system())
             if "overhead" in wanted:
-                overhead.run(scale, report, system)
+                with _timed(report, "overhead"):
+                    overhead.run(scale, report, system, databases.fresh())
             if "throughput" in wanted and system is not None:
-                throughput.run(scale, report, system)
+                with _timed(report, "throughput"):
+                    throughput.run(scale, report, system)
             if "engines" in wanted:
-                engines.run(scale, report, system)
-        if "throughput" in wanted:
-            tables.run(scale, report)
-        if "parsers" in wanted:
-            parsers.run(scale, report)
+                with _timed(report, "engines"):
+                    engines.run(scale, report, system)
+            if "throughput" in wanted:
+                with _timed(report, "tables"):
+                    tables.run(scale, report, databases.fresh())
+            if "parsers" in wanted:
+                with _timed(report, "parsers"):
+                    parsers.run(scale, report)
     finally:
         if report.tables:
             print(f"\n{report.write(options.output)} after {time.monotonic() - begin:.0f} s", flush=True)
     return 0
+
+
+@contextmanager
+def _timed(report: Report, part: str) -> Iterator[None]:
+    begin = time.monotonic()
+    yield
+    report.data.setdefault("seconds_of_parts", {})[part] = round(time.monotonic() - begin, 1)
 
 
 if __name__ == "__main__":

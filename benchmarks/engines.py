@@ -27,18 +27,14 @@ AGREE = {"lp": 1e-6, "milp": RELATIVE_GAP, "pdlp": 1e-4, "clarabel": 1e-6}
 def run(scale: Scale, report: Report, system: System | None) -> None:
     """Adds the tables of ratios; rows of each instance go to the data. ``system``: also through the whole service."""
     rows: list[dict[str, Any]] = []
-    for engine in ENGINES:
-        with laboratory() as lab:
+    with laboratory() as lab:
+        for engine in ENGINES:
             for family, chosen in plan(engine, scale).items():
                 for instance in chosen:
                     rows.append(_one(engine, family, instance, scale, lab, system))
                     _say(rows[-1])
     report.data["engines"] = rows
-    source = (
-        "the shared collection"
-        if collection()
-        else "the repository's own instances (the shared collection is not here)"
-    )
+    source = "the shared collection" if collection() else "the repository"
     for family, shift, words in (("lp", 0.01, "10 ms"), ("lp", 1.0, "1 s"), ("milp", 1.0, "1 s")):
         report.add(_ratios(rows, family, shift, words, source))
     report.add(_long(rows))
@@ -120,9 +116,9 @@ def _say(row: dict[str, Any]) -> None:
 
 
 def _ratios(rows: Sequence[dict[str, Any]], family: str, shift: float, words: str, source: str) -> Table:
-    name = {"lp": "Linear programs", "milp": "Mixed-integer programs"}[family]
+    name = {"lp": "LPs", "milp": "MILPs"}[family]
     table = Table(
-        f"{name} on {source}: ratio of shifted geometric means (shift {words}) to the solver called directly",
+        f"{name} of {source}: time over that of the solver called directly (shifted geometric means, shift {words})",
         ("engine", "solved", "same path", "direct s", "engine", "engine + certificate", "service / (read + direct)"),
         note="[..]: 95% interval over the instances (paired bootstrap). service: upload, parsing, queue, solve, "
         "certificate, download, against reading the file and solving in process. Only where both sides finish.",

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import redis
@@ -21,9 +20,7 @@ from benchmarks.harness.statistics import Latency
 from benchmarks.harness.targets import JSON
 from benchmarks.peers.celery_noop import Noop, application
 from service import jobs, projects
-from service.embedded.postgres import Postgres
 from service.settings import Settings
-from service.store import migrate
 from service.store.connect import Database, connect
 
 Call = Callable[[], object]
@@ -47,11 +44,16 @@ class Hop:
     cpu: float
 
 
-def hops(folder: Path, endpoint: str, noop: Noop, rounds: int) -> list[Hop]:
-    """Each hop, in the order of the way. ``endpoint`` validates the contract and answers a constant."""
+def hops(settings: Settings, endpoint: str, noop: Noop, rounds: int) -> list[Hop]:
+    """Each hop, in the order of the way.
+
+    Args:
+        settings: with an empty, durable database.
+        endpoint: validates the contract and answers a constant.
+    """
     with ExitStack() as stack:
         calls: dict[str, Call] = {"HTTP by httpx, validation": _http(stack, endpoint)}
-        rules = stack.enter_context(_rules(folder / "floor"))
+        rules = _statements(stack.enter_context(connect(settings, name="floor")), settings)
         calls["submit (one statement, durable)"] = rules["submit"]
         calls["ring to a thread of a Celery worker, raw reply"] = _ring(stack, noop)
         calls["claim (one statement, durable)"] = rules["claim"]
@@ -81,20 +83,6 @@ def _http(stack: ExitStack, endpoint: str) -> Call:
     client = stack.enter_context(httpx.Client())
     content = document(small_lp(0))
     return lambda: client.post(endpoint, content=json.dumps(content), headers=JSON).raise_for_status().json()
-
-
-@contextmanager
-def _rules(folder: Path) -> Iterator[dict[str, Call]]:
-    folder.mkdir()
-    server = Postgres(folder)
-    server.start()
-    try:
-        migrate.upgrade(server.url())
-        settings = Settings.load({}, database_url=server.url(), api_key_pepper="pepper of a benchmark")
-        with connect(settings, name="floor") as conn:
-            yield _statements(conn, settings)
-    finally:
-        server.stop()
 
 
 def _statements(conn: Database, settings: Settings) -> dict[str, Call]:

@@ -20,35 +20,40 @@ from benchmarks.harness.system import ROLES, System
 from benchmarks.harness.targets import CeleryNoop, Kantor, PlainHttp
 from benchmarks.peers.celery_noop import Noop, celery_noop
 from benchmarks.peers.web import Endpoint, uvicorn
+from service.settings import Settings
 
 CLIENT, PLAIN, CELERY = "Kantor, Python client", "Kantor, plain HTTP", "Celery no-op, result awaited"
 RAW, FAST, CONTRACT = "uvicorn, raw ASGI", "uvicorn, FastAPI", "uvicorn, FastAPI, contract"
 HERE, ENGINE = "in process: highspy", "in process: engine and certificate"
 
 
-def run(scale: Scale, report: Report, system: System | None) -> None:
-    """Adds latency, load, CPU and floor tables. Without a ``system`` only the bare sides are measured."""
+def run(scale: Scale, report: Report, system: System | None, database: Settings) -> None:
+    """Adds latency, load, CPU and floor tables.
+
+    Args:
+        system: without one only the bare sides are measured.
+        database: an empty, durable one, for the floor.
+    """
     with tempfile.TemporaryDirectory(prefix="kantor-benchmark-") as name, ExitStack() as stack:
         folder = Path(name)
         noop = stack.enter_context(celery_noop(folder, concurrency=_slots(system)))
-        raw = stack.enter_context(uvicorn("raw", folder))
-        fast = stack.enter_context(uvicorn("fast", folder))
-        targets = _targets(system, noop, raw, fast)
+        endpoint = stack.enter_context(uvicorn(folder))
+        targets = _targets(system, noop, endpoint)
         one_client = _latency(scale, report, targets)
-        _load(scale, report, targets, system, noop, {RAW: raw, FAST: fast, CONTRACT: fast})
-        _floor(scale, report, folder, f"{fast.url}/contract", noop, one_client)
+        _load(scale, report, targets, system, noop, endpoint)
+        _floor(scale, report, database, f"{endpoint.url}/contract", noop, one_client)
 
 
-def _targets(system: System | None, noop: Noop, raw: Endpoint, fast: Endpoint) -> dict[str, Target]:
+def _targets(system: System | None, noop: Noop, endpoint: Endpoint) -> dict[str, Target]:
     targets: dict[str, Target] = {}
     if system is not None:
         targets[CLIENT] = Kantor(system.url, system.api_key)
         headers = (*system.headers, ("Prefer", "wait=30"))
         targets[PLAIN] = PlainHttp(f"{system.url}/v1/jobs", headers, (200,), final=True)
     targets[CELERY] = CeleryNoop(noop.broker)
-    targets[RAW] = PlainHttp(raw.url)
-    targets[FAST] = PlainHttp(f"{fast.url}/bare")
-    targets[CONTRACT] = PlainHttp(f"{fast.url}/contract")
+    targets[RAW] = PlainHttp(endpoint.url)
+    targets[FAST] = PlainHttp(f"{endpoint.url}/bare")
+    targets[CONTRACT] = PlainHttp(f"{endpoint.url}/contract")
     return targets
 
 
@@ -101,7 +106,7 @@ def _load(
     targets: dict[str, Target],
     system: System | None,
     noop: Noop,
-    endpoints: dict[str, Endpoint],
+    endpoint: Endpoint,
 ) -> None:
     table = Table(
         "20 by 20 LP under load: all sides in turn, median of the blocks [least, greatest]",
@@ -122,7 +127,7 @@ def _load(
             for _ in range(scale.blocks):
                 for name, target in targets.items():
                     kept[name].append(
-                        _block(load.block, target, scale.block_seconds, _meter(name, system, noop, endpoints))
+                        _block(load.block, target, scale.block_seconds, _meter(name, system, noop, endpoint))
                     )
         for name, blocks in kept.items():
             latencies = [Latency.of(block.latencies) for block, _ in blocks]
@@ -142,9 +147,7 @@ def _load(
         report.add(shares)
 
 
-def _meter(
-    name: str, system: System | None, noop: Noop, endpoints: dict[str, Endpoint]
-) -> Callable[[], dict[str, float]]:
+def _meter(name: str, system: System | None, noop: Noop, endpoint: Endpoint) -> Callable[[], dict[str, float]]:
     if not cpu.supported():
         return dict
     if name in (CLIENT, PLAIN):
@@ -155,8 +158,7 @@ def _meter(
             "worker": sum(p.seconds for p in cpu.tree(noop.worker)),
             "valkey": sum(p.seconds for p in cpu.tree(noop.server)),
         }
-    pid = endpoints[name].pid
-    return lambda: {"api": sum(p.seconds for p in cpu.tree(pid))}
+    return lambda: {"api": sum(p.seconds for p in cpu.tree(endpoint.pid))}
 
 
 def _block(
@@ -167,8 +169,10 @@ def _block(
     return done, cpu.difference(meter(), before)
 
 
-def _floor(scale: Scale, report: Report, folder: Path, endpoint: str, noop: Noop, one_client: float | None) -> None:
-    found = hops(folder, endpoint, noop, max(10, scale.rounds // 2))
+def _floor(
+    scale: Scale, report: Report, database: Settings, endpoint: str, noop: Noop, one_client: float | None
+) -> None:
+    found = hops(database, endpoint, noop, max(10, scale.rounds // 2))
     table = Table(
         "The floor: each hop of the way by itself (ms, one after the other)",
         ("hop", "p50", "p95", "CPU of the caller"),

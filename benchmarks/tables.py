@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +17,8 @@ from benchmarks.harness.scale import Scale
 from benchmarks.harness.small_lp import document, small_lp
 from benchmarks.harness.statistics import Latency
 from service import jobs, projects, registry
-from service.embedded.postgres import Postgres
 from service.jobs import JobFilters
 from service.settings import Settings
-from service.store import migrate
 from service.store.connect import Database, connect
 
 DEEP = 0.9
@@ -31,8 +27,12 @@ LONG = ", 10,000 queued"
 ENGINES = ("program:highs",)
 
 
-def run(scale: Scale, report: Report) -> None:
-    """Adds two tables: milliseconds of each operation at each size, and the rows that PostgreSQL read for it."""
+def run(scale: Scale, report: Report, settings: Settings) -> None:
+    """Adds two tables: milliseconds of each operation at each size, and the rows that PostgreSQL read for it.
+
+    Args:
+        settings: with an empty, durable database.
+    """
     columns = ["operation", *(f"{size:,} p50/p95" for size in scale.table_sizes)]
     times = Table("Job rules by number of finished jobs in the table (ms, one connection, fsync on)", columns)
     plans = Table(
@@ -40,22 +40,14 @@ def run(scale: Scale, report: Report) -> None:
         ["operation", *(f"{size:,}" for size in scale.table_sizes)],
     )
     found: dict[str, list[dict[str, Any]]] = {}
-    with tempfile.TemporaryDirectory(prefix="kantor-benchmark-") as folder:
-        server = Postgres(Path(folder))
-        server.start()
-        try:
-            migrate.upgrade(server.url())
-            settings = Settings.load({}, database_url=server.url(), api_key_pepper="pepper of a benchmark")
-            with connect(settings, name="benchmark") as conn:
-                before = 0
-                project, other = projects.ensure(conn, "benchmark"), projects.ensure(conn, "neighbour")
-                for size in scale.table_sizes:
-                    add_finished(conn, project, other, before + 1, size)
-                    before = size
-                    for name, result in _at_size(conn, project, settings, size, scale.page_rounds).items():
-                        found.setdefault(name, []).append(result)
-        finally:
-            server.stop()
+    with connect(settings, name="benchmark") as conn:
+        before = 0
+        project, other = projects.ensure(conn, "benchmark"), projects.ensure(conn, "neighbour")
+        for size in scale.table_sizes:
+            add_finished(conn, project, other, before + 1, size)
+            before = size
+            for name, result in _at_size(conn, project, settings, size, scale.page_rounds).items():
+                found.setdefault(name, []).append(result)
     for name, results in found.items():
         times.rows.append([name, *(f"{r['p50']:.2f} / {r['p95']:.2f}" for r in results)])
         plans.rows.append([name, *(r["rows"] for r in results)])

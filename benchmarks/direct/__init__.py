@@ -34,11 +34,11 @@ Solve = Callable[[], Outcome]
 Load = Callable[[str, float], Solve]
 
 
-def load(engine: str, path: str, time_limit: float) -> Solve:
-    """Read the file with what the solver offers for it; each call of the result solves anew, on one thread."""
+def loader(engine: str) -> Load:
+    """What reads a file with what the solver offers for it; each call of *its* result solves anew, on one thread."""
     module = importlib.import_module(f"benchmarks.direct.{engine.replace('-', '_')}")
     function: Load = module.load
-    return function(path, time_limit)
+    return function
 
 
 @contextmanager

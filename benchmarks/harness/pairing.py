@@ -1,6 +1,6 @@
 """Both sides of one instance in one process of its own: the solver as its users call it, and Kantor's engine.
 
-A process for each engine survives from instance to instance; one that crashes or hangs costs its instance alone.
+The process survives from instance to instance; where it crashes or hangs, that costs the instance alone.
 """
 
 from __future__ import annotations
@@ -130,17 +130,18 @@ def _serve(pipe: Connection) -> None:
 
 def measure(task: Task) -> Pairs:
     """In this process."""
-    from benchmarks.direct import load
+    from benchmarks.direct import loader
     from solvers.core import registry
     from solvers.core.engine import LocalContext
     from solvers.programs.certificates import certify
     from solvers.programs.formats import read
 
     found = Pairs()
-    begin = time.perf_counter()
-    solve = load(task.engine, task.path, task.time_limit)
-    found.load = time.perf_counter() - begin
+    load = loader(task.engine)
     engine = registry.load("program", task.engine)
+    begin = time.perf_counter()
+    solve = load(task.path, task.time_limit)
+    found.load = time.perf_counter() - begin
     begin = time.perf_counter()
     problem = read(Path(task.path).read_bytes(), filename=Path(task.path).name)
     found.parse = time.perf_counter() - begin

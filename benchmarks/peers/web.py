@@ -15,12 +15,12 @@ from api_schemas.jobs import JobRequest
 from benchmarks.harness.processes import answers, free_port, running
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 ANSWER = b'{"ok":true}'
 
 
-async def raw(
-    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-) -> None:
+async def raw(scope: Message, receive: Receive, send: Send) -> None:
     """Reads the body, answers a constant: no framework."""
     if scope["type"] != "http":
         return
@@ -55,11 +55,19 @@ class Endpoint:
     pid: int
 
 
+async def app(scope: Message, receive: Receive, send: Send) -> None:
+    """``raw`` at "/", FastAPI elsewhere: one process for all."""
+    if scope.get("path") == "/":
+        await raw(scope, receive, send)
+    else:
+        await fast(scope, receive, send)
+
+
 @contextmanager
-def uvicorn(app: str, folder: Path) -> Iterator[Endpoint]:
-    """``raw`` or ``fast`` of this module, on uvloop and httptools, one process."""
+def uvicorn(folder: Path) -> Iterator[Endpoint]:
+    """``app`` of this module, on uvloop and httptools, one process."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers.web:{app}", "--port", str(port), "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.web:app", "--port", str(port), "--no-access-log"]
     command += ["--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--log-level", "warning"]
-    with running(command, log=folder / f"uvicorn-{app}.log", ready=lambda: answers(port)) as process:
+    with running(command, log=folder / "uvicorn.log", ready=lambda: answers(port)) as process:
         yield Endpoint(f"http://127.0.0.1:{port}", process.pid)
