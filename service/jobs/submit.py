@@ -249,18 +249,11 @@ def _row(item: Submission, settings: Settings) -> JobRow:
 
 
 def _refusal(item: Submission) -> KantorError | None:
-    request = item.request
-    texts = [("/name", request.name)]
-    texts += [(f"/labels/{key}", key + value) for key, value in request.labels.items()]
-    errors = [
-        FieldError(pointer=pointer, detail="the letter U+0000 cannot be stored", hint="leave it out")
-        for pointer, text in texts
-        if "\0" in text
-    ]
     key = item.idempotency_key
-    if key is not None and (not 1 <= len(key) <= 255 or "\0" in key):
-        errors.append(FieldError(pointer="Idempotency-Key", detail="an idempotency key has 1 to 255 letters"))
-    return KantorError("invalid-request", "The request cannot be stored.", errors=errors) if errors else None
+    if key is None or (1 <= len(key) <= 255 and "\0" not in key):
+        return None
+    error = FieldError(pointer="Idempotency-Key", detail="an idempotency key has 1 to 255 letters")
+    return KantorError("invalid-request", "The idempotency key does not fit.", errors=[error])
 
 
 def _earlier(conn: Database, item: Submission, settings: Settings) -> Submitted | KantorError:
