@@ -13,6 +13,7 @@ from api_schemas.jobs import Inspection, Validation
 from service import jobs, registry
 from service.jobs import JobRow
 from service.rest import submissions, views, waiting
+from service.rest.catalogue import DEFAULT_POOL
 from service.rest.state import State
 from service.rest.submissions import Draft
 from service.settings import Settings
@@ -32,7 +33,7 @@ async def reply(state: State, project_id: UUID, draft: Draft, pool: str) -> Resp
         KantorError: what a submit would be refused with, or what its job would fail with on reading the problem.
     """
     await submissions.require_artifacts(state, project_id, draft)
-    inspection, warnings = await _inspect(state, project_id, draft, pool)
+    inspection, warnings = await _inspect(state, project_id, draft)
     request = draft.request
     validation = Validation(
         kind=request.problem.kind, engine=request.engine, pool=pool, inspection=inspection, warnings=warnings
@@ -40,8 +41,9 @@ async def reply(state: State, project_id: UUID, draft: Draft, pool: str) -> Resp
     return views.json_response(validation.model_dump_json().encode())
 
 
-async def _inspect(state: State, project_id: UUID, draft: Draft, pool: str) -> tuple[Inspection | None, list[str]]:
-    if not await state.database(_can_inspect, state.settings, draft.request.problem.kind):
+async def _inspect(state: State, project_id: UUID, draft: Draft) -> tuple[Inspection | None, list[str]]:
+    pool = await state.database(_reading_pool, state.settings, draft.request.problem.kind)
+    if pool is None:
         return None, ["No worker is there now: only the form of the request was checked, not the problem itself."]
     request = draft.request.model_copy(
         update={
@@ -86,8 +88,10 @@ def _outcome(row: JobRow, answer: bytes | None) -> tuple[Inspection | None, list
     return None, [f"Reading the problem failed ({code}): {detail}"]
 
 
-def _can_inspect(conn: Database, settings: Settings, kind: str) -> bool:
-    return any(engine.family == kind for engine in registry.engines(conn, settings))
+def _reading_pool(conn: Database, settings: Settings, kind: str) -> str | None:
+    """A pool whose workers know this kind of problem, whichever engine was asked for; the usual one if possible."""
+    pools = {engine.pool for engine in registry.engines(conn, settings) if engine.family == kind}
+    return DEFAULT_POOL if DEFAULT_POOL in pools else min(pools, default=None)
 
 
 def _forget(conn: Database, project_id: UUID, job_id: UUID) -> None:

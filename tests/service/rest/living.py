@@ -109,10 +109,13 @@ class LiveApi:
 class TinyWorker:
     """Announces two engines; claims and finishes what it hears of."""
 
-    def __init__(self, settings: Settings, *, work: Callable[[Database, Claim], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, work: Callable[[Database, Claim], None] | None = None, idle: bool = False
+    ) -> None:
         self._settings = settings
         self._id = new_uuid()
         self._work = work or self.answer
+        self._idle = idle
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._redis = redis.Redis.from_url(settings.hints_url)
@@ -134,6 +137,8 @@ class TinyWorker:
 
     def _run(self) -> None:
         with connect(self._settings) as conn:
+            if self._idle:
+                self._ended.wait()
             while not self._ended.is_set():
                 claim = jobs.claim(conn, pools=["cpu"], engines=["program:tiny"], worker_id=self._id, lease_seconds=30)
                 if claim is None:

@@ -92,7 +92,9 @@ def test_a_body_over_the_limit_is_413_announced_or_in_chunks(client: httpx.Clien
     assert _post(client, BODY + b" " * (LIMIT - len(BODY))).status_code == 202
 
 
-def test_an_announced_size_over_the_limit_is_refused_before_the_body_is_sent(api: LiveApi, client: httpx.Client) -> None:
+def test_an_announced_size_over_the_limit_is_refused_before_the_body_is_sent(
+    api: LiveApi, client: httpx.Client
+) -> None:
     connection = http.client.HTTPConnection(api.url.removeprefix("http://"), timeout=5)
     connection.putrequest("POST", "/v1/jobs")
     for name, value in (("Authorization", client.headers["Authorization"]), ("Content-Length", str(1 << 40))):

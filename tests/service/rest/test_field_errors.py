@@ -31,7 +31,11 @@ def told(body: Any) -> list[tuple[str, str, str]]:
     [
         ({}, "invalid-request", [("/problem", "is missing", "")]),
         (3, "invalid-request", [("", "must be an object, but is 3", "")]),
-        ({"problem": GOOD, "optons": {}}, "invalid-request", [("/optons", "is unknown here", "did you mean 'options'?")]),
+        (
+            {"problem": GOOD, "optons": {}},
+            "invalid-request",
+            [("/optons", "is unknown here", "did you mean 'options'?")],
+        ),
         (
             {"problem": GOOD, "options": {"time_limt": 3}},
             "invalid-option",
@@ -57,10 +61,26 @@ def told(body: Any) -> list[tuple[str, str, str]]:
                 )
             ],
         ),
-        ({"problem": {"kind": "programm"}}, "invalid-request", [("/problem/kind", 'must be program, but is "programm"', "did you mean 'program'?")]),
-        ({"problem": {"objective": "a"}}, "invalid-request", [("/problem/objective", 'must be a list or an object, but is "a"', "")]),
-        ({"problem": {"objective": [1, None]}}, "invalid-request", [("/problem/objective/1", "must be a number, but is null", "")]),
-        ({"problem": {"objective": [1, "2"]}}, "invalid-request", [("/problem/objective/1", 'must be a number, but is "2"', "")]),
+        (
+            {"problem": {"kind": "programm"}},
+            "invalid-request",
+            [("/problem/kind", 'must be program, but is "programm"', "did you mean 'program'?")],
+        ),
+        (
+            {"problem": {"objective": "a"}},
+            "invalid-request",
+            [("/problem/objective", 'must be a list or an object, but is "a"', "")],
+        ),
+        (
+            {"problem": {"objective": [1, None]}},
+            "invalid-request",
+            [("/problem/objective/1", "must be a number, but is null", "")],
+        ),
+        (
+            {"problem": {"objective": [1, "2"]}},
+            "invalid-request",
+            [("/problem/objective/1", 'must be a number, but is "2"', "")],
+        ),
         (
             {"problem": {"objective": {"dtype": "float6", "shape": [1]}}},
             "invalid-request",
@@ -76,18 +96,56 @@ def told(body: Any) -> list[tuple[str, str, str]]:
         (
             {"problem": {"objective": {"artifact": "art_x"}}},
             "invalid-request",
-            [("/problem/objective/artifact", 'does not have the form ^art_[0-7][0-9a-hjkmnp-tv-z]{25}$, but is "art_x"', "")],
+            [
+                (
+                    "/problem/objective/artifact",
+                    'does not have the form ^art_[0-7][0-9a-hjkmnp-tv-z]{25}$, but is "art_x"',
+                    "",
+                )
+            ],
         ),
-        ({"problem": {**GOOD, "A": {"format": "csc"}}}, "invalid-request", [("/problem/A", "format must be csr or coo", "")]),
         (
-            {"problem": {**GOOD, "A": {"format": "csr", "shap": [1, 2], "shape": [1, 2], "data": [], "indices": [], "indptr": [0, 0]}}},
+            {"problem": {**GOOD, "A": {"format": "csc"}}},
+            "invalid-request",
+            [("/problem/A", "format must be csr or coo", "")],
+        ),
+        (
+            {
+                "problem": {
+                    **GOOD,
+                    "A": {
+                        "format": "csr",
+                        "shap": [1, 2],
+                        "shape": [1, 2],
+                        "data": [],
+                        "indices": [],
+                        "indptr": [0, 0],
+                    },
+                }
+            },
             "invalid-request",
             [("/problem/A/shap", "is unknown here", "did you mean 'shape'?")],
         ),
-        ({"problem": {**GOOD, "lower": [1]}}, "invalid-problem", [("/problem/lower", "lower has 1 entries, but there are 2 variables", "")]),
-        ({"problem": {**GOOD, "lower": [5, 1], "upper": [4, 1]}}, "invalid-problem", [("/problem/upper/0", "lower 5 is above upper 4", "")]),
-        ({"problem": {**GOOD, "variable_names": ["x", "x"]}}, "invalid-problem", [("/problem/variable_names/1", "the name 'x' is used twice", "")]),
-        ({"problem": {"file": {}}}, "invalid-problem", [("/problem/file", "give exactly one of content, base64 and artifact", "")]),
+        (
+            {"problem": {**GOOD, "lower": [1]}},
+            "invalid-problem",
+            [("/problem/lower", "lower has 1 entries, but there are 2 variables", "")],
+        ),
+        (
+            {"problem": {**GOOD, "lower": [5, 1], "upper": [4, 1]}},
+            "invalid-problem",
+            [("/problem/upper/0", "lower 5 is above upper 4", "")],
+        ),
+        (
+            {"problem": {**GOOD, "variable_names": ["x", "x"]}},
+            "invalid-problem",
+            [("/problem/variable_names/1", "the name 'x' is used twice", "")],
+        ),
+        (
+            {"problem": {"file": {}}},
+            "invalid-problem",
+            [("/problem/file", "give exactly one of content, base64 and artifact", "")],
+        ),
         (
             {"problem": GOOD, "options": {"engine_options": {"a": [1]}}},
             "invalid-option",
@@ -98,10 +156,26 @@ def told(body: Any) -> list[tuple[str, str, str]]:
             "invalid-option",
             [("/options/start/primal/x", 'must be a number, but is "much"', "")],
         ),
-        ({"problem": GOOD, "labels": {"": "x"}}, "invalid-request", [("/labels/", "the name must have at least 1 character", "")]),
-        ({"problem": GOOD, "name": "a\u0000b"}, "invalid-request", [("/name", "must have no control characters, but is a text of 3", "")]),
-        ({"problem": GOOD, "options": {"race": ["highs"]}}, "invalid-option", [("/options/race", "must have at least 2 entries, but has 1", "")]),
-        ({"problem": GOOD, "labels": {"a/b~c": 1}}, "invalid-request", [("/labels/a~1b~0c", "must be a string, but is 1", "")]),
+        (
+            {"problem": GOOD, "labels": {"": "x"}},
+            "invalid-request",
+            [("/labels/", "the name must have at least 1 character", "")],
+        ),
+        (
+            {"problem": GOOD, "name": "a\u0000b"},
+            "invalid-request",
+            [("/name", "must have no control characters, but is a text of 3", "")],
+        ),
+        (
+            {"problem": GOOD, "options": {"race": ["highs"]}},
+            "invalid-option",
+            [("/options/race", "must have at least 2 entries, but has 1", "")],
+        ),
+        (
+            {"problem": GOOD, "labels": {"a/b~c": 1}},
+            "invalid-request",
+            [("/labels/a~1b~0c", "must be a string, but is 1", "")],
+        ),
     ],
 )
 def test_a_wrong_field_is_named(body: Any, code: str, expected: list[tuple[str, str, str]]) -> None:
@@ -112,7 +186,10 @@ def test_a_wrong_field_is_named(body: Any, code: str, expected: list[tuple[str, 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_coefficients_must_be_finite(number: str) -> None:
     body = b'{"problem":{"objective":[1,%s]}}' % number.encode()
-    assert told(body)[0][:2] == ("/problem/objective/1", "must be a finite number: NaN and infinity are not allowed here")
+    assert told(body)[0][:2] == (
+        "/problem/objective/1",
+        "must be a finite number: NaN and infinity are not allowed here",
+    )
     assert refused(body).code == "invalid-problem"
 
 
@@ -162,13 +239,22 @@ def test_large_input_is_never_echoed() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["objective", "A", "format", "options", "start", "primal", "file", "x", "labels"]), inner),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["objective", "A", "format", "options", "start", "primal", "file", "x", "labels"]),
+                inner,
+            )
+        ),
         max_leaves=12,
     )
 )
 def test_any_json_is_parsed_or_refused_with_a_known_code(value: Any) -> None:
-    for body in ({"problem": value}, {"problem": GOOD, "options": value}, {"problem": {**GOOD, "A": value, "cones": [value]}}):
+    for body in (
+        {"problem": value},
+        {"problem": GOOD, "options": value},
+        {"problem": {**GOOD, "A": value, "cones": [value]}},
+    ):
         try:
             parse(JobRequest, json.dumps(body).encode())
         except KantorError as error:

@@ -66,7 +66,9 @@ def test_prefer_wait_ends_with_the_queued_job_when_nobody_works(client: httpx.Cl
 def test_an_idempotency_key_gives_the_first_job_again_and_is_not_reused_for_another(client: httpx.Client) -> None:
     headers = {"Idempotency-Key": "run-42"}
     first = client.post("/v1/jobs", json={"problem": PROGRAM, "name": "a"}, headers=headers)
-    again = client.post("/v1/jobs", content=b'{ "name" :"a", "problem":{"lower":[3,4.0],"objective":[1.0,2]}}', headers=headers)
+    again = client.post(
+        "/v1/jobs", content=b'{ "name" :"a", "problem":{"lower":[3,4.0],"objective":[1.0,2]}}', headers=headers
+    )
     other = client.post("/v1/jobs", json={"problem": PROGRAM, "name": "b"}, headers=headers)
     assert "Idempotency-Replayed" not in first.headers
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
