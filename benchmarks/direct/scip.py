@@ -21,13 +21,15 @@ def load(path: str, time_limit: float) -> Solve:
     def solve() -> Outcome:
         model = Model()
         model.hideOutput()
+        # as constraints are that were built through the API; those of a reader may be dropped for a while
+        model.setParam("reading/dynamicconss", False)
         model.readProblem(path)
         model.setParam("limits/time", time_limit)
         model.setParam("limits/gap", RELATIVE_GAP)
         model.setParam("limits/absgap", ABSOLUTE_GAP)
         model.setParam("numerics/feastol", TOLERANCE)
+        model.setParam("numerics/dualfeastol", TOLERANCE / 10)
         model.setParam("randomization/randomseedshift", 0)
-        model.setParam("lp/threads", 1)
         begin = time.perf_counter()
         model.optimize()
         objective = None
