@@ -49,3 +49,13 @@ def project(conn: Database) -> UUID:
 def key(conn: Database, project: UUID, settings: Settings) -> NewKey:
     """A key of the project with every scope."""
     return keys.create(conn, project, name="test", scopes=["read", "write", "admin"], settings=settings)
+
+
+@pytest.fixture(scope="session")
+def live_kantor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A whole embedded Kantor, as ``kantor up`` starts it: its url, api_key, and home."""
+    from kantor.embedded import Embedded
+
+    home = tmp_path_factory.mktemp("kantor")
+    with Embedded(home) as server:
+        yield {"url": server.url, "api_key": server.api_key, "home": str(home)}

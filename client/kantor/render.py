@@ -55,7 +55,7 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
     ]
     if answer.limit == "cancelled":
         rows[0] = ("status", f"{_STATUS.get(answer.status, answer.status)} (cancelled)")
-    if answer.message:
+    if answer.message and answer.message.lower() != answer.status:
         rows.append(("", answer.message))
     if answer.objective is not None:
         rows.append(("objective", show(answer.objective)))
@@ -133,15 +133,13 @@ def as_rich(answer: Answer) -> Any:
     first, count, total = nonzeros(answer)
     if not first:
         return head
-    table = Table(box=None, padding=(0, 2), title_justify="left", title_style="")
-    table.title = f"{count} of {total} variables are not zero" + (
-        f"; the first {len(first)}" if count > len(first) else ""
-    )
+    title = f"{count} of {total} variables are not zero" + (f"; the first {len(first)}:" if count > len(first) else ":")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("variable", style="dim")
     table.add_column("value", justify="right")
     for name, value in first:
         table.add_row(Text(name), show(value))
-    return Group(head, Text(""), table)
+    return Group(head, Text(f"\n{title}"), table)
 
 
 def as_html(answer: Answer) -> str:

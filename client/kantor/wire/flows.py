@@ -135,24 +135,25 @@ def solve(
     begin = time.monotonic()
     hold = HOLD if listen is None else GRACE
     body = yield from submission.body(policy)
-    found = yield from routes.submit(
-        policy, body, submission.idempotency_key, prefer_wait=hold if seconds is None else min(hold, seconds)
-    )
-    started(found)
-    left = None if seconds is None else max(0.0, seconds - (time.monotonic() - begin))
+    key = submission.idempotency_key
+    found: Job | None = None
     try:
-        if found.state in FINAL_STATES:
-            return (
-                found
-                if _whole(found)
-                else (yield from routes.job(policy, found.id, answer=True, patience=policy.patience))
-            )
+        prefer = hold if seconds is None else min(hold, seconds)
+        found = yield from routes.submit(policy, body, key, prefer_wait=prefer)
+        started(found)
+        if found.state in FINAL_STATES and _whole(found):
+            return found
+        left = None if seconds is None else max(0.0, seconds - (time.monotonic() - begin))
         if listen is not None:
             return (yield from follow(policy, found.id, left, listen))
         return (yield from wait(policy, found.id, left))
     except (KeyboardInterrupt, asyncio.CancelledError):
+        once = Policy(max_retries=0, patience=0.0)
         with contextlib.suppress(KantorError):  # the interrupt is what the caller must hear of
-            yield from routes.cancel(Policy(max_retries=0), found.id)
+            if found is None:
+                # the reply was being held: the same key asks which job it is
+                found = yield from routes.submit(once, body, key)
+            yield from routes.cancel(once, found.id)
         raise
 
 

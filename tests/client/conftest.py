@@ -1,0 +1,56 @@
+"""A client and the command, against a whole Kantor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import kantor
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTANCES = ROOT / "examples/instances"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def client(live_kantor: dict[str, str]) -> Iterator[kantor.Client]:
+    with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def environment(live_kantor: dict[str, str]) -> dict[str, str]:
+    """Of a user of the live server who has set the two variables."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("KANTOR_")}
+    return {
+        **plain,
+        "KANTOR_URL": live_kantor["url"],
+        "KANTOR_API_KEY": live_kantor["api_key"],
+        "KANTOR_HOME": "/nowhere",
+    }
+
+
+@pytest.fixture(scope="session")
+def command(environment: dict[str, str]) -> Command:
+    """Runs ``kantor`` as a user would, in a pipe."""
+
+    def run(*arguments: str | Path, stdin: bytes | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "kantor", *map(str, arguments)],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            cwd=ROOT,
+            env={**environment, **variables},
+            timeout=90,
+        )
+        result = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
