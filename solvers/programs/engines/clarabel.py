@@ -19,7 +19,7 @@ from solvers.programs.answer import Limit, ProgramAnswer, Status
 from solvers.programs.engines.answers import answered, not_begun, without_variables
 from solvers.programs.engines.clarabel_form import ConicForm
 from solvers.programs.engines.points import Point, accurate, dual_bound, point_at, reduced_costs_of
-from solvers.programs.engines.rays import farkas_excess, improves_forever
+from solvers.programs.engines.rays import cleaned, farkas_excess, improves_forever, largest_entry
 from solvers.programs.engines.settings import Settings, settings_of
 from solvers.programs.engines.watch import Watch
 from solvers.programs.problem import Program
@@ -34,9 +34,7 @@ SPEC = EngineSpec(
     capabilities=frozenset({"duals", "rays", "progress", "log", "deterministic", "threads"}),
     options=(
         Option("equilibrate", "boolean", True, "Scale rows and columns before solving"),
-        Option(
-            "linear_solver", "string", "auto", "Factorization of the KKT matrix", choices=("auto", "qdldl", "faer")
-        ),
+        Option("linear_solver", "string", "auto", "Factorization of the KKT matrix", choices=("auto", "qdldl", "faer")),
     ),
     requires=("clarabel",),
     citation="https://arxiv.org/abs/2405.12762",
@@ -155,9 +153,7 @@ def _read(
 ) -> tuple[Status, Limit | None]:
     limit = watch.reason or "other" if said == "CallbackTerminated" else _LIMITS.get(said)
     if said in ("PrimalInfeasible", "AlmostPrimalInfeasible"):
-        ray = form.row_duals(np.array(solution.z))
-        if farkas_excess(problem, ray) > 0.0:
-            found["dual_ray"] = ray / np.abs(ray).max()
+        if _with_ray(problem, form, np.array(solution.z), found):
             return "infeasible", None
         return ("infeasible", None) if said == "PrimalInfeasible" else ("no-solution", limit)
     if said in ("DualInfeasible", "AlmostDualInfeasible"):
@@ -187,11 +183,22 @@ def _with_duals(
         return False
     y, s = form.row_duals(z), form.cone_duals(z)
     d = reduced_costs_of(problem, point.x, y, s)
-    bound = dual_bound(problem, point, y, d, s, tolerance=settings["dual_tolerance"])
+    bound = dual_bound(problem, point, y, d, s)
     found.update(row_duals=y, reduced_costs=d, cone_duals=s if problem.cones else None)
     if bound.violation <= settings["dual_tolerance"]:
         found["bound"] = bound.value
     return accurate(point, bound, primal=settings["primal_tolerance"], dual=settings["dual_tolerance"])
+
+
+def _with_ray(problem: Program, form: ConicForm, z: np.ndarray, found: dict[str, Any]) -> bool:
+    """Put Farkas multipliers of rows (and cones, in the sense of minimization) into ``found`` if they are a proof."""
+    y, s = form.infeasibility(z)
+    if not farkas_excess(problem, y, s) > 0.0:
+        return False
+    size = largest_entry(y, s)
+    found["dual_ray"] = cleaned(problem, y, s)
+    found["cone_duals"] = tuple(part / size for part in s) if problem.cones else None
+    return True
 
 
 def _unbounded(
@@ -207,8 +214,7 @@ def _unbounded(
     solution = _run(form, settings, watch)
     if str(solution.status) == "PrimalInfeasible":
         found.pop("primal_ray", None)
-        dual = form.row_duals(np.array(solution.z))
-        found["dual_ray"] = dual / np.abs(dual).max() if farkas_excess(problem, dual) > 0.0 else None
+        _with_ray(problem, form, np.array(solution.z), found)
         return "infeasible", None
     x = np.array(solution.x)
     point = point_at(problem, x) if np.isfinite(x).all() else None

@@ -60,13 +60,17 @@ class ConicForm:
         return self._sign * cost + self._problem.offset
 
     def row_duals(self, z: np.ndarray) -> np.ndarray:
-        """The rows' multipliers in the user's sense: ``Px + q + A'z = 0`` makes an upper side's dual ``-z``, a lower's ``z``."""
+        """The rows' multipliers in the user's sense. ``Px + q + A'z = 0`` makes an upper side's dual ``-z``."""
         parts = np.split(z, np.cumsum(self._counts))
         y = np.zeros(self._problem.m)
         y[self._equal] = -parts[0]
         y[self._above] -= parts[2]
         y[self._below] += parts[4]
         return self._sign * y + 0.0
+
+    def infeasibility(self, z: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Farkas multipliers of rows and cones: they do not depend on the sense of the objective."""
+        return self._sign * self.row_duals(z) + 0.0, self.cone_duals(z)
 
     def cone_duals(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
         """One vector for each cone, in the sense of minimization."""

@@ -10,7 +10,7 @@ import numpy as np
 from solvers.programs.answer import BASIC, Basis, Limit, Ranging, Solution, Status
 from solvers.programs.engines.highs_model import basis_of
 from solvers.programs.engines.points import Point, accurate, dual_bound, point_at
-from solvers.programs.engines.rays import farkas_excess, ray_without_rows
+from solvers.programs.engines.rays import cleaned, farkas_excess, ray_without_rows
 from solvers.programs.engines.settings import Settings
 from solvers.programs.problem import Program
 
@@ -76,7 +76,7 @@ def parts(highs: Highs, problem: Program, settings: Settings, status: Status | N
 
 def _duals(problem: Program, point: Point, solution: Any, settings: Settings, *, claimed: bool) -> dict[str, Any]:
     y, d = np.array(solution.row_dual) + 0.0, np.array(solution.col_dual) + 0.0
-    bound = dual_bound(problem, point, y, d, tolerance=settings["dual_tolerance"])
+    bound = dual_bound(problem, point, y, d)
     found: dict[str, Any] = {}
     if bound.violation <= settings["dual_tolerance"]:
         sign = 1.0 if problem.sense == "min" else -1.0
@@ -142,7 +142,7 @@ def dual_ray(highs: Highs, problem: Program) -> np.ndarray | None:
         return None
     for candidate in (ray, -ray):
         if farkas_excess(problem, candidate) > 0.0:
-            return candidate + 0.0
+            return cleaned(problem, candidate)
     return None
 
 

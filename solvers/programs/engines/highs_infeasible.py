@@ -12,7 +12,7 @@ from solvers.programs.answer import Relaxation, Status
 from solvers.programs.engines.highs_answer import dual_ray, primal_ray
 from solvers.programs.engines.highs_oracle import Oracle, quiet, renew_time
 from solvers.programs.engines.points import row_activity
-from solvers.programs.engines.rays import farkas_excess
+from solvers.programs.engines.rays import cleaned, farkas_excess
 from solvers.programs.engines.settings import Settings
 from solvers.programs.engines.watch import Watch
 from solvers.programs.problem import SEMI_CONTINUOUS, Program
@@ -96,7 +96,7 @@ def _elastic_ray(problem: Program, watch: Watch, settings: Settings) -> np.ndarr
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal or not solution.dual_valid:
         return None
     ray = np.array(solution.row_dual)
-    return ray if farkas_excess(continuous, ray) > 0.0 else None
+    return cleaned(problem, ray) if farkas_excess(continuous, ray) > 0.0 else None
 
 
 def _elastic(problem: Program, *, bounds: bool) -> Program:

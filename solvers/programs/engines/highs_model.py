@@ -40,7 +40,7 @@ def refuse_semi_variables(problem: Program) -> None:
             f"HiGHS takes semi-continuous variables with bounds from 0 to {LARGEST_SEMI_UPPER:g}; "
             f"{problem.variable_name(j)} has {problem.lower[j]:g} to {problem.upper[j]:g}",
             pointer=f"/upper/{j}",
-            hint=f"give it a smaller upper bound; {can_solve(problem)}",
+            hint=f"give it a smaller upper bound; {can_solve(problem, but='highs')}",
         )
 
 

@@ -92,47 +92,39 @@ class DualBound:
     violation: float
 
 
+#: Where variables have no bounds, a bound must hold for points up to this many times the size of the answer's (or 1).
+REACH = 10.0
+
+
 def dual_bound(
     problem: Program,
     point: Point,
     row_duals: np.ndarray,
     reduced_costs: np.ndarray,
     cone_duals: tuple[np.ndarray, ...] = (),
-    *,
-    tolerance: float = 1e-6,
 ) -> DualBound:
     """The Lagrangian bound ``offset - x'Qx/2 + sum(y * active side) + sum(d * active bound) - sum(s'g)`` (Dorn's dual).
 
-    Multipliers within ``tolerance`` of zero are taken as complementary: they count at the point's own value, not at a
-    side that may be far away.
+    What is left of a reduced cost on the side of a bound that is infinite, or far away, counts at ``REACH`` times the
+    size of the variable.
     """
     sign = 1.0 if problem.sense == "min" else -1.0
-    x = point.x
+    x, y, d = point.x, sign * row_duals, sign * reduced_costs
     value = sign * problem.offset
     if problem.Q is not None:
         value -= 0.5 * sign * float(x @ (problem.Q @ x))
-    row_part, row_violation = _weighted(
-        sign * row_duals, point.activity, problem.row_lower, problem.row_upper, tolerance
-    )
-    size = np.maximum(1.0, np.abs(problem.c))
-    own_part, own_violation = _weighted(
-        sign * reduced_costs / size, x * size, problem.lower * size, problem.upper * size, tolerance
-    )
-    value += row_part + own_part
-    violation = max(row_violation, own_violation)
+    side = np.where(y > 0.0, problem.row_lower, problem.row_upper)
+    open_rows = ~np.isfinite(side)
+    value += float(y @ np.where(open_rows, point.activity, side))
+    bound = np.where(d > 0.0, problem.lower, problem.upper)
+    far = REACH * np.maximum(1.0, np.abs(x))
+    value += float(d @ np.clip(bound, -far, far))
+    left = (np.abs(d) / np.maximum(1.0, np.abs(problem.c)))[~np.isfinite(bound)]
+    violation = max(float(np.abs(y[open_rows]).max(initial=0.0)), float(left.max(initial=0.0)))
     for cone, s in zip(problem.cones, cone_duals, strict=True):
         value -= float(s @ cone.g)
         violation = max(violation, float(np.linalg.norm(s[1:]) - s[0]))
     return DualBound(sign * value, violation)
-
-
-def _weighted(
-    multipliers: np.ndarray, values: np.ndarray, low: np.ndarray, high: np.ndarray, tolerance: float
-) -> tuple[float, float]:
-    side = np.where(multipliers > 0.0, low, high)
-    infinite = ~np.isfinite(side)
-    at = np.where((np.abs(multipliers) <= tolerance) | infinite, values, side)
-    return float(multipliers @ at), float(np.abs(multipliers[infinite]).max(initial=0.0))
 
 
 def reduced_costs_of(

@@ -11,23 +11,51 @@ from solvers.programs.problem import SEMI_CONTINUOUS, Program
 #: Entries of a ray, scaled to a largest entry of 1, that are smaller than this are taken for rounding.
 NEGLIGIBLE = 1e-9
 
+#: Where variables are open, a proof of infeasibility must hold up to this many times the largest finite side.
+REACH = 1e3
 
-def farkas_excess(problem: Program, y: np.ndarray) -> float:
+
+def farkas_excess(problem: Program, y: np.ndarray, cone_parts: tuple[np.ndarray, ...] = ()) -> float:
     """How far the multipliers prove infeasibility: the least that the rows demand of ``y'Ax`` less the most that the
     bounds allow; positive for a proof.
 
-    ``y`` is taken as scaled to a largest entry of 1; entries of ``A'y`` below 1e-9 against an infinite bound count as
-    zero.
+    ``y`` is taken as scaled to a largest entry of 1. What rounding left of ``A'y`` against an infinite bound counts as
+    if the bound were ``REACH`` times the largest finite side.
     """
-    size = float(np.abs(y).max(initial=0.0))
-    if size == 0.0:
+    size = largest_entry(y, cone_parts)
+    if size == 0.0 or not math.isfinite(size):
         return -math.inf
     y = y / size
+    side = np.where(y > 0.0, problem.row_lower, problem.row_upper)
+    if (np.abs(y[~np.isfinite(side)]) > NEGLIGIBLE).any():
+        return -math.inf
+    demanded = float(y @ np.where(np.isfinite(side), side, 0.0))
     g = problem.A.T @ y
+    for cone, s in zip(problem.cones, cone_parts, strict=bool(cone_parts)):
+        g += cone.F.T @ (s / size)
+        demanded -= float(cone.g @ s) / size + max(0.0, float(np.linalg.norm(s[1:]) - s[0])) / size
     semi = problem.integrality >= SEMI_CONTINUOUS
     lower = np.where(semi, np.minimum(problem.lower, 0.0), problem.lower)
     upper = np.where(semi, np.maximum(problem.upper, 0.0), problem.upper)
-    return _side_sum(y, problem.row_lower, problem.row_upper) - _side_sum(g, upper, lower)
+    far = REACH * _largest_side(problem)
+    return demanded - float(g @ np.where(g > 0.0, np.clip(upper, -far, far), np.clip(lower, -far, far)))
+
+
+def _largest_side(problem: Program) -> float:
+    sides = np.concatenate((problem.row_lower, problem.row_upper, problem.lower, problem.upper))
+    return max(1.0, float(np.abs(sides[np.isfinite(sides)]).max(initial=0.0)))
+
+
+def cleaned(problem: Program, y: np.ndarray, cone_parts: tuple[np.ndarray, ...] = ()) -> np.ndarray:
+    """The multipliers scaled to a largest entry of 1, without what rounding left on infinite sides."""
+    y = y / largest_entry(y, cone_parts)
+    y[~np.isfinite(np.where(y > 0.0, problem.row_lower, problem.row_upper))] = 0.0
+    return y + 0.0
+
+
+def largest_entry(y: np.ndarray, cone_parts: tuple[np.ndarray, ...] = ()) -> float:
+    """The size of a ray."""
+    return max(float(np.abs(part).max(initial=0.0)) for part in (y, *cone_parts))
 
 
 def _side_sum(weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
@@ -52,8 +80,10 @@ def ray_without_rows(problem: Program) -> np.ndarray | None:
 
 
 def improves_forever(problem: Program, ray: np.ndarray) -> bool:
-    """True if the direction, scaled to a largest entry of 1, keeps all rows, bounds and cones within 1e-7 and improves the
-    objective, with no curvature."""
+    """True if the direction keeps all rows, bounds and cones, and improves the objective, with no curvature.
+
+    Judged within 1e-7 after scaling to a largest entry of 1.
+    """
     size = float(np.abs(ray).max(initial=0.0))
     if size == 0.0 or not math.isfinite(size):
         return False

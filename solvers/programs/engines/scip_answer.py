@@ -124,7 +124,7 @@ def _duals(built: ScipModel, problem: Program, settings: Settings, found: dict[s
         y = -y
     d = reduced_costs_of(problem, found["x"], y)
     point = point_at(problem, found["x"])
-    proved = dual_bound(problem, point, y, d, tolerance=settings["dual_tolerance"])
+    proved = dual_bound(problem, point, y, d)
     agree = abs(proved.value - point.objective) <= settings["dual_tolerance"] * max(1.0, abs(point.objective))
     if agree and proved.violation <= settings["dual_tolerance"]:
         found.update(row_duals=y, reduced_costs=d)
@@ -140,7 +140,7 @@ def _ray(built: ScipModel, problem: Program) -> np.ndarray | None:
 def _subsystem(built: ScipModel, problem: Program, watch: Watch) -> InfeasibleSubsystem | None:
     """SCIP's infeasible subsystem, if it consists of rows and bounds.
 
-    SCIP drops whole rows, not sides, and keeps bounds and integrality that it does not need: irreducible is not claimed.
+    SCIP drops whole rows, not sides, and keeps bounds and integrality that it does not need: it is not irreducible.
     """
     model = built.model
     model.setParams({"iis/removebounds": True, "iis/silent": True, "iis/time": min(watch.remaining, 1e20)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,12 +70,16 @@ def refuse_unsupported(spec: EngineSpec, problem: Program) -> None:
     )
 
 
-def can_solve(problem: Program) -> str:
+def can_solve(problem: Program, *, but: str = "") -> str:
     """Which of the offered engines take the problem, in words; for the hint of ``UnsupportedProblem``."""
     from solvers.core import registry
 
-    able = [name for name in registry.names("program") if registry.load("program", name).spec.accepts(problem.features)]
-    return f"engines that can: {', '.join(able)}" if able else "no offered engine can"
+    able = []
+    for name in registry.names("program"):
+        with contextlib.suppress(ImportError):  # an engine that cannot be loaded is none
+            if name != but and registry.load("program", name).spec.accepts(problem.features):
+                able.append(name)
+    return f"engines that can: {', '.join(able)}" if able else "no other engine that is offered can"
 
 
 def _checked_start(start: Any, problem: Program) -> Start | None:

@@ -1,0 +1,317 @@
+"""PDLP: very large linear programs (and diagonal quadratic ones) by a first-order method, through OR-Tools' MathOpt.
+
+D. Applegate et al., Practical large-scale linear programming using primal-dual hybrid gradient,
+https://arxiv.org/abs/2106.04756.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from solvers.core.engine import Context, EngineSpec, Option
+from solvers.core.errors import EngineFailure, OutOfMemory, UnsupportedProblem
+from solvers.programs.answer import Limit, ProgramAnswer, Status
+from solvers.programs.engines.answers import answered, not_begun, without_variables
+from solvers.programs.engines.points import accurate, dual_bound, point_at, reduced_costs_of
+from solvers.programs.engines.rays import cleaned, farkas_excess, improves_forever
+from solvers.programs.engines.settings import Settings, can_solve, settings_of
+from solvers.programs.engines.watch import Watch
+from solvers.programs.problem import Program
+
+SPEC = EngineSpec(
+    id="pdlp",
+    family="program",
+    version=version("ortools"),
+    title="PDLP",
+    summary="Linear programs too large for factorizations, by a first-order method",
+    solves=frozenset({"linear", "quadratic-objective"}),
+    capabilities=frozenset({"warm-start", "duals", "rays", "progress", "log", "deterministic", "threads"}),
+    options=(
+        Option("feasibility_polishing", "boolean", False, "Favour a small violation of the rows over a small gap"),
+        Option("glop_presolve", "boolean", False, "Presolve with Glop; then there are no rays"),
+    ),
+    requires=("ortools",),
+    citation="https://arxiv.org/abs/2106.04756",
+)
+
+
+class PdlpEngine:
+    """See ``solvers.core.engine.Engine``. Quadratic objectives must be diagonal."""
+
+    spec = SPEC
+
+    def solve(self, problem: Program, options: Mapping[str, Any], context: Context) -> ProgramAnswer:
+        settings = settings_of(SPEC, problem, options)
+        refuse_cross_terms(problem)
+        if not problem.n:
+            return without_variables(problem, SPEC)
+        try:
+            return _solve(problem, settings, context)
+        except MemoryError as error:
+            raise OutOfMemory(f"PDLP ran out of memory: {error}") from error
+
+
+ENGINE = PdlpEngine()
+
+
+def refuse_cross_terms(problem: Program) -> None:
+    """PDLP takes sums of squares only."""
+    if problem.Q is not None and is_diagonal(problem.Q) is False:
+        raise UnsupportedProblem(
+            "PDLP takes quadratic objectives without products of different variables only",
+            pointer="/Q",
+            hint=can_solve(problem, but="pdlp"),
+        )
+
+
+def is_diagonal(Q: sp.csr_array) -> bool:
+    """True if there are no products of different variables."""
+    entries = sp.coo_array(Q)
+    return bool((entries.row == entries.col).all())
+
+
+def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAnswer:
+    from ortools.util.python import solve_interrupter
+
+    interrupter = solve_interrupter.SolveInterrupter()
+    watch = Watch(context, time_limit=settings["time_limit"], interrupt=interrupter.interrupt, keep_log=settings["log"])
+    with watch:
+        if watch.stopped:
+            return not_begun(SPEC, watch)
+        run = _Run(problem, settings, watch, interrupter)
+        status, limit, found = run.solve()
+        iterations = run.iterations
+        watch.note_end(found.get("objective"), found.get("bound"), iterations=iterations)
+        found["statistics"] = {"iterations": iterations, "seconds": watch.seconds}
+    return answered(SPEC, status, limit, found)
+
+
+#: PDLP's tolerances as multiples of the user's: sharper while the answer, judged by the user's, is imprecise.
+_SHARPNESS = (0.5, 0.05, 0.005)
+
+#: A line of PDLP's table: iterations, seconds, relative residuals and gap, objectives.
+_ROW = re.compile(r"^\s*(\d+)\s+([\d.]+)\s*\|\s*(\S+)\s+(\S+)\s+(\S+)\s*\|\s*(\S+)\s+(\S+)")
+
+
+class _Run:
+    """One solve: the same model, with sharper tolerances as often as needed, each from the last answer."""
+
+    def __init__(self, problem: Program, settings: Settings, watch: Watch, interrupter: Any) -> None:
+        self._problem = problem
+        self._settings = settings
+        self._watch = watch
+        self._interrupter = interrupter
+        self._model = _model(problem)
+        self.iterations = 0
+
+    def solve(self) -> tuple[Status, Limit | None, dict[str, Any]]:
+        start = self._settings.start
+        x = None if start is None else start.x
+        y = None if start is None else start.row_duals
+        best: tuple[Status, Limit | None, dict[str, Any]] | None = None
+        for sharpness in _SHARPNESS:
+            status, limit, found = self._read(self._call(sharpness, x, y))
+            if status in ("imprecise", "optimal", "infeasible", "unbounded") or best is None:
+                best = status, limit, found
+            if status != "imprecise" or self._watch.stopped:
+                break
+            x, y = found["x"], found["row_duals"]
+        assert best is not None
+        return best
+
+    def _call(self, sharpness: float, x: np.ndarray | None, y: np.ndarray | None) -> Any:
+        from ortools.math_opt import callback_pb2, parameters_pb2
+        from ortools.math_opt.core.python import solver
+        from ortools.math_opt.python import init_arguments
+        from ortools.pdlp import solvers_pb2
+
+        settings, watch = self._settings, self._watch
+        parameters = parameters_pb2.SolveParametersProto()
+        if np.isfinite(watch.remaining):
+            parameters.time_limit.FromNanoseconds(int(watch.remaining * 1e9))
+        parameters.threads = settings["threads"]
+        own = parameters.pdlp
+        own.verbosity_level = 2
+        own.log_interval_seconds = 0.2
+        own.use_feasibility_polishing = settings["feasibility_polishing"]
+        own.presolve_options.use_glop = settings["glop_presolve"]
+        criteria = own.termination_criteria
+        # componentwise: each row within its own side's tolerance, as the user means it
+        criteria.eps_primal_infeasible = criteria.eps_dual_infeasible = 1e-10
+        criteria.optimality_norm = solvers_pb2.OPTIMALITY_NORM_L_INF_COMPONENTWISE
+        detailed = criteria.detailed_optimality_criteria
+        primal, dual = settings["primal_tolerance"] * sharpness, settings["dual_tolerance"] * sharpness
+        detailed.eps_optimal_primal_residual_absolute = detailed.eps_optimal_primal_residual_relative = primal
+        detailed.eps_optimal_dual_residual_absolute = detailed.eps_optimal_dual_residual_relative = dual
+        detailed.eps_optimal_objective_gap_absolute = detailed.eps_optimal_objective_gap_relative = dual
+        if settings["iteration_limit"] is not None:
+            criteria.iteration_limit = max(0, settings["iteration_limit"] - self.iterations)
+        hints = _hints(x, y)
+        try:
+            result = solver.solve(
+                self._model,
+                parameters_pb2.SOLVER_TYPE_PDLP,
+                init_arguments.StreamableSolverInitArguments().to_proto(),
+                parameters,
+                hints,
+                self._heard,
+                callback_pb2.CallbackRegistrationProto(),
+                None,
+                self._interrupter.pybind_interrupter,
+            )
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise EngineFailure(f"PDLP: {error}") from error
+        self.iterations += int(result.solve_stats.first_order_iterations)
+        return result
+
+    def _heard(self, lines: Sequence[str]) -> None:
+        try:
+            for line in lines:
+                self._watch.log(line + "\n")
+                row = _ROW.match(line)
+                if row is not None:
+                    self._watch.note(
+                        iterations=self.iterations + int(row[1]),
+                        primal_residual=float(row[3]),
+                        dual_residual=float(row[4]),
+                        gap=abs(float(row[5])),
+                        objective=float(row[6]),
+                        bound=float(row[7]),
+                    )
+        except BaseException as error:  # must not cross OR-Tools
+            self._watch.fail(error)
+
+    def _read(self, result: Any) -> tuple[Status, Limit | None, dict[str, Any]]:
+        from ortools.math_opt import result_pb2
+
+        problem = self._problem
+        reason, limit = result.termination.reason, self._limit(result.termination.limit)
+        name = result_pb2.TerminationReasonProto.Name(reason).removeprefix("TERMINATION_REASON_").lower()
+        found: dict[str, Any] = {"message": f"PDLP: {name}"}
+        for ray in result.dual_rays:
+            y = _dense(ray.dual_values, problem.m)
+            for candidate in (y, -y):
+                if farkas_excess(problem, candidate) > 0.0:
+                    found["dual_ray"] = cleaned(problem, candidate)
+                    return "infeasible", None, found
+        for ray in result.primal_rays:
+            direction = _dense(ray.variable_values, problem.n)
+            if improves_forever(problem, direction):
+                found["primal_ray"] = direction / np.abs(direction).max()
+        if reason == result_pb2.TERMINATION_REASON_INFEASIBLE:
+            return "infeasible", None, found
+        if reason in (result_pb2.TERMINATION_REASON_UNBOUNDED, result_pb2.TERMINATION_REASON_INFEASIBLE_OR_UNBOUNDED):
+            return self._unbounded(found)
+        return (*self._point(result, limit, name, found), found)
+
+    def _limit(self, limit: int) -> Limit | None:
+        from ortools.math_opt import result_pb2
+
+        return {
+            result_pb2.LIMIT_ITERATION: "iterations",
+            result_pb2.LIMIT_TIME: "time",
+            result_pb2.LIMIT_MEMORY: "memory",
+            result_pb2.LIMIT_INTERRUPTED: self._watch.reason or "other",
+        }.get(limit)  # type: ignore[return-value]
+
+    def _point(self, result: Any, limit: Limit | None, name: str, found: dict[str, Any]) -> tuple[Status, Limit | None]:
+        problem, settings = self._problem, self._settings
+        if not result.solutions:
+            return "no-solution", limit or "other"
+        solution = result.solutions[0]
+        x = np.clip(_dense(solution.primal_solution.variable_values, problem.n), problem.lower, problem.upper)
+        y = _dense(solution.dual_solution.dual_values, problem.m)
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            return "no-solution", limit or "slow-progress"
+        point = point_at(problem, x)
+        d = reduced_costs_of(problem, point.x, y)
+        bound = dual_bound(problem, point, y, d)
+        sound = point.violation <= settings["primal_tolerance"]
+        if bound.violation <= settings["dual_tolerance"]:
+            found["bound"] = bound.value
+        if sound or name == "optimal":
+            found.update(x=point.x, objective=point.objective, row_activity=point.activity)
+        if accurate(point, bound, primal=settings["primal_tolerance"], dual=settings["dual_tolerance"]):
+            found.update(row_duals=y, reduced_costs=d)
+            return "optimal", None
+        if name == "optimal":
+            found.update(row_duals=y, reduced_costs=d)
+            return "imprecise", None
+        return ("feasible" if sound else "no-solution"), limit or "other"
+
+    def _unbounded(self, found: dict[str, Any]) -> tuple[Status, Limit | None, dict[str, Any]]:
+        """The ray shows that there is no optimum; a solve without the objective, whether there is a point."""
+        without = replace(self._problem, c=np.zeros(self._problem.n), Q=None, offset=0.0)
+        again = _Run(without, self._settings, self._watch, self._interrupter)
+        status, limit, point = again.solve()
+        self.iterations += again.iterations
+        if status == "infeasible":
+            return "infeasible", None, {"message": found["message"], "dual_ray": point.get("dual_ray")}
+        if status in ("optimal", "feasible"):
+            x = point["x"]
+            found.update(x=x, objective=self._problem.objective_at(x), row_activity=point["row_activity"])
+            return "unbounded", None, found
+        return "infeasible-or-unbounded", limit, found
+
+
+def _model(problem: Program) -> Any:
+    from ortools.math_opt import model_pb2
+
+    model = model_pb2.ModelProto()
+    names = range(problem.n)
+    model.variables.ids.extend(names)
+    model.variables.lower_bounds.extend(problem.lower.tolist())
+    model.variables.upper_bounds.extend(problem.upper.tolist())
+    model.variables.integers.extend([False] * problem.n)
+    model.objective.maximize = problem.sense == "max"
+    model.objective.offset = problem.offset
+    costs = np.flatnonzero(problem.c)
+    model.objective.linear_coefficients.ids.extend(costs.tolist())
+    model.objective.linear_coefficients.values.extend(problem.c[costs].tolist())
+    if problem.Q is not None:
+        diagonal = problem.Q.diagonal()
+        squares = np.flatnonzero(diagonal)
+        quadratic = model.objective.quadratic_coefficients
+        quadratic.row_ids.extend(squares.tolist())
+        quadratic.column_ids.extend(squares.tolist())
+        quadratic.coefficients.extend((0.5 * diagonal[squares]).tolist())
+    model.linear_constraints.ids.extend(range(problem.m))
+    model.linear_constraints.lower_bounds.extend(problem.row_lower.tolist())
+    model.linear_constraints.upper_bounds.extend(problem.row_upper.tolist())
+    A = problem.A.copy()
+    A.sort_indices()  # MathOpt wants the entries in the order of rows, then columns
+    matrix = model.linear_constraint_matrix
+    matrix.row_ids.extend(np.repeat(np.arange(problem.m), np.diff(A.indptr)).tolist())
+    matrix.column_ids.extend(A.indices.tolist())
+    matrix.coefficients.extend(A.data.tolist())
+    return model
+
+
+def _hints(x: np.ndarray | None, y: np.ndarray | None) -> Any:
+    from ortools.math_opt import model_parameters_pb2
+
+    given = model_parameters_pb2.ModelSolveParametersProto()
+    if x is None and y is None:
+        return given
+    hint = given.solution_hints.add()
+    for values, vector in ((x, hint.variable_values), (y, hint.dual_values)):
+        if values is not None:
+            known = np.flatnonzero(~np.isnan(values))
+            vector.ids.extend(known.tolist())
+            vector.values.extend(values[known].tolist())
+    return given
+
+
+def _dense(vector: Any, size: int) -> np.ndarray:
+    values = np.zeros(size)
+    values[np.array(vector.ids, dtype=np.int64)] = vector.values
+    return values
