@@ -32,7 +32,6 @@ class Line:
             socket_timeout=PATIENCE,
             **({} if settings.hints_url.startswith("unix:") else {"socket_connect_timeout": PATIENCE}),
             retry=None,
-            max_connections=1,
         )
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -73,7 +72,7 @@ class Line:
 
     def _send(self, command: tuple[str | bytes | int, ...]) -> Any:
         if self._connection is None:
-            self._connection = self._pool.make_connection()
+            self._connection = self._pool.connection_class(**self._pool.connection_kwargs)
             self._connection.connect()
         self._connection.send_command(*command)
         return self._connection.read_response()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +22,7 @@ class SettingsError(ValueError):
 class Settings(BaseModel):
     """Settings of every process of the server. ``database_url`` is read from ``KANTOR_DATABASE_URL`` and so on."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, ignored_types=(cached_property,)
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     database_url: str = "postgresql://kantor@127.0.0.1:5432/kantor"
     """PostgreSQL 14 or newer, as a libpq URL or key=value string."""
@@ -93,7 +90,7 @@ class Settings(BaseModel):
             lines = [f"KANTOR_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
             raise SettingsError("; ".join(lines) or str(error)) from None
 
-    @cached_property
+    @property
     def pepper(self) -> bytes:
         """The pepper as bytes.
 
