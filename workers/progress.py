@@ -64,7 +64,8 @@ class Progress:
     def _bound(self, value: Any, racing: bool) -> None:
         known = self._merged.get("bound")
         # a bound is the better the closer it comes from the other side
-        if known is None or not racing or better(known, value, self.sense):
+        closer = is_finite_number(value) and (not is_finite_number(known) or better(known, value, self.sense))
+        if known is None or not racing or closer:
             self._merged["bound"] = value
 
 

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from solvers.programs.problem import Program
 
 #: Kantor's defaults (solvers/programs/options.py), given to both sides.
 RELATIVE_GAP, ABSOLUTE_GAP, TOLERANCE = 1e-4, 1e-6, 1e-6
@@ -21,7 +25,8 @@ class Outcome:
     Attributes:
         status: ``optimal``, ``infeasible``, ``unbounded``, ``limit`` or ``other``.
         seconds: from the model in memory to the solution in memory.
-        work: branch-and-bound nodes, or iterations: the same number on both sides means the same path.
+        work: iterations (of the simplex method, in branch and bound of all nodes): the same number on both sides means
+            the same path; None where the solver does not say.
     """
 
     status: str
@@ -31,14 +36,24 @@ class Outcome:
 
 
 Solve = Callable[[], Outcome]
-Load = Callable[[str, float], Solve]
 
 
-def loader(engine: str) -> Load:
-    """What reads a file with what the solver offers for it; each call of *its* result solves anew, on one thread."""
-    module = importlib.import_module(f"benchmarks.direct.{engine.replace('-', '_')}")
-    function: Load = module.load
-    return function
+class Direct(Protocol):
+    """One solver. Each call of what ``load`` and ``same_model`` return solves anew, on one thread."""
+
+    def load(self, path: str, time_limit: float) -> Solve:
+        """Read a file with what the solver offers for it."""
+        ...
+
+    def same_model(self, problem: Program, time_limit: float) -> Solve:
+        """Take the model as Kantor's engine builds it, where else the search would take another path."""
+        ...
+
+
+def direct(engine: str) -> Direct:
+    """The solver under an engine."""
+    module: Any = importlib.import_module(f"benchmarks.direct.{engine.replace('-', '_')}")
+    return cast(Direct, module)
 
 
 @contextmanager

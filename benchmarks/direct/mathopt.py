@@ -42,7 +42,7 @@ def load_for(solver: mathopt.SolverType, path: str, time_limit: float) -> Solve:
             result.variable_values()
         seconds = time.perf_counter() - begin
         stats = result.solve_stats
-        work = stats.node_count or stats.first_order_iterations
+        work = stats.first_order_iterations or None  # CP-SAT does not say
         status = _STATUSES.get(result.termination.reason, "other")
         return Outcome(status, result.objective_value() if values else None, seconds, work)
 

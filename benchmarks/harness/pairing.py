@@ -8,15 +8,22 @@ from __future__ import annotations
 import multiprocessing
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from solvers.programs.answer import ProgramAnswer
+
+T = TypeVar("T")
 
 #: Seconds beyond all limits before a process counts as hung.
 GRACE = 30.0
+#: Of a solve that takes longer it is asked what the engine adds.
+LONG = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,8 @@ class Pairs:
         direct, ours: seconds from the model in memory to the solution in memory. ``_cpu``: of CPU, of all threads,
             which others on the machine hardly change.
         certify: seconds of Kantor's check of the first answer.
-        direct_work, our_work: nodes, or iterations where there are none: equal if both took the same path.
+        same: as ``direct``, on the model that our engine builds; only where ``direct`` took another path for long.
+        direct_work, our_work, same_work: iterations: equal if both took the same path.
     """
 
     error: str = ""
@@ -55,6 +63,9 @@ class Pairs:
     our_limit: str | None = None
     direct_objective: float | None = None
     our_objective: float | None = None
+    same: list[float] = field(default_factory=list)
+    same_cpu: list[float] = field(default_factory=list)
+    same_work: int | None = None
     direct_work: int | None = None
     our_work: int | None = None
     verified: bool = False
@@ -130,46 +141,56 @@ def _serve(pipe: Connection) -> None:
 
 def measure(task: Task) -> Pairs:
     """In this process."""
-    from benchmarks.direct import loader
+    from benchmarks.direct import direct
     from solvers.core import registry
     from solvers.core.engine import LocalContext
     from solvers.programs.certificates import certify
     from solvers.programs.formats import read
 
     found = Pairs()
-    load = loader(task.engine)
+    solver = direct(task.engine)
     engine = registry.load("program", task.engine)
     begin = time.perf_counter()
-    solve = load(task.path, task.time_limit)
+    solve = solver.load(task.path, task.time_limit)
     found.load = time.perf_counter() - begin
     begin = time.perf_counter()
     problem = read(Path(task.path).read_bytes(), filename=Path(task.path).name)
     found.parse = time.perf_counter() - begin
     options = {"time_limit": task.time_limit, "threads": 1}
+
+    def ours() -> ProgramAnswer:
+        answer: ProgramAnswer = engine.solve(problem, options, LocalContext(time_limit=task.time_limit))
+        return answer
+
     planned, k = task.repeats, 0
     while k < planned:
-        for side in ("direct", "ours") if k % 2 == 0 else ("ours", "direct"):
-            if side == "direct":
-                cpu = time.process_time()
-                outcome = solve()
-                found.direct.append(outcome.seconds)
-                found.direct_cpu.append(time.process_time() - cpu)
-                found.direct_status, found.direct_objective = outcome.status, outcome.objective
-                found.direct_work = outcome.work
-                continue
-            cpu, begin = time.process_time(), time.perf_counter()
-            answer = engine.solve(problem, options, LocalContext(time_limit=task.time_limit))
-            found.ours.append(time.perf_counter() - begin)
-            found.ours_cpu.append(time.process_time() - cpu)
+        for side in (0, 1) if k % 2 == 0 else (1, 0):
+            if side == 0:
+                outcome = _timed(solve, found.direct, found.direct_cpu)
+            else:
+                answer = _timed(ours, found.ours, found.ours_cpu)
+        found.direct[-1] = outcome.seconds  # without what a reader took
         slowest = max(found.direct[-1], found.ours[-1])
         planned = min(planned, 1 if slowest > 4 else 2 if slowest > 1 else planned)
         k += 1
+    found.direct_status, found.direct_objective = outcome.status, outcome.objective
     found.our_status, found.our_limit, found.our_objective = answer.status, answer.limit, answer.objective
     counts = answer.statistics
-    found.our_work = counts.get("nodes", counts.get("iterations"))
+    found.direct_work, found.our_work = outcome.work, counts.get("iterations")
+    if found.direct_work != found.our_work and found.ours[-1] > LONG and hasattr(solver, "same_model"):
+        outcome = _timed(solver.same_model(problem, task.time_limit), found.same, found.same_cpu)
+        found.same[-1], found.same_work = outcome.seconds, outcome.work
     begin = time.perf_counter()
     certificate = certify(problem, answer, options)
     found.certify = time.perf_counter() - begin
     found.verified, found.proved = certificate.verified, certificate.proved
     found.failures = [check.name for check in certificate.failures]
     return found
+
+
+def _timed(call: Callable[[], T], wall: list[float], cpu: list[float]) -> T:
+    used, begin = time.process_time(), time.perf_counter()
+    result = call()
+    wall.append(time.perf_counter() - begin)
+    cpu.append(time.process_time() - used)
+    return result

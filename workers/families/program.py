@@ -14,7 +14,7 @@ from solvers.core.errors import SolverError
 from solvers.programs.answer import ProgramAnswer
 from solvers.programs.certificates import certify, settle
 from solvers.programs.options import OPTIONS
-from workers.families import Choice, Encoded, Files, Rescue, Solved, Work
+from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
 from workers.families.program_decode import decode, option_pointer
 from workers.families.program_encode import encode
@@ -33,6 +33,8 @@ class ProgramFamily:
         return decode(document, files)
 
     def choose(self, work: Work, engine: str, offered: Sequence[str]) -> Choice:
+        if engine == "race" and work.race is not None:
+            return _named(work.race, offered)
         from solvers.programs import select
 
         if engine == "race":
@@ -114,6 +116,15 @@ class ProgramFamily:
         warnings = details.pop("warnings", [])
         document = {"kind": "program", "summary": summary, "details": sane(details), "warnings": list(warnings)}
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _named(engines: Sequence[str], offered: Sequence[str]) -> Choice:
+    """The engines of a race that the user has named."""
+    for k, name in enumerate(engines):
+        if name not in offered:
+            words = f"no {name} among the engines of this worker"
+            raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=f"offered: {', '.join(offered)}")
+    return Choice(tuple(dict.fromkeys(engines)), "named in the request")
 
 
 def _tighter(bound: float, than: float | None, objective: float | None, sense: str) -> bool:

@@ -155,5 +155,5 @@ class Channel:
         try:
             fields = orjson.loads(header)
             return Frame(fields.pop("type"), fields, body)
-        except (orjson.JSONDecodeError, KeyError, AttributeError) as error:
+        except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
             raise ProtocolError(f"not a frame: {error}") from None

@@ -7,11 +7,11 @@ may be of two kinds, and is then counted twice, as on MIPLIB's instance pages.
 Source of the definitions: Gleixner, Hendel, Gamrath, Achterberg et al., "MIPLIB 2017: data-driven compilation of the
 6th mixed-integer programming library", Math. Prog. Comp. 13 (2021), and miplib.zib.de/statistics.html.
 
-MIPLIB's own program looks at ``a'x >= b`` only as a set covering and otherwise leaves it to the last two kinds, while it
-finds a knapsack in the same row written as ``-a'x <= -b``. Here such rows are multiplied by -1 and looked at again; and
-what is left in the last two kinds is sorted further into flow balances and rows of continuous variables only. So some
-rows that MIPLIB counts as mixed binary or general are of another kind here, and all other counts are the same or larger;
-``literal`` gives MIPLIB's own.
+MIPLIB's own program looks at ``a'x >= b`` only as a set covering and otherwise leaves it to the last two kinds, while
+it finds a knapsack in the same row written as ``-a'x <= -b``. Here such rows are multiplied by -1 and looked at again;
+and what is left in the last two kinds is sorted further into flow balances and rows of continuous variables only. So
+some rows that MIPLIB counts as mixed binary or general are of another kind here, and all other counts are the same or
+larger; ``literal`` gives MIPLIB's own.
 """
 
 from __future__ import annotations

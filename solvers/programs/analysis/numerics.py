@@ -125,9 +125,7 @@ def _coefficient_warnings(program: Program, matrix: Range, widest: tuple[int, fl
             "nine orders of magnitude, so that answers may be imprecise. Other units may help."
         )
     if widest is not None and widest[1] > WIDE_RANGE:
-        found.append(
-            f"In row {program.constraint_name(widest[0])!r} one coefficient is {widest[1]:.2g} times as large as another."
-        )
+        found.append(f"In row {program.constraint_name(widest[0])!r} one coefficient is {widest[1]:.2g} times another.")
     return found
 
 
@@ -169,7 +167,7 @@ def _bound_warnings(program: Program) -> list[str]:
         words = counted(int(loose.sum()), "variable has", "variables have")
         example = program.variable_name(int(np.argmax(loose)))
         found.append(
-            f"{words} a finite bound of {LARGE_BOUND:g} or more (for example {example!r}): if none is meant, leave it out."
+            f"{words} a finite bound of {LARGE_BOUND:g} or more (for example {example!r}): leave out what is not meant."
         )
     return found
 

@@ -71,10 +71,10 @@ def _infeasible(
     rays = [] if ray is None else [ray[rows]]
     if complete:
         rays += _dependencies(part)
-    for candidate in rays:
-        if farkas_proof(part, entries, None, candidate, None).outcome == "passed":
-            text = f"The subsystem of {size} is infeasible: its rows combine to a contradiction."
-            return Check(INFEASIBLE, "passed", text)
+    proofs = [farkas_proof(part, entries, None, candidate, None) for candidate in rays]
+    if any(proof.outcome == "passed" for proof in proofs):
+        text = f"The subsystem of {size} is infeasible: its rows combine to a contradiction."
+        return Check(INFEASIBLE, "passed", text)
     if implied_box(part, entries).empty:
         return Check(INFEASIBLE, "passed", f"The subsystem of {size} is infeasible by propagation.")
     if feasible_point is not None:
@@ -86,6 +86,9 @@ def _infeasible(
             return Check(
                 INFEASIBLE, "passed", f"The subsystem of {size} is infeasible: its rows contradict each other."
             )
+    if complete and len(proofs) >= 2 and all(proof.tolerance == 0.0 for proof in proofs[-2:]):
+        text = "This is no infeasible subsystem: the only way in which its members combine is no contradiction."
+        return Check(INFEASIBLE, "failed", text)
     if complete is False and case.answer.iis is not None and case.answer.iis.irreducible:
         text = (
             "This is no irreducible infeasible subsystem: its rows and bounds do not depend on each other in one way."
@@ -178,7 +181,8 @@ def _depends_completely(problem: Program, members: Sequence[Member], deadline: f
 
 
 def _dependencies(part: Program) -> list[np.ndarray]:
-    """Candidates for the rows' multipliers: the null vector on the columns without bounds, with both signs."""
+    """Candidates for the rows' multipliers: the null vector on the columns without bounds, with both signs; first with
+    its entries rounded to multiples of the smallest, which often is exact."""
     if part.m == 0 or part.m > _MOST_ROWS:
         return []
     free = np.flatnonzero(np.isinf(part.lower) & np.isinf(part.upper))

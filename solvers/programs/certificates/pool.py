@@ -11,17 +11,19 @@ from solvers.programs.certificates.point import Point
 from solvers.programs.certificates.reading import read_number, read_vector
 from solvers.programs.certificates.tolerances import ARITHMETIC_TOLERANCE, TIME_BUDGET
 
-POOL = "pool"
+POOL, BEST = "pool", "best-of-pool"
 
 
-def check_pool(case: Case) -> Check | None:
+def check_pool(case: Case) -> Check | list[Check] | None:
     """Every member satisfies everything, has the objective that it claims, differs from those before and is no better.
 
-    Nor may a member be better than the answer by more than the gap tolerance. Tests as many as there is time for.
+    A right member that is better than an answer that claims to be optimal, by more than the gap, refutes that claim.
+    Tests as many as there is time for.
     """
     members = case.answer.pool
     if not members:
         return None
+    refutation: Check | None = None
     deadline = time.monotonic() + TIME_BUDGET
     seen: set[bytes] = set()
     last: float | None = None
@@ -45,20 +47,28 @@ def check_pool(case: Case) -> Check | None:
             return _failed(k, "it is the same point as one before it")
         if last is not None and case.sign * (value - last) < -slack:
             return _failed(k, "it is better than the one before it: the pool is not sorted")
-        if case.answer.status == "optimal" and case.objective is not None:
-            gap = case.tolerances.continuous_gap(case.objective)
-            if case.discrete:
-                gap = max(gap, case.tolerances.discrete_gap(case.objective))
-            if case.sign * (case.objective - value) > gap:
-                return _failed(k, f"with {value:.12g} it is better than the answer, which claims to be optimal")
+        if refutation is None and case.answer.status == "optimal" and case.objective is not None:
+            refutation = _refutation(case, k, value, case.objective)
         seen.add(vector.tobytes())
         last = value
         tested += 1
     count = len(members)
+    verdict = Check(POOL, "passed", f"All {count} solutions in the pool are feasible, distinct and in order.")
     if tested < count:
         text = f"Of {count} solutions in the pool, {tested} were checked and are right; there was no time for more."
-        return Check(POOL, "trusted", text, float(tested), float(count))
-    return Check(POOL, "passed", f"All {count} solutions in the pool are feasible, distinct and in order.")
+        verdict = Check(POOL, "trusted", text, float(tested), float(count))
+    return verdict if refutation is None else [verdict, refutation]
+
+
+def _refutation(case: Case, k: int, value: float, objective: float) -> Check | None:
+    gap = case.tolerances.continuous_gap(objective)
+    if case.discrete:
+        gap = max(gap, case.tolerances.discrete_gap(objective))
+    better = case.sign * (objective - value)
+    if better <= gap:
+        return None
+    text = f"Solution {k} of the pool has the objective {value:.12g}: better than the answer, which claims to be optimal."
+    return Check(BEST, "failed", text, better, gap)
 
 
 def _failed(k: int, why: str) -> Check:

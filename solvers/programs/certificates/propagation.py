@@ -84,9 +84,9 @@ def implied_box(
             room = side[rows] - others
             limits = (room + 4 * UNIT * np.abs(room)) / (sign * a)
             above = positive if sign > 0 else ~positive
-            slack = 4 * UNIT * np.abs(limits)
-            np.minimum.at(new_upper, columns, np.where(above, limits + slack, np.inf))
-            np.maximum.at(new_lower, columns, np.where(above, -np.inf, limits - slack))
+            limits += np.where(above, 4 * UNIT, -4 * UNIT) * np.abs(limits)
+            np.minimum.at(new_upper, columns, np.where(above, limits, np.inf))
+            np.maximum.at(new_lower, columns, np.where(above, -np.inf, limits))
         if whole is not None:
             new_lower[whole], new_upper[whole] = np.ceil(new_lower[whole]), np.floor(new_upper[whole])
         new_lower = np.where(new_lower > -_USELESS, new_lower, lower)
@@ -105,8 +105,10 @@ def implied_box(
 
 def _moved(old: np.ndarray, new: np.ndarray) -> bool:
     """Did any bound become finite, or tighter by more than a thousandth of its size?"""
-    gained = np.isfinite(new) & ~np.isfinite(old)
-    return bool(gained.any() or (np.abs(new - old) > 1e-3 * np.maximum(1.0, np.abs(old)))[np.isfinite(old)].any())
+    had = np.isfinite(old)
+    before = np.where(had, old, 0.0)
+    change = np.abs(np.where(had, new, 0.0) - before)
+    return some(np.isfinite(new) & ~had) or some(change > 1e-3 * np.maximum(1.0, np.abs(before)))
 
 
 def _least(terms: np.ndarray, rows: np.ndarray, entries: Entries) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from solvers.core.certificate import Arithmetic, Check
-from solvers.programs.certificates.arithmetic import Bounded, Entries, exact_sum, total
+from solvers.programs.certificates.arithmetic import Bounded, Entries, exact_sum, some, total
 from solvers.programs.certificates.bound import MOST_EXACT, Lagrangian
 from solvers.programs.certificates.case import Case
 from solvers.programs.certificates.cones import Cones
@@ -38,10 +39,9 @@ def farkas_proof(problem: Program, entries: Entries, cones: Cones | None, y: np.
     They do if the constraint that they combine demands more than any point of the box can give. Leftovers on variables
     without bounds, which rounding makes hard to avoid, limit the proof to points of a stated size.
     """
-    size = max(float(np.abs(y).max(initial=0.0)), 0.0 if s is None else float(np.abs(s).max(initial=0.0)))
-    if size == 0.0:
+    if not some(y) and (s is None or not some(s)):
         return Check(FARKAS, "failed", "The ray of infeasibility is zero.")
-    multipliers = Multipliers(problem, entries, cones, y / size, None if s is None else s / size)
+    multipliers = scaled_multipliers(problem, entries, cones, y, s)
     weights = multipliers.weighted_rows()
     sides, error = multipliers.weighted_sides()
 
@@ -82,6 +82,14 @@ def farkas_proof(problem: Program, entries: Entries, cones: Cones | None, y: np.
     return Check(FARKAS, "passed", text, reach, needed)
 
 
+def scaled_multipliers(
+    problem: Program, entries: Entries, cones: Cones | None, y: np.ndarray, s: np.ndarray | None
+) -> Multipliers:
+    """The multipliers of a ray that is not zero, scaled to a largest entry of one."""
+    size = max(float(np.abs(y).max(initial=0.0)), 0.0 if s is None else float(np.abs(s).max(initial=0.0)))
+    return Multipliers(problem, entries, cones, y / size, None if s is None else s / size)
+
+
 def _scale(problem: Program) -> float:
     sides = np.concatenate((problem.row_lower, problem.row_upper, problem.lower, problem.upper))
     return max(1.0, float(np.abs(sides[np.isfinite(sides)]).max(initial=0.0)))
@@ -96,8 +104,13 @@ def check_infeasibility(case: Case) -> list[Check]:
         ray = Check(FARKAS, "failed", f"The ray is unusable: {complaint or cone_complaint}.")
     elif y is not None:
         ray = farkas_proof(case.problem, case.entries, case.cones, y, s)
-    if ray is not None and ray.outcome == "passed":
-        return [ray]
+    if ray is not None and y is not None and ray.outcome == "passed":
+        misfit = scaled_multipliers(case.problem, case.entries, case.cones, y, s).misfit
+        if misfit.amount <= case.tolerances.dual:
+            return [ray]
+        text = f"The ray has the wrong sign or leaves the cone at {misfit.place}, by {misfit.amount:.3g} of its size."
+        proof = replace(ray, name=INFEASIBLE, text=f"With its wrong entries put right: {ray.text}")
+        return [Check(FARKAS, "failed", text, misfit.amount, case.tolerances.dual), proof]
     box = implied_box(case.problem, case.entries)
     if box.empty:
         text = f"Following what the rows imply for the bounds ends in a contradiction at {box.empty}."

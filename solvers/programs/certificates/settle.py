@@ -22,7 +22,7 @@ _POINT = frozenset(
     }
 )
 _NUMBERS = frozenset({"objective", "row-activity", "dual-feasibility", "complementary-slackness", "reduced-costs"})
-_OPTIMALITY = frozenset({"gap", "dual-bound"})
+_OPTIMALITY = frozenset({"gap", "dual-bound", "best-of-pool"})
 
 #: A point that violates something by more than this many times the tolerance is no solution, not an imprecise one.
 GROSS = 1e3
@@ -58,8 +58,8 @@ def settle(answer: ProgramAnswer, certificate: Certificate) -> ProgramAnswer:
 
     - optimal, feasible, imprecise: a point that is missing, unreadable, undefined or beyond 1000 times a tolerance is
       none: ``no-solution``. A point beyond a tolerance: ``imprecise``.
-    - optimal: not proved optimal although the engine gave what should prove it, or its own bound leaves a gap:
-      ``feasible``. Anything else that is wrong with objective, activity or duals: ``imprecise``.
+    - optimal: not proved optimal although the engine gave what should prove it, or its own bound leaves a gap, or a
+      solution of its own pool is better: ``feasible``. Anything else that is wrong with objective, activity or duals: ``imprecise``.
     - feasible: the objective is not that of the point: ``imprecise``. Wrong multipliers change nothing but are named.
     - infeasible: a ray that proves nothing: ``no-solution``, for nothing is known then (unless the checker found a
       proof of its own). A point that is feasible after all: ``feasible``.

@@ -81,6 +81,8 @@ def _constraint(draft: Draft, reader: Reader) -> None:
         return
     middle = reader.side(one_line=True, continued=left.is_constant)
     if reader.peek() not in _COMPARISONS:
+        if left.is_constant and not middle.is_constant:
+            left, middle, first = middle, left, {"<": ">", ">": "<", "=": "="}[first]
         body, side = _moved(left, middle)
         low, high = _interval(first, side)
     else:

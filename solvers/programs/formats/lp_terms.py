@@ -60,7 +60,10 @@ class Reader:
 
     def error(self, problem: str, expected: str = "") -> MalformedFile:
         """The error for the token just before the position."""
-        before = self.tokens[: max(self.position, 1) - 1].count("\n")
+        last = min(self.position, len(self.tokens)) - 1
+        while last > 0 and self.tokens[last] in ("", "\n"):
+            last -= 1
+        before = self.tokens[: max(last, 0)].count("\n")
         lines = self.section.text.split("\n")
         return malformed(problem, self.section.line + before, lines[min(before, len(lines) - 1)], expected)
 

@@ -11,6 +11,7 @@ from solvers.programs.formats.lines import malformed
 
 #: Section by the words that begin it, at the beginning of a line, in any case.
 _HEADERS = {
+    "refused": r"pwlobj|general\s+constraints?|multi-objectives?|scenario",
     "objective": r"minimi[sz]e|minimum|min|maximi[sz]e|maximum|max",
     "rows": r"subject\s+to|such\s+that|s\.\s*t\.?|st\.?|lazy\s+constraints|user\s+cuts",
     "bounds": r"bounds?",
@@ -20,7 +21,6 @@ _HEADERS = {
     "semi-integer": r"semi-integers?",
     "sos": r"sos[12]?",
     "end": r"end",
-    "refused": r"pwlobj|general\s+constraints?|multi-objectives?|scenario",
 }
 
 _HEADER = re.compile(
@@ -71,7 +71,7 @@ def lp_sections(text: str) -> list[Section]:
             continue
         kind = str(match.lastgroup).replace("_", "-")
         if not found and kind != "objective":
-            raise malformed("an LP file begins with the objective", number, line, "Minimize or Maximize")
+            break
         if kind == "refused":
             raise malformed("a section that is not supported", number, line)
         if kind == "objective" and found:

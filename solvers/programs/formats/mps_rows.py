@@ -252,8 +252,7 @@ def _bound_fields(model: Model, kind: str, fields: list[str], fixed: bool) -> tu
     if len(rest) == 3:
         return rest[0], rest[1], rest[2]
     if len(rest) == 2:
-        named = kind not in _WITH_VALUE or (kind in ("SC", "SI") and rest[1] in model.column_of)
-        if named and rest[1] in model.column_of:
+        if rest[1] in model.column_of and (kind not in _WITH_VALUE or rest[0] not in model.column_of):
             return rest[0], rest[1], ""
         return "", rest[0], rest[1]
     return ("", rest[0], "") if len(rest) == 1 else ("", " ".join(rest), "")

@@ -55,7 +55,9 @@ def test_what_is_uploaded_comes_back(client: httpx.Client, uploaded: Artifact) -
         ("bytes=5-99999999999", slice(5, None)),
     ],
 )
-def test_a_range_is_206_with_exactly_those_bytes(client: httpx.Client, uploaded: Artifact, header: str, part: slice) -> None:
+def test_a_range_is_206_with_exactly_those_bytes(
+    client: httpx.Client, uploaded: Artifact, header: str, part: slice
+) -> None:
     reply = client.get(f"/v1/artifacts/{uploaded.id}/content", headers={"Range": header})
     assert reply.status_code == 206
     assert reply.content == BYTES[part]
@@ -150,7 +152,9 @@ def test_a_strangers_artifact_does_not_exist(client: httpx.Client, stranger: htt
     assert reply.json()["code"] == "artifact-missing"
 
 
-def test_content_that_was_lost_is_an_error_and_no_short_reply(client: httpx.Client, uploaded: Artifact, settings: Settings) -> None:
+def test_content_that_was_lost_is_an_error_and_no_short_reply(
+    client: httpx.Client, uploaded: Artifact, settings: Settings
+) -> None:
     for path in (settings.home / "artifacts").rglob(decode(ARTIFACT, uploaded.id).hex):
         path.unlink()
     assert client.get(f"/v1/artifacts/{uploaded.id}/content").status_code == 404
@@ -211,7 +215,8 @@ def test_expired_artifacts_are_purged_unless_a_waiting_job_needs_them(
     old, needed, fresh = (store.put(conn, project, io.BytesIO(b"x")) for _ in range(3))
     job: dict[str, Any] = client.post("/v1/jobs", json={"problem": PROGRAM}).json()
     conn.execute(
-        "INSERT INTO artifact_use (job_id, artifact_id) VALUES (%s, %s)", (decode(JOB, job["id"]), decode(ARTIFACT, needed.id))
+        "INSERT INTO artifact_use (job_id, artifact_id) VALUES (%s, %s)",
+        (decode(JOB, job["id"]), decode(ARTIFACT, needed.id)),
     )
     conn.execute(
         "UPDATE artifact SET expires_at = now() WHERE id = ANY(%s)", ([decode(ARTIFACT, a.id) for a in (old, needed)],)

@@ -62,11 +62,17 @@ def running(submit: Submit, conn: Database, settings: Settings, client: httpx.Cl
     jobs.finish(conn, claim.job_id, claim.attempt, state="cancelled")
 
 
-def test_a_page_holds_the_events_after_a_number(client: httpx.Client, conn: Database, running: tuple[str, Claim]) -> None:
+def test_a_page_holds_the_events_after_a_number(
+    client: httpx.Client, conn: Database, running: tuple[str, Claim]
+) -> None:
     url, claim = running
     progress(conn, claim, 5)
     page = EventPage.model_validate_json(client.get(url).content)
-    assert [(e.seq, e.type) for e in page.events] == [(1, "queued"), (2, "started"), *((k, "progress") for k in range(3, 8))]
+    assert [(e.seq, e.type) for e in page.events] == [
+        (1, "queued"),
+        (2, "started"),
+        *((k, "progress") for k in range(3, 8)),
+    ]
     assert (page.next_after, page.finished) == (7, False)
     part = client.get(url, params={"after": 3, "limit": 2}).json()
     assert ([e["seq"] for e in part["events"]], part["next_after"]) == ([4, 5], 5)
@@ -138,7 +144,9 @@ def test_a_hint_brings_an_event_to_the_stream_at_once(
         for k in range(10):
             time.sleep(0.02)
             begin = time.monotonic()
-            worker.tell(claim, jobs.add_events(conn, claim.job_id, claim.attempt, [{"type": "progress", "data": {"t": k}}]) or 0)
+            worker.tell(
+                claim, jobs.add_events(conn, claim.job_id, claim.attempt, [{"type": "progress", "data": {"t": k}}]) or 0
+            )
             assert json.loads(next(messages)["data"])["data"] == {"t": k}
             delays.append(time.monotonic() - begin)
     assert sorted(delays)[5] < 0.25
@@ -196,7 +204,9 @@ def test_many_readers_of_one_job_all_get_every_event(
         thread.start()
     worker = TinyWorker(settings)
     for k in range(20):
-        worker.tell(claim, jobs.add_events(conn, claim.job_id, claim.attempt, [{"type": "progress", "data": {"t": k}}]) or 0)
+        worker.tell(
+            claim, jobs.add_events(conn, claim.job_id, claim.attempt, [{"type": "progress", "data": {"t": k}}]) or 0
+        )
     worker.tell(claim, jobs.finish(conn, claim.job_id, claim.attempt, state="succeeded") or 0)
     for thread in threads:
         thread.join()

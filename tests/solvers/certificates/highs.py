@@ -1,4 +1,4 @@
-"""Programs read and solved by HiGHS itself, through highspy: right answers to start from, made without Kantor's engines."""
+"""Programs read and solved by HiGHS itself: right answers to start from, made without Kantor's engines."""
 
 from __future__ import annotations
 
