@@ -61,7 +61,7 @@ def _misplaced(
 
     place = np.where(status == AT_UPPER, upper, lower)
     place = np.where(status == FREE, 0.0, np.where(status == BASIC, value, place))
-    wrong = ~(np.abs(value - place) <= tolerance * np.maximum(1.0, np.abs(place)))
+    wrong = np.isinf(place) | ~(np.abs(value - place) <= tolerance * np.maximum(1.0, np.abs(place)))
     special = status >= FREE
     if some(special):
         bounded = np.isfinite(lower) | np.isfinite(upper)

@@ -67,7 +67,9 @@ def _refutation(case: Case, k: int, value: float, objective: float) -> Check | N
     better = case.sign * (objective - value)
     if better <= gap:
         return None
-    text = f"Solution {k} of the pool has the objective {value:.12g}: better than the answer, which claims to be optimal."
+    text = (
+        f"Solution {k} of the pool has the objective {value:.12g}: better than the answer, which claims to be optimal."
+    )
     return Check(BEST, "failed", text, better, gap)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from solvers.core.certificate import Certificate, Check
 from solvers.programs.answer import ProgramAnswer, Status
 
-#: Checks of the point itself, of the numbers that belong to it, and of its optimality.
+#: Checks of the point itself, of its optimality, and of parts without which the rest is as good as before.
 _POINT = frozenset(
     {
         "primal-feasibility",
@@ -21,8 +21,9 @@ _POINT = frozenset(
         "rounded-point",
     }
 )
-_NUMBERS = frozenset({"objective", "row-activity", "dual-feasibility", "complementary-slackness", "reduced-costs"})
 _OPTIMALITY = frozenset({"gap", "dual-bound", "best-of-pool"})
+_APART = frozenset({"pool", "basis", "ranging", "iis", "iis-irreducible", "relaxation"})
+_DUAL = frozenset({"dual-feasibility", "complementary-slackness", "reduced-costs"})
 
 #: A point that violates something by more than this many times the tolerance is no solution, not an imprecise one.
 GROSS = 1e3
@@ -59,7 +60,8 @@ def settle(answer: ProgramAnswer, certificate: Certificate) -> ProgramAnswer:
     - optimal, feasible, imprecise: a point that is missing, unreadable, undefined or beyond 1000 times a tolerance is
       none: ``no-solution``. A point beyond a tolerance: ``imprecise``.
     - optimal: not proved optimal although the engine gave what should prove it, or its own bound leaves a gap, or a
-      solution of its own pool is better: ``feasible``. Anything else that is wrong with objective, activity or duals: ``imprecise``.
+      solution of its own pool is better: ``feasible``. Anything else that is wrong with objective, activity or duals:
+      ``imprecise``.
     - feasible: the objective is not that of the point: ``imprecise``. Wrong multipliers change nothing but are named.
     - infeasible: a ray that proves nothing: ``no-solution``, for nothing is known then (unless the checker found a
       proof of its own). A point that is feasible after all: ``feasible``.
@@ -97,10 +99,10 @@ def _status(answer: ProgramAnswer, failures: dict[str, Check], passed: frozenset
         if claimed == "imprecise" or point_fails:
             return "imprecise"
         if claimed == "feasible":
-            return "imprecise" if failures.keys() & {"objective", "row-activity"} else "feasible"
+            return "imprecise" if failures.keys() - _APART - _DUAL - _OPTIMALITY else "feasible"
         if _OPTIMALITY & failures.keys():
             return "feasible"
-        return "imprecise" if _NUMBERS & failures.keys() else claimed
+        return "imprecise" if failures.keys() - _APART else claimed
     if claimed == "infeasible":
         if "infeasibility" in failures:
             return "feasible"

@@ -1,0 +1,161 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from solvers.programs.answer import ProgramAnswer
+from solvers.programs.certificates import certify, root_bound
+from solvers.programs.certificates.curvature import curvature
+from solvers.programs.problem import Program
+from tests.solvers.certificates.examples import check_named, exact_optimum
+
+NUMBERS = st.one_of(st.integers(-9, 9).map(float), st.floats(-10, 10, allow_subnormal=False))
+
+
+@st.composite
+def boxed_programs(draw):
+    n, m = draw(st.integers(1, 3)), draw(st.integers(0, 3))
+    numbers = st.lists(NUMBERS, min_size=n, max_size=n)
+    lower = np.array(draw(numbers))
+    rows = np.array([draw(numbers) for _ in range(m)]).reshape(m, n)
+    sides = np.array(draw(st.lists(NUMBERS, min_size=m, max_size=m)))
+    return Program.build(
+        c=draw(numbers),
+        A=rows,
+        row_lower=sides,
+        row_upper=np.where(draw(st.lists(st.booleans(), min_size=m, max_size=m)), np.inf, sides + 3),
+        lower=lower,
+        upper=lower + draw(st.sampled_from([0.5, 3.0, 10.0])),
+        offset=draw(NUMBERS),
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(boxed_programs(), st.data())
+def test_no_multipliers_ever_prove_a_bound_above_the_exact_optimum(program, data):
+    exact = exact_optimum(program)
+    assume(exact is not None)
+    y = np.array(data.draw(st.lists(st.floats(-1e3, 1e3), min_size=program.m, max_size=program.m)))
+    bound = root_bound(program, y)
+    assert np.isfinite(bound)
+    assert Fraction(bound) <= exact
+    assert Fraction(root_bound(program)) <= exact
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_near_the_optimal_multipliers_the_bound_is_below_the_optimum_by_rounding_only(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 4))
+    A = rng.uniform(0.1, 1.0, (n, n))
+    y = rng.uniform(0.1, 1.0, n)
+    x = rng.uniform(0.1, 1.0, n)
+    program = Program.build(c=A.T @ y, A=A, row_lower=A @ x, upper=10.0)
+    exact = exact_optimum(program)
+    bound = Fraction(root_bound(program, y))
+    assert bound <= exact
+    assert exact - bound < Fraction(1, 10**12)
+
+
+def test_leftovers_on_variables_without_bounds_are_absorbed_by_bounds_that_the_rows_imply():
+    program = Program.build(c=[-1.0, -1 / 3], A=np.array([[1.0, 1 / 3]]), row_upper=[1.0])
+    answer = ProgramAnswer(
+        "optimal", objective=-1.0, bound=-1.0, x=np.array([1.0, 0.0]), row_duals=np.array([-1 + 1e-9])
+    )
+    check = check_named(certify(program, answer), "gap")
+    assert check.outcome == "passed"
+    assert "follow from the rows" in check.text
+
+
+def free_program():
+    """min x + y, x + y/3 >= 1 with x - y >= -5, free: rounding leaves leftovers that no bound absorbs."""
+    A = np.array([[1.1, 0.7], [0.3, -0.9]])
+    y = np.array([0.3, 0.7])
+    return Program.build(c=A.T @ y + 1e-13, A=A, row_lower=[1.0, 2.0], lower=-np.inf, variable_names=["u", "v"]), A, y
+
+
+def test_a_proof_that_covers_only_points_of_limited_size_says_so():
+    program, A, y = free_program()
+    x = np.linalg.solve(A, [1.0, 2.0])
+    objective = float(program.objective_at(x))
+    answer = ProgramAnswer("optimal", objective=objective, bound=objective, x=x, row_duals=y)
+    check = check_named(certify(program, answer), "gap")
+    assert check.outcome == "passed"
+    assert "1e+06 times" in check.text
+    assert "'u'" in check.text or "'v'" in check.text
+    assert root_bound(program, y) == -np.inf
+
+
+def test_huge_finite_bounds_do_not_spoil_a_proof():
+    rng = np.random.default_rng(1)
+    A = rng.uniform(0.1, 1.0, (5, 5))
+    y, x = rng.uniform(0.1, 1.0, 5), rng.uniform(0.1, 1.0, 5)
+    program = Program.build(c=A.T @ y + 1e-12, A=A, row_lower=A @ x, lower=-1e12, upper=1e12)
+    objective = float(program.objective_at(x))
+    answer = ProgramAnswer("optimal", objective=objective, bound=objective, x=x, row_duals=y)
+    assert check_named(certify(program, answer), "gap").outcome == "passed"
+
+
+def test_a_bound_of_integral_objectives_is_rounded_to_the_next_value():
+    program = Program.build(
+        c=[2.0, 4.0], A=np.array([[2.0, 4.0]]), row_lower=[2.5], upper=5.0, integrality=1, offset=1.0
+    )
+    assert root_bound(program, np.ones(1)) == 5.0  # 3.5 by the row, and only odd values occur
+    largest = Program.build(c=[2.0, 4.0], A=np.array([[2.0, 4.0]]), row_upper=[9.5], integrality=1, sense="max")
+    assert root_bound(largest, np.ones(1)) == 8.0
+
+
+def test_a_program_whose_rows_contradict_each_other_is_bounded_by_anything():
+    program = Program.build(c=[1.0], A=np.array([[1.0], [1.0]]), row_lower=[3.0, -np.inf], row_upper=[np.inf, 2.0])
+    assert root_bound(program, np.array([1e-3, 0.0])) in (np.inf, root_bound(program, np.array([1e-3, 0.0])))
+    assert root_bound(program, np.array([1.0, -1.0])) >= 1.0
+
+
+def smallest_ratio(Q, k, rng):
+    """The smallest x'Qx - sum k x^2 over random directions and eigenvectors, exactly enough to see a false bound."""
+    n = Q.shape[0]
+    trials = np.vstack([rng.standard_normal((50, n)), np.linalg.eigh(Q)[1].T])
+    return min(float(x @ Q @ x - (k * x * x).sum()) for x in trials)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_verified_curvature_is_never_larger_than_the_true_one(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    factor = rng.standard_normal((int(rng.integers(1, n + 2)), n)) * 10.0 ** rng.integers(-3, 4, n)
+    Q = factor.T @ factor
+    k = curvature(sp.csr_array(Q))
+    assert k is not None
+    assert smallest_ratio(Q, k, rng) >= -1e-6 * np.abs(np.diag(Q)).max()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_form_that_is_not_convex_has_no_verified_curvature(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 12))
+    basis = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    values = rng.uniform(0, 1, n)
+    values[0] = -(10.0 ** rng.uniform(-6, 0))
+    Q = basis @ np.diag(values) @ basis.T
+    assert curvature(sp.csr_array((Q + Q.T) / 2)) is None
+
+
+@pytest.mark.parametrize("shift", [0.1, -0.1])
+def test_large_sparse_forms_are_judged_by_a_sparse_factorization(shift):
+    n = 2000
+    rng = np.random.default_rng(3)
+    factor = sp.diags_array([rng.standard_normal(n - k) for k in range(4)], offsets=list(range(4)))
+    smallest = shift - 0.001
+    Q = sp.csr_array(factor.T @ factor + smallest * sp.eye_array(n))
+    off_diagonal = np.asarray(abs(Q).sum(axis=1)).ravel() - np.abs(Q.diagonal())
+    assert (off_diagonal > Q.diagonal()).any()  # diagonal dominance does not decide
+    k = curvature(Q)
+    assert (k is not None) == (shift > 0)
+    if k is not None:
+        assert k.min() > 0
+        assert np.linalg.eigvalsh((Q - sp.diags_array(k)).toarray()).min() > 0
