@@ -141,7 +141,7 @@ def python(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **environment, **_python_path()},
+                env={**os.environ, **environment, **python_path()},
                 pass_fds=(*inherit, *((end,) if end >= 0 else ())),
                 start_new_session=True,
             )
@@ -149,7 +149,7 @@ def python(
     return Child(name, start, log)
 
 
-def _python_path() -> dict[str, str]:
+def python_path() -> dict[str, str]:
     """The server may run from a checkout that is not installed: its modules must be found from any folder."""
     root = str(Path(__file__).resolve().parents[2])
     known = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]

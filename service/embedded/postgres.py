@@ -19,7 +19,6 @@ from service.embedded.identity import Identity, identity
 from service.embedded.sockets import socket_folder
 
 USER = "kantor"
-_SOCKET = ".s.PGSQL.5432"
 _START_SECONDS = 60.0
 
 _DURABLE: dict[str, str] = {}
@@ -27,6 +26,7 @@ _DURABLE: dict[str, str] = {}
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "",
+    "port": "5432",
     "max_connections": "200",
     "shared_buffers": "128MB",
     "random_page_cost": "1.1",
@@ -58,7 +58,8 @@ class Postgres:
 
     def url(self, database: str = "kantor") -> str:
         """libpq URL of a database on this server."""
-        return f"postgresql://{USER}@/{database}?host={quote(str(self._sockets), safe='/')}"
+        # Said in full: variables like PGPORT would fill what is left out.
+        return f"postgresql://{USER}@/{database}?host={quote(str(self._sockets), safe='/')}&port=5432&sslmode=disable"
 
     @property
     def initialised(self) -> bool:
