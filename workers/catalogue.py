@@ -20,14 +20,16 @@ class Catalogue:
     Attributes:
         engines: as announced.
         groups: (family, id) to process group.
+        specs: what is needed to choose among them, as ``workers.runner.describe.spec_of`` reads it.
     """
 
     engines: tuple[Engine, ...]
     groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    specs: tuple[dict[str, Any], ...] = ()
 
-    def offered(self, kind: str) -> list[str]:
-        """Ids of a family's engines."""
-        return [name for family, name in self.groups if family == kind]
+    def offered(self, kind: str) -> list[dict[str, Any]]:
+        """Specifications of a family's engines."""
+        return [spec for spec in self.specs if spec["family"] == kind]
 
     def members(self, kind: str, group: str) -> list[str]:
         """Ids of a family's engines that run in a group."""
@@ -55,7 +57,7 @@ class Catalogue:
 
 def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Collection[str] = ()) -> Catalogue:
     """From what zygotes say (``workers.runner.describe``), for these pools (empty: all), without broken engines."""
-    engines, groups = [], {}
+    engines, groups, specs = [], {}, []
     for entry in entries:
         if "error" in entry:
             name = f"{entry['family']}:{entry['id']}"
@@ -65,4 +67,5 @@ def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Collection[str] = 
             continue
         engines.append(Engine.model_validate(entry))
         groups[entry["family"], entry["id"]] = entry["process_group"]
-    return Catalogue(tuple(engines), groups)
+        specs.append({name: entry[name] for name in ("family", "id", "title", "solves", "capabilities", "excludes")})
+    return Catalogue(tuple(engines), groups, tuple(specs))

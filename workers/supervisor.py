@@ -86,7 +86,7 @@ class Supervisor:
             "task": self.claim.task,
             "engine": engine,
             "why": why,
-            "offered": self.worker.catalogue.offered(self.claim.kind),
+            "offered": self.worker.catalogue.offered(self.claim.kind) if engine in ("auto", "race") else [],
             "here": self.worker.catalogue.members(self.claim.kind, group),
             "inline_limit": self.worker.settings.inline_limit_bytes,
             "time_limit": self.worker.settings.default_time_limit,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from solvers.core.certificate import Certificate
-from solvers.core.engine import Context, Option, StopReason
+from solvers.core.engine import Context, EngineSpec, Option, StopReason
 
 #: kind to "module:attribute"; a new family adds its line.
 FAMILIES: dict[str, str] = {
@@ -146,7 +146,7 @@ class Family(Protocol):
         """
         ...
 
-    def choose(self, work: Work, engine: str, offered: Sequence[str]) -> Choice:
+    def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:
         """Resolve ``"auto"`` and ``"race"`` among the engines that this worker offers."""
         ...
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from solvers.core import registry
-from solvers.core.engine import Context
+from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import SolverError
+from solvers.programs.analysis import inspect
 from solvers.programs.answer import ProgramAnswer
 from solvers.programs.certificates import certify, settle
 from solvers.programs.options import OPTIONS
+from solvers.programs.select import choose, describe, race_candidates
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
 from workers.families.program_decode import decode, option_pointer
@@ -27,21 +29,21 @@ class ProgramFamily:
     """Implements ``workers.families.Family``."""
 
     shared_options = OPTIONS
-    preload = ("scipy.sparse", "solvers.programs.certificates", "solvers.programs.formats", "solvers.programs.analysis")
+    preload = ("solvers.programs.formats",)
 
     def decode(self, document: Mapping[str, Any], files: Files) -> Work:
         return decode(document, files)
 
-    def choose(self, work: Work, engine: str, offered: Sequence[str]) -> Choice:
-        if engine == "race" and work.race is not None:
-            return _named(work.race, offered)
-        from solvers.programs import select
-
-        if engine == "race":
-            engines, why = select.racers(work.problem, offered, work.options, wanted=work.race)
-            return Choice(tuple(engines), why)
-        name, why = select.choose(work.problem, offered, work.options)
-        return Choice((name,), why)
+    def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:
+        if engine == "auto":
+            name, why = choose(work.problem, work.options, offered)
+            return Choice((name,), why)
+        if work.race is not None:
+            return _named(work.race, [spec.id for spec in offered])
+        engines = race_candidates(work.problem, offered)
+        if not engines:
+            choose(work.problem, work.options, offered)  # says why there is none
+        return Choice(engines, f"{describe(work.problem)}: {', '.join(engines)} take it")
 
     def solve(self, work: Work, engine: str, why: str, context: Context) -> ProgramAnswer:
         try:
@@ -108,13 +110,13 @@ class ProgramFamily:
         return encode(work, solved.answer, solved.certificate, files, inline_limit=inline_limit)
 
     def inspect(self, work: Work) -> bytes:
-        from solvers.programs.analysis import inspect
-
-        found = inspect(work.problem)
-        details = asdict(found)
-        summary = details.pop("summary", "")
-        warnings = details.pop("warnings", [])
-        document = {"kind": "program", "summary": summary, "details": sane(details), "warnings": list(warnings)}
+        details = inspect(work.problem).to_dict()
+        document = {
+            "kind": "program",
+            "summary": details.pop("summary"),
+            "details": details,
+            "warnings": details.pop("warnings"),
+        }
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -16,6 +16,7 @@ from workers import families
 from workers.families import Choice, Family, Refusal, Rescue, Work
 from workers.runner import limits
 from workers.runner.context import RunnerContext
+from workers.runner.describe import spec_of
 from workers.runner.frames import Channel, Frame, ProtocolError
 from workers.runner.mailbox import Mailbox
 
@@ -115,7 +116,7 @@ class _Job:
         engine = order["engine"]
         why = order.get("why", "")
         if engine in ("auto", "race"):
-            choice = family.choose(work, engine, order["offered"])
+            choice = family.choose(work, engine, [spec_of(entry) for entry in order["offered"]])
             why = choice.why
             if not self._mine(choice):
                 self._lap("choose")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from solvers.core import registry
@@ -25,6 +27,8 @@ def describe(engine: str) -> dict[str, Any]:
     kind, _, name = engine.partition(":")
     try:
         spec: EngineSpec = registry.load(kind, name).spec
+        for module in spec.requires:
+            importlib.import_module(module)
         return {
             "id": spec.id,
             "family": spec.family,
@@ -38,9 +42,24 @@ def describe(engine: str) -> dict[str, Any]:
             "pool": spec.pool,
             "citation": spec.citation,
             "process_group": spec.process_group,
+            "excludes": [sorted(combination) for combination in spec.excludes],
         }
     except Exception as error:  # an engine may be anybody's
         return {"family": kind, "id": name, "error": f"{type(error).__name__}: {error}"}
+
+
+def spec_of(entry: Mapping[str, Any]) -> EngineSpec:
+    """As much of a specification as is needed to choose by, of an engine that may be in another process group."""
+    return EngineSpec(
+        id=entry["id"],
+        family=entry["family"],
+        version="",
+        title=entry["title"],
+        summary="",
+        solves=frozenset(entry["solves"]),
+        capabilities=frozenset(entry["capabilities"]),
+        excludes=tuple(frozenset(combination) for combination in entry["excludes"]),
+    )
 
 
 def _option(option: Option) -> dict[str, Any]:
