@@ -1,10 +1,7 @@
-"""Programs read and solved by HiGHS itself: right answers to start from, made without Kantor's engines."""
+"""Programs solved by HiGHS itself: right answers to start from, made without Kantor's engines."""
 
 from __future__ import annotations
 
-import gzip
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import highspy
@@ -30,55 +27,6 @@ def silent(**options: Any) -> highspy.Highs:
     for name, value in options.items():
         h.setOptionValue(name, value)
     return h
-
-
-def read(h: highspy.Highs, path: Path) -> Program:
-    """Reads a model file; gzip is unpacked here, since not every build of HiGHS can."""
-    if path.suffix == ".gz":
-        with tempfile.TemporaryDirectory() as folder:
-            plain = Path(folder) / path.with_suffix("").with_suffix(".mps").name
-            plain.write_bytes(gzip.decompress(path.read_bytes()))
-            h.readModel(str(plain))
-    else:
-        h.readModel(str(path))
-    return program_from(h)
-
-
-def program_from(h: highspy.Highs) -> Program:
-    """The model that was read, as the user's program."""
-    model = h.getModel()
-    lp = model.lp_
-    n, m = lp.num_col_, lp.num_row_
-    matrix = lp.a_matrix_
-    h.ensureColwise()
-    lp = h.getLp()
-    matrix = lp.a_matrix_
-    A = sp.csc_array(
-        (np.array(matrix.value_), np.array(matrix.index_, dtype=np.int64), np.array(matrix.start_, dtype=np.int64)),
-        shape=(m, n),
-    )
-    hessian = model.hessian_
-    Q = None
-    if hessian.dim_:
-        Q = sp.csc_array(
-            (np.array(hessian.value_), np.array(hessian.index_, dtype=np.int64), np.array(hessian.start_, np.int64)),
-            shape=(n, n),
-        )
-    kinds = np.array([int(kind) for kind in lp.integrality_], dtype=np.uint8) if lp.integrality_ else None
-    return Program.build(
-        c=np.array(lp.col_cost_),
-        A=A,
-        row_lower=np.array(lp.row_lower_),
-        row_upper=np.array(lp.row_upper_),
-        lower=np.array(lp.col_lower_),
-        upper=np.array(lp.col_upper_),
-        integrality=kinds,
-        sense="min" if lp.sense_ == highspy.ObjSense.kMinimize else "max",
-        offset=lp.offset_,
-        Q=Q,
-        variable_names=list(lp.col_names_) or None,
-        constraint_names=list(lp.row_names_) or None,
-    )
 
 
 def load(h: highspy.Highs, problem: Program) -> None:
