@@ -1,141 +1,158 @@
-"""Which engine suits a program: by structure, with reasons in plain words."""
+"""Which engine for which program: ``auto``, and who takes part in a race. By structure, with the reason in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from solvers.core import registry
+from solvers.core.engine import EngineSpec
 from solvers.core.errors import UnsupportedProblem
-from solvers.core.registry import load
+from solvers.programs.engines.settings import feature_words
 from solvers.programs.problem import INTEGER, SEMI_INTEGER, Program
 
-#: Above this many non-zeros a linear program is given to a first-order method: factorizations no longer pay.
-FIRST_ORDER_NONZEROS = 30_000_000
+#: Linear programs with more non-zeros than this are too much for factorizations on most machines.
+HUGE = 20_000_000
 
-#: What only some engines can do, by option; such a wish decides before structure does.
-_WISHES = {"iis": "iis", "relax": "relaxation", "ranging": "ranging"}
-
-_LINEAR: tuple[str, ...] = ("highs", "pdlp", "clarabel", "scip")
-_INTEGER: tuple[str, ...] = ("highs", "scip", "cp-sat")
-_CONVEX: tuple[str, ...] = ("clarabel", "highs", "pdlp", "scip")
-_GENERAL: tuple[str, ...] = ("scip", "clarabel", "highs", "cp-sat", "pdlp")
+#: What only some engines can give; asking for it decides between engines that solve the program.
+_WISHES = {"ranging": "ranging", "iis": "iis", "relax": "relaxation"}
 
 
-def choose(problem: Program, offered: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[str, str]:
-    """The engine for ``engine: "auto"``.
+def choose(problem: Program, options: Mapping[str, Any], offered: Sequence[EngineSpec]) -> tuple[str, str]:
+    """The id of the engine for this program, and why, in a sentence for people.
 
     Args:
-        offered: ids of the engines at hand.
-        options: of the solve; ``method``, ``iis``, ``relax`` and ``ranging`` have a say.
-
-    Returns:
-        (engine id, why).
+        options: of the solve; ``method``, ``ranging``, ``iis``, ``relax`` and ``start`` matter.
+        offered: specifications of the engines that can be had, in the order in which ties are broken.
 
     Raises:
-        UnsupportedProblem: no engine at hand takes this kind of problem; the hint says what is missing.
+        UnsupportedProblem: no offered engine takes the program; the hint says what it has that none can take.
     """
-    options = options or {}
-    fitting = _fitting(problem, offered)
-    if options.get("method") == "pdlp" and "pdlp" in fitting:
-        return "pdlp", "PDLP was asked for by the option method"
-    for option, capability in _WISHES.items():
-        if options.get(option):
-            able = [name for name in fitting if capability in load("program", name).spec.capabilities]
-            if able:
-                return able[0], f"{_title(able[0])} because the option {option} was asked for; {_structure(problem)}"
-    name, reason = _by_structure(problem, fitting)
-    return name, f"{_structure(problem)}: {reason}"
-
-
-def racers(problem: Program, offered: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[list[str], str]:
-    """The engines for ``engine: "race"``, the likely winner first; at most three, one if no other fits.
-
-    Raises:
-        UnsupportedProblem: as ``choose``.
-    """
-    first, _ = choose(problem, offered, options)
-    fitting = _fitting(problem, offered)
-    if "cp-sat" in fitting and not _bounded_integers(problem):
-        fitting.remove("cp-sat")
-    if problem.discrete and "pdlp" in fitting:
-        fitting.remove("pdlp")
-    engines = list(dict.fromkeys([first, *fitting]))[:3]
-    others = (
-        f" against {' and '.join(_title(name) for name in engines[1:])}"
-        if len(engines) > 1
-        else ", alone: no other fits"
-    )
-    return engines, f"{_structure(problem)}: {_title(first)}{others}"
-
-
-def _by_structure(problem: Program, fitting: list[str]) -> tuple[str, str]:
-    features = problem.features
-    name = fitting[0]
-    if features == {"linear"}:
-        if problem.A.nnz > FIRST_ORDER_NONZEROS and "pdlp" in fitting:
-            return "pdlp", "PDLP, a first-order method, since factorizations of this size rarely pay"
-        return name, f"{_title(name)}, whose simplex ends in a basis and exact duals"
-    if features <= {"linear", "integer", "semi-continuous"}:
-        return name, f"{_title(name)} by branch and cut"
-    if features <= {"linear", "quadratic-objective", "second-order-cone"}:
-        return name, f"{_title(name)}, an interior-point method for cones and quadratic objectives"
-    special = ", ".join(sorted(features - {"linear", "integer"}))
-    return name, f"{_title(name)} takes {special}"
-
-
-def _fitting(problem: Program, offered: Sequence[str]) -> list[str]:
-    """Engines that take the problem, best first."""
-    features = problem.features
-    if features == {"linear"}:
-        order = _LINEAR
-    elif features <= {"linear", "integer", "semi-continuous"}:
-        order = _INTEGER
-    elif not problem.discrete and features <= {"linear", "quadratic-objective", "second-order-cone"}:
-        order = _CONVEX
-    else:
-        order = _GENERAL
-    ranked = [name for name in order if name in offered] + [name for name in offered if name not in order]
-    fitting = [name for name in ranked if load("program", name).spec.accepts(features)]
-    if not fitting:
-        able = [name for name in offered if features & load("program", name).spec.solves - {"linear"}]
+    fits = [spec for spec in offered if takes(spec, problem)]
+    if not fits:
+        words = " and ".join(feature_words(problem)) or "linear constraints"
         raise UnsupportedProblem(
-            "no engine at hand takes a program with " + ", ".join(sorted(features)),
+            f"no offered engine solves this program with {words}",
             pointer="/engine",
-            hint=f"partly: {', '.join(able)}" if able else f"offered: {', '.join(offered) or 'none'}",
+            hint=f"offered: {', '.join(spec.id for spec in offered) or 'none'}",
         )
-    return fitting
+    able = [spec for spec in fits if _wishes(options) <= spec.capabilities] or fits
+    by_id = {spec.id: spec for spec in able}
+    for name, reason in _preferences(problem, options):
+        if name in by_id:
+            return name, f"{describe(problem)}: {reason}"
+    first = able[0]
+    return first.id, f"{describe(problem)}: {first.title}, the first engine that takes it"
 
 
-def _bounded_integers(problem: Program) -> bool:
-    """True if CP-SAT can state it exactly: every variable a bounded integer, every coefficient integral."""
-    return bool(
-        np.all(problem.integrality == INTEGER)
-        and np.isfinite(problem.lower).all()
-        and np.isfinite(problem.upper).all()
-        and np.array_equal(problem.A.data, np.rint(problem.A.data))
-    )
+def race_candidates(problem: Program, offered: Sequence[EngineSpec]) -> tuple[str, ...]:
+    """Ids of the engines worth racing on this program, the most promising first; engines unknown here come last."""
+    fits = {spec.id: spec for spec in offered if takes(spec, problem)}
+    order = [name for name, _ in _preferences(problem, {}) if name in fits]
+    known = {"highs", "scip", "cp-sat", "pdlp", "clarabel"}
+    return tuple(dict.fromkeys([*order, *(name for name in fits if name not in known)])) or tuple(fits)
 
 
-def _structure(problem: Program) -> str:
-    """The program in a few words."""
+def takes(spec: EngineSpec, problem: Program) -> bool:
+    """True if the engine takes the program: by its specification, and by its own ``check`` where it has one."""
+    if not spec.accepts(problem.features):
+        return False
+    with contextlib.suppress(ImportError, LookupError):
+        check: Callable[[Program], None] | None = getattr(_engine(spec), "check", None)
+        if check is not None:
+            try:
+                check(problem)
+            except UnsupportedProblem:
+                return False
+    return True
+
+
+def _engine(spec: EngineSpec) -> object:
+    if spec.id not in registry.names(spec.family):
+        raise LookupError(spec.id)
+    return registry.load(spec.family, spec.id)
+
+
+def _wishes(options: Mapping[str, Any]) -> set[str]:
+    wishes = {capability for option, capability in _WISHES.items() if options.get(option)}
+    start = options.get("start")
+    if start is not None and getattr(start, "basis", None) is not None:
+        wishes.add("basis")
+    return wishes
+
+
+def _preferences(problem: Program, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Engines with the reason for each, best first."""
     features = problem.features
-    if "nonlinear" in features:
+    scip = ("scip", "SCIP, which searches for the global optimum of what is not convex")
+    if features & {"nonlinear", "nonconvex-quadratic"}:
+        return [scip]
+    if problem.discrete:
+        return _discrete(problem)
+    if "second-order-cone" in features:
+        return [("clarabel", "Clarabel, an interior-point method for cones"), scip]
+    if "quadratic-objective" in features:
+        return [
+            ("clarabel", "Clarabel, whose interior-point method solves what active-set methods do not"),
+            ("pdlp", "PDLP, since the quadratic objective is diagonal"),
+            ("highs", "HiGHS' active-set method"),
+        ]
+    return _linear(problem, options)
+
+
+def _discrete(problem: Program) -> list[tuple[str, str]]:
+    features = problem.features
+    highs = ("highs", "HiGHS' branch and cut")
+    scip = ("scip", "SCIP's branch and cut")
+    sat = ("cp-sat", "CP-SAT, since all variables are bounded integers with integer data")
+    if features & {"sos", "indicator", "second-order-cone", "quadratic-objective"}:
+        words = " and ".join(feature_words(problem, but=("integer",)))
+        return [("scip", f"SCIP, which takes {words} as they are"), sat]
+    if not problem.c.any() and _all_integer(problem):
+        return [("cp-sat", "CP-SAT: bounded integers, and any feasible point will do"), highs, scip]
+    return [highs, scip, sat]
+
+
+def _linear(problem: Program, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    simplex = ("highs", "HiGHS' dual simplex, with duals, basis and sensitivity")
+    inner = ("clarabel", "Clarabel's interior-point method")
+    first_order = ("pdlp", "PDLP, a first-order method that needs no factorization")
+    method = options.get("method")
+    if method == "pdlp" or problem.A.nnz > HUGE:
+        return [first_order, ("highs", "HiGHS"), inner]
+    if method == "ipm":
+        return [("highs", "HiGHS' interior-point method, with crossover to a basis"), inner, first_order]
+    return [simplex, inner, first_order]
+
+
+def _all_integer(problem: Program) -> bool:
+    return bool(((problem.integrality == INTEGER) | (problem.integrality == SEMI_INTEGER)).all())
+
+
+def describe(problem: Program) -> str:
+    """The program in words: kind and size."""
+    whole = int(((problem.integrality == INTEGER) | (problem.integrality == SEMI_INTEGER)).sum())
+    features = problem.features
+    if features & {"nonlinear"}:
         kind = "nonlinear program"
-    elif "second-order-cone" in features:
-        kind = "conic program"
-    elif "nonconvex-quadratic" in features:
+    elif features & {"nonconvex-quadratic"}:
         kind = "nonconvex quadratic program"
+    elif "second-order-cone" in features:
+        kind = "second-order cone program"
     elif "quadratic-objective" in features:
         kind = "convex quadratic program"
     else:
         kind = "linear program"
-    whole = int(np.count_nonzero((problem.integrality == INTEGER) | (problem.integrality == SEMI_INTEGER)))
-    if whole:
-        kind = f"mixed-integer {kind}" if whole < problem.n else f"integer {kind}"
-    return f"{kind}, {problem.m} rows, {problem.n} columns, {problem.A.nnz} non-zeros"
+    if problem.discrete:
+        kind = f"{'pure' if whole == problem.n else 'mixed'} integer {kind}" if whole else f"{kind} with discrete parts"
+    sizes = f"{_count(problem.m, 'row')} and {_count(problem.n, 'variable')}"
+    extra = f", {whole:,} of them integer" if 0 < whole < problem.n else ""
+    return f"{kind} with {sizes}{extra}"
 
 
-def _title(name: str) -> str:
-    return load("program", name).spec.title
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+__all__ = ["HUGE", "choose", "describe", "race_candidates", "takes"]

@@ -36,6 +36,7 @@ SPEC = EngineSpec(
         Option("equilibrate", "boolean", True, "Scale rows and columns before solving"),
         Option("linear_solver", "string", "auto", "Factorization of the KKT matrix", choices=("auto", "qdldl", "faer")),
     ),
+    process_group="clarabel",
     requires=("clarabel",),
     citation="https://arxiv.org/abs/2405.12762",
 )

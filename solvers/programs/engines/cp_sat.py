@@ -16,6 +16,7 @@ from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.programs.answer import Limit, ProgramAnswer, Solution, Status
 from solvers.programs.engines.answers import answered, not_begun, without_variables
 from solvers.programs.engines.cp_sat_model import CpModel, add_cutoff, add_hint, build
+from solvers.programs.engines.cp_sat_scaling import require_exact
 from solvers.programs.engines.points import point_at
 from solvers.programs.engines.settings import Settings, settings_of
 from solvers.programs.engines.watch import Watch
@@ -39,7 +40,8 @@ SPEC = EngineSpec(
         Option("max_conflicts", "integer", None, "Largest number of conflicts", minimum=0),
         Option("linearization", "integer", None, "How much goes into the LP relaxation", minimum=0, maximum=2),
     ),
-    requires=("ortools",),
+    process_group="ortools",
+    requires=("ortools.sat.python.cp_model_helper",),
     citation="https://doi.org/10.4230/LIPIcs.CP.2023.3",
 )
 
@@ -48,6 +50,10 @@ class CpSatEngine:
     """See ``solvers.core.engine.Engine``. Everything is scaled to integers exactly, or refused."""
 
     spec = SPEC
+
+    def check(self, problem: Program) -> None:
+        """Raise ``UnsupportedProblem`` unless everything can be scaled to bounded integers."""
+        require_exact(problem)
 
     def solve(self, problem: Program, options: Mapping[str, Any], context: Context) -> ProgramAnswer:
         settings = settings_of(SPEC, problem, options)

@@ -102,6 +102,18 @@ def _mark_implied(problem: Program, whole: np.ndarray) -> None:
                 whole[columns[loose[0]]] = changed = True
 
 
+def require_exact(problem: Program) -> None:
+    """Raise ``UnsupportedProblem`` unless everything can be scaled to integers; builds no model."""
+    require_integral(problem)
+    integer_bounds(problem)
+    A = problem.A
+    broken = A.data != np.rint(A.data)
+    for i in np.unique(np.repeat(np.arange(problem.m), np.diff(A.indptr))[broken]).tolist():
+        row = A.data[A.indptr[i] : A.indptr[i + 1]].tolist()
+        scaled(row, f"row {problem.constraint_name(i)!r}", f"/A/data/{A.indptr[i]}")
+    scaled(problem.c[np.flatnonzero(problem.c)].tolist(), "the objective", "/c")
+
+
 def integer_bounds(problem: Program) -> tuple[list[int], list[int]]:
     """Finite integer bounds of every variable; where the program has none, those that its rows imply.
 

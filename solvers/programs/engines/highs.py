@@ -5,13 +5,13 @@ Q. Huangfu and J. A. J. Hall, Parallelizing the dual revised simplex method, Mat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory
-from solvers.programs.answer import Limit, ProgramAnswer, Status
+from solvers.programs.answer import Limit, ProgramAnswer, ScenarioAnswer, Status
 from solvers.programs.engines.answers import answered, not_begun, without_variables
 from solvers.programs.engines.highs_model import (
     DUAL_SIMPLEX,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from highspy import Highs
 
     from solvers.programs.engines.highs_events import Events
+    from solvers.programs.scenarios import Scenarios
 
 SPEC = EngineSpec(
     id="highs",
@@ -64,6 +65,7 @@ SPEC = EngineSpec(
         Option("heuristic_effort", "float", 0.05, "Share of the effort spent on heuristics", minimum=0.0, maximum=1.0),
         Option("detect_symmetry", "boolean", True, "Look for and use symmetries of mixed-integer programs"),
     ),
+    process_group="highs",
     requires=("highspy",),
     citation="https://doi.org/10.1007/s12532-017-0130-5",
 )
@@ -77,15 +79,30 @@ class HighsEngine:
 
     spec = SPEC
 
+    def check(self, problem: Program) -> None:
+        """Raise ``UnsupportedProblem`` for what HiGHS cannot take although its specification says so."""
+        refuse_semi_variables(problem)
+
     def solve(self, problem: Program, options: Mapping[str, Any], context: Context) -> ProgramAnswer:
         settings = settings_of(SPEC, problem, options)
-        refuse_semi_variables(problem)
+        self.check(problem)
         if not problem.n:
             return without_variables(problem, SPEC)
         try:
             return _solve(problem, settings, context)
         except MemoryError as error:
             raise OutOfMemory(f"HiGHS ran out of memory: {error}") from error
+
+    def solve_scenarios(
+        self, problem: Program, scenarios: Scenarios, options: Mapping[str, Any], context: Context
+    ) -> Iterator[ScenarioAnswer]:
+        """See ``solvers.programs.batch``: the live model is changed and solved again from the last basis."""
+        from solvers.programs.engines.highs_scenarios import run_scenarios
+
+        settings = settings_of(SPEC, problem, options)
+        self.check(problem)
+        with Watch(context, time_limit=settings["time_limit"], keep_log=False) as watch:
+            yield from run_scenarios(problem, scenarios, settings, watch)
 
 
 ENGINE = HighsEngine()

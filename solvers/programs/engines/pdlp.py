@@ -37,7 +37,8 @@ SPEC = EngineSpec(
         Option("feasibility_polishing", "boolean", False, "Favour a small violation of the rows over a small gap"),
         Option("glop_presolve", "boolean", False, "Presolve with Glop; then there are no rays"),
     ),
-    requires=("ortools",),
+    process_group="ortools",
+    requires=("ortools.math_opt.core.python.solver", "ortools.math_opt.callback_pb2", "ortools.pdlp.solvers_pb2"),
     citation="https://arxiv.org/abs/2106.04756",
 )
 
@@ -47,9 +48,13 @@ class PdlpEngine:
 
     spec = SPEC
 
+    def check(self, problem: Program) -> None:
+        """Raise ``UnsupportedProblem`` for products of different variables in the objective."""
+        refuse_cross_terms(problem)
+
     def solve(self, problem: Program, options: Mapping[str, Any], context: Context) -> ProgramAnswer:
         settings = settings_of(SPEC, problem, options)
-        refuse_cross_terms(problem)
+        self.check(problem)
         if not problem.n:
             return without_variables(problem, SPEC)
         try:
@@ -63,7 +68,7 @@ ENGINE = PdlpEngine()
 
 def refuse_cross_terms(problem: Program) -> None:
     """PDLP takes sums of squares only."""
-    if problem.Q is not None and is_diagonal(problem.Q) is False:
+    if problem.Q is not None and not _is_diagonal(problem.Q):
         raise UnsupportedProblem(
             "PDLP takes quadratic objectives without products of different variables only",
             pointer="/Q",
@@ -71,8 +76,7 @@ def refuse_cross_terms(problem: Program) -> None:
         )
 
 
-def is_diagonal(Q: sp.csr_array) -> bool:
-    """True if there are no products of different variables."""
+def _is_diagonal(Q: sp.csr_array) -> bool:
     entries = sp.coo_array(Q)
     return bool((entries.row == entries.col).all())
 

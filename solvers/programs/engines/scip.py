@@ -56,6 +56,7 @@ SPEC = EngineSpec(
             "heuristics", "string", "default", "Effort of heuristics", choices=("off", "fast", "default", "aggressive")
         ),
     ),
+    process_group="scip",
     requires=("pyscipopt",),
     citation="https://arxiv.org/abs/2511.18580",
 )

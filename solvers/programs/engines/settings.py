@@ -63,11 +63,20 @@ def refuse_unsupported(spec: EngineSpec, problem: Program) -> None:
     """Raise ``UnsupportedProblem``, naming engines that can, unless the specification covers the problem."""
     if spec.accepts(problem.features):
         return
-    lacking = problem.features - spec.solves or next(c for c in spec.excludes if c <= problem.features)
-    words = " together with ".join(_FEATURE_WORDS.get(name, name) for name in sorted(lacking))
+    lacking = problem.features - spec.solves
+    if lacking:
+        words = " and ".join(_FEATURE_WORDS.get(name, name) for name in sorted(lacking))
+    else:
+        together = next(combination for combination in spec.excludes if combination <= problem.features)
+        words = " together with ".join(_FEATURE_WORDS.get(name, name) for name in sorted(together))
     raise UnsupportedProblem(
         f"{spec.title} does not solve programs with {words}", pointer="/engine", hint=can_solve(problem)
     )
+
+
+def feature_words(problem: Program, *, but: tuple[str, ...] = ()) -> list[str]:
+    """What the problem has beyond linear constraints, in words."""
+    return [_FEATURE_WORDS.get(name, name) for name in sorted(problem.features - {"linear", *but})]
 
 
 def can_solve(problem: Program, *, but: str = "") -> str:

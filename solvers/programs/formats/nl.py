@@ -30,6 +30,8 @@ class _Header:
     m: int
     objectives: int
     integer: tuple[bool, ...]
+    nonzeros: int
+    costs: int
 
 
 def read_nl(data: bytes) -> Program:
@@ -53,8 +55,7 @@ def read_nl(data: bytes) -> Program:
     model = _Model(header)
     while letter := source.letter():
         model.segment(letter, source)
-    if not model.bounded and header.n:
-        raise source.error("the file has no segment b: it is truncated", "bounds of the variables")
+    model.require_complete(source)
     return model.program()
 
 
@@ -91,7 +92,8 @@ def _header(lines: list[str], size: int) -> _Header:
         begin = end
     if objectives > 1:
         raise malformed("several objectives are not supported", 2, lines[1], "one objective")
-    return _Header(n, m, objectives, tuple(flags))
+    nonzeros, costs = [*_integers(lines, 7), 0, 0][:2]
+    return _Header(n, m, objectives, tuple(flags), nonzeros, costs)
 
 
 class _Model:
@@ -205,6 +207,18 @@ class _Model:
         body = read_expression(source, self.header.n, self.defined)
         self.defined += [None] * (index + 1 - len(self.defined))
         self.defined[index] = Expression("sum", (*terms, body)) if terms else body
+
+    def require_complete(self, source: Source) -> None:
+        """A truncated file may end between two segments."""
+        if not self.bounded and self.header.n:
+            raise source.error("the file has no segment b: it is truncated", "bounds of the variables")
+        found, costs = sum(map(len, self.linear)), len(self.objective)
+        if (found, costs) != (self.header.nonzeros, self.header.costs):
+            raise source.error(
+                f"the file has {found} and {costs} linear coefficients, but its header says {self.header.nonzeros} and "
+                f"{self.header.costs}: it is truncated",
+                "all segments J and G",
+            )
 
     def program(self) -> Program:
         draft = self.draft
