@@ -34,7 +34,9 @@ class CeleryWorker:
 
     def __enter__(self) -> CeleryWorker:
         with connect(self._settings) as conn:
-            wait_until(lambda: self.process.pid in [worker.pid for worker in registry.live_workers(conn, self._settings)], 30.0)
+            wait_until(
+                lambda: self.process.pid in [worker.pid for worker in registry.live_workers(conn, self._settings)], 30.0
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

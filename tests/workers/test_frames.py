@@ -25,7 +25,9 @@ def test_frames_arrive_whole_and_in_order() -> None:
     while len(heard) < 3:
         heard += ours.poll()
     sender.join()
-    assert [(frame.type, frame.fields, frame.body == big) for frame in heard] == [("a", {"x": k}, True) for k in range(3)]
+    assert [(frame.type, frame.fields, frame.body == big) for frame in heard] == [
+        ("a", {"x": k}, True) for k in range(3)
+    ]
 
 
 def test_the_polling_side_can_send_more_than_the_socket_holds() -> None:

@@ -6,20 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import orjson
 
 from solvers.core import registry
-from solvers.core.engine import Context, EngineSpec
+from solvers.core.engine import Context, Engine, EngineSpec, LocalContext
 from solvers.core.errors import SolverError
+from solvers.programs import batch
 from solvers.programs.analysis import inspect
 from solvers.programs.answer import ProgramAnswer
-from solvers.programs.certificates import certify, settle
+from solvers.programs.certificates import FeasiblePoint, certify, settle
 from solvers.programs.options import OPTIONS
+from solvers.programs.problem import Program
 from solvers.programs.select import choose, describe, race_candidates
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
-from workers.families.program_decode import decode, option_pointer
+from workers.families.program_decode import below, decode, option_pointer
 from workers.families.program_encode import encode
+from workers.runner import limits
+
+#: Engines in a race that the user has not named, on a machine with few cores.
+FEWEST_RACERS = 3
+
+#: For one question of the checker to an engine.
+HELP_SECONDS = 10.0
 
 #: Statuses after which no better answer can come.
 _FINAL = frozenset({"optimal", "infeasible", "unbounded"})
@@ -43,28 +53,21 @@ class ProgramFamily:
         engines = race_candidates(work.problem, offered)
         if not engines:
             choose(work.problem, work.options, offered)  # says why there is none
-        return Choice(engines, f"{describe(work.problem)}: {', '.join(engines)} take it")
+        # more processes than cores would slow each other down
+        engines = engines[: max(FEWEST_RACERS, limits.machine_cores())]
+        return Choice(engines, f"{describe(work.problem)}: the most promising are {', '.join(engines)}")
 
     def solve(self, work: Work, engine: str, why: str, context: Context) -> ProgramAnswer:
         try:
-            answer = self._solve(work, engine, context)
+            answer = _solve(work, engine, context)
         except SolverError as error:
-            error.pointer = (
-                option_pointer(error.pointer, work.options) if error.code == "invalid-option" else error.pointer
-            )
+            if error.code == "invalid-option":
+                error.pointer = option_pointer(error.pointer, work.options)
+            elif error.code == "invalid-problem":
+                error.pointer = below("/problem", error.pointer)
             raise
         version = answer.engine_version or registry.load("program", engine).spec.version
         return replace(answer, engine=engine, engine_version=version, why=why)
-
-    def _solve(self, work: Work, engine: str, context: Context) -> ProgramAnswer:
-        solver = registry.load("program", engine)
-        scenarios = work.extra["scenarios"]
-        if scenarios is not None:
-            from solvers.programs import batch
-
-            return batch.solve(solver, work.problem, scenarios, work.options, context)
-        answer: ProgramAnswer = solver.solve(work.problem, work.options, context)
-        return answer
 
     def rescue(self, work: Work, rescue: Rescue) -> ProgramAnswer:
         common: dict[str, Any] = {
@@ -85,7 +88,8 @@ class ProgramFamily:
         )
 
     def certify(self, work: Work, answer: ProgramAnswer) -> Solved:
-        certificate = certify(work.problem, answer, work.options)
+        helper = None if answer.iis is None else _feasible_point(answer.engine)
+        certificate = certify(work.problem, answer, work.options, feasible_point=helper)
         return Solved(settle(answer, certificate), certificate)
 
     def claims(self, solved: Solved) -> dict[str, Any]:
@@ -118,6 +122,31 @@ class ProgramFamily:
             "warnings": details.pop("warnings"),
         }
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _solve(work: Work, engine: str, context: Context) -> ProgramAnswer:
+    solver: Engine[Program, ProgramAnswer] = registry.load("program", engine)
+    scenarios = work.extra["scenarios"]
+    if scenarios is None:
+        return solver.solve(work.problem, work.options, context)
+    answer = batch.solve(solver, work.problem, scenarios, work.options, context)
+    reason = context.should_stop()
+    if answer.limit is None and reason is not None and batch.UNSOLVED in answer.scenarios:
+        return replace(answer, limit=reason)
+    return answer
+
+
+def _feasible_point(engine: str) -> FeasiblePoint:
+    """The engine's help in checking that each proper part of an infeasible subsystem is feasible."""
+
+    def ask(part: Program) -> tuple[np.ndarray | None, np.ndarray | None]:
+        try:
+            answer = registry.load("program", engine).solve(part, {}, LocalContext(time_limit=HELP_SECONDS))
+        except SolverError:
+            return None, None
+        return answer.x, answer.dual_ray
+
+    return ask
 
 
 def _named(engines: Sequence[str], offered: Sequence[str]) -> Choice:

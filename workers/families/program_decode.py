@@ -14,6 +14,7 @@ from solvers.core.errors import SolverError
 from solvers.programs.answer import Basis
 from solvers.programs.options import OPTIONS
 from solvers.programs.problem import Indicator, Program, SecondOrderCone, SpecialOrderedSet
+from solvers.programs.scenarios import TABLES, Change, Scenarios
 from solvers.programs.start import Start
 from workers.families import Files, Refusal, Work, arrays
 
@@ -43,7 +44,7 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
         threads=options.get("threads") or 1,
         race=None if race is None else tuple(race),
         sense=program.sense,
-        extra={"include": options.get("include"), "scenarios": _scenarios(given.get("scenarios"), program)},
+        extra={"include": options.get("include"), "scenarios": _scenarios(given.get("scenarios"))},
     )
 
 
@@ -195,12 +196,17 @@ def _fits(array: np.ndarray, size: int, pointer: str, what: str) -> None:
         raise Refusal("invalid-option", f"{array.size} values for {size} {what}", pointer=pointer)
 
 
-def _scenarios(given: Mapping[str, Any] | None, program: Program) -> Any:
+def _scenarios(given: Mapping[str, Any] | None) -> Scenarios | None:
+    """The table as it was sent; it is checked against the program when it is solved."""
     if given is None:
         return None
-    from solvers.programs.batch import Scenarios
-
-    return Scenarios, given, program
+    changes: dict[str, Any] = {}
+    for name in TABLES:
+        change = given.get(name)
+        if change is not None:
+            changes[name] = Change(np.array(change["indices"]), np.array(change["values"], dtype=np.float64))
+    names = given.get("names")
+    return Scenarios(count=given["count"], names=None if names is None else tuple(names), **changes)
 
 
 def below(prefix: str, pointer: str) -> str:

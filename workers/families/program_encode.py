@@ -171,7 +171,7 @@ def _subsystem(problem: Program, answer: ProgramAnswer) -> dict[str, Any]:
 def _scenarios(
     work: Work, answers: tuple[ScenarioAnswer, ...], arrays: _Arrays, limit: int, wanted: Collection[str] | None
 ) -> list[dict[str, Any]]:
-    names = work.extra.get("scenario_names")
+    names = work.extra["scenarios"].names
     keep_x, keep_duals = (wanted is None or part in wanted for part in ("primal", "row_duals"))
     # thousands of small vectors are a large array
     total = sum(
