@@ -26,7 +26,7 @@ def request(**changes: Any) -> JobRequest:
 
 
 class Desk:
-    """The job rules on one connection, project and worker: with the arguments that a test doesn't care about filled in."""
+    """The job rules on one connection, project and worker, with arguments filled in that a test doesn't care about."""
 
     def __init__(self, conn: Database, project: UUID, settings: Settings) -> None:
         self.conn = conn

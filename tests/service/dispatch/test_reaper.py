@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from tests.service.work import Desk
 
 
 @pytest.fixture(autouse=True)
-def clean(desk: Desk) -> Iterator[None]:
+def clean(desk: Desk) -> None:
     """Nothing of earlier tests is running, waiting or old."""
     desk.conn.execute("DELETE FROM job")
-    yield
 
 
 def test_a_lost_job_goes_back_to_the_queue(desk: Desk) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import psycopg
 import pytest
 import redis
 
-from service.embedded import binaries, identity as identities
+from service.embedded import binaries
+from service.embedded import identity as identities
 from service.embedded.identity import Identity, Mode, identity
 from service.embedded.postgres import Postgres
 from service.embedded.sockets import socket_folder
@@ -56,6 +55,11 @@ def test_postgresql_is_made_started_stopped_and_keeps_its_data(mode: Mode, open_
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+    assert first.process is not None
+    status = Path(f"/proc/{first.process.pid}/status")
+    if status.exists() and mode == "nobody":
+        assert "\nUid:\t65534" in status.read_text()
+    assert first.data.stat().st_uid == (65534 if mode == "nobody" else os.geteuid())
     first.stop()
 
     second = Postgres(open_path / "home")
@@ -65,20 +69,6 @@ def test_postgresql_is_made_started_stopped_and_keeps_its_data(mode: Mode, open_
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     second.stop()
     assert stat.S_IMODE(second.data.stat().st_mode) == 0o700
-
-
-def test_root_is_not_root_for_postgresql(mode: Mode, open_path: Path) -> None:
-    server = Postgres(open_path / "home", durable=False)
-    server.start()
-    try:
-        assert server.process is not None
-        status = Path(f"/proc/{server.process.pid}/status")
-        if status.exists() and mode == "nobody":
-            assert "\nUid:\t65534" in status.read_text()
-        owner = server.data.stat().st_uid
-        assert owner == (65534 if mode == "nobody" else os.geteuid())
-    finally:
-        server.stop()
 
 
 def test_postgresql_comes_back_after_kill_9(tmp_path: Path) -> None:
@@ -117,7 +107,7 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> 
     server.stop()
     (server.data / "PG_VERSION").write_text("9.6\n")
 
-    with pytest.raises(RuntimeError, match="9.6"):
+    with pytest.raises(RuntimeError, match=r"version 9\.6"):
         server.start()
 
 
@@ -212,20 +202,3 @@ def test_programs_on_the_path_do_too(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     assert binaries.postgres() == tmp_path / "postgres"
     assert binaries.valkey() == tmp_path / "redis-server"
-
-
-def test_starting_is_quick(tmp_path: Path) -> None:
-    """A generous bound: three seconds for what takes half a second on an idle machine."""
-    began = time.perf_counter()
-    server = Postgres(tmp_path, durable=False)
-    server.start()
-    first = time.perf_counter() - began
-    server.stop()
-    began = time.perf_counter()
-    server.start()
-    again = time.perf_counter() - began
-    server.stop()
-
-    assert first < 15
-    assert again < 5
-    assert subprocess.run([str(binaries.valkey()), "--version"], capture_output=True, check=True).returncode == 0

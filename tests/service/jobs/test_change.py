@@ -120,7 +120,8 @@ def test_an_answers_artifact_expires_with_its_job_and_an_upload_does_not(desk: D
     for origin in ("answer", "upload"):
         ids[origin] = new_uuid()
         desk.conn.execute(
-            "INSERT INTO artifact (id, project_id, media_type, size, sha256, origin, job_id) VALUES (%s, %s, '', 0, %b, %s, %s)",
+            "INSERT INTO artifact (id, project_id, media_type, size, sha256, origin, job_id)"
+            " VALUES (%s, %s, '', 0, %b, %s, %s)",
             (ids[origin], desk.project, bytes(32), origin, claim.job_id),
         )
     desk.finish(claim)

@@ -78,8 +78,8 @@ def test_every_job_ends_once_whatever_workers_do(desk: Desk, settings: Settings)
     assert together(len(actors), lambda k: actors[k](k)) == [None] * len(actors)
 
     rows = desk.conn.execute(
-        "SELECT job.id, state, attempt, convert_from(document, 'UTF8'), last_seq FROM job JOIN job_answer ON job_id = id"
-        " WHERE pool = %s",
+        "SELECT job.id, state, attempt, convert_from(document, 'UTF8'), last_seq"
+        " FROM job JOIN job_answer ON job_id = id WHERE pool = %s",
         (desk.pool,),
     ).fetchall()
     assert len(rows) == len(committed) == len(set(committed)) == JOBS

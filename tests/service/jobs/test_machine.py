@@ -1,11 +1,13 @@
-"""The rules as a machine: whatever happens in whatever order, the database follows the model, and each job has one end."""
+"""The rules as a machine: whatever happens, the database follows the model, and each job has one end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from hypothesis import HealthCheck, settings as profile, strategies as st
+from hypothesis import HealthCheck
+from hypothesis import settings as profile
+from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,

@@ -80,7 +80,8 @@ def test_a_job_begins_queued(conn: Database, project: UUID, state: str) -> None:
 
     with pytest.raises(psycopg.errors.CheckViolation):
         conn.execute(
-            "INSERT INTO job SELECT (jsonb_populate_record(job, jsonb_build_object('id', %s::text))).* FROM job WHERE id = %s",
+            "INSERT INTO job SELECT (jsonb_populate_record(job, jsonb_build_object('id', %s::text))).*"
+            " FROM job WHERE id = %s",
             (new_uuid(), job_id),
         )
 
