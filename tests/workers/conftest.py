@@ -23,7 +23,7 @@ from workers.worker import Worker
 
 ENGINES = Path(__file__).parent / "engines"
 
-#: Three variables in a box; the best point is (0, 5, 0), objective -10; the worst, which probes hand over first, has 22.
+#: Three variables in a box; best is (0, 5, 0) with objective -10; the worst, which probes hand over first, has 22.
 BOX: dict[str, Any] = {"kind": "program", "objective": [1, -2, 3], "lower": [0, 0, 0], "upper": [4, 5, 6]}
 
 

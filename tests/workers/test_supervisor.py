@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -221,5 +222,5 @@ def test_progress_of_a_waiting_engine_is_written_in_batches(desk: Desk, slots: S
     desk.finished(job)
     told = desk.events(job, "progress")
     assert 4 <= len(told) <= 9
-    assert all(a.data["bound"] < b.data["bound"] for a, b in zip(told, told[1:], strict=False))
+    assert all(a.data["bound"] < b.data["bound"] for a, b in pairwise(told))
     assert desk.row(job).progress == told[-1].data
