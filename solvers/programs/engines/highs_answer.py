@@ -67,9 +67,9 @@ def parts(highs: Highs, problem: Program, settings: Settings, status: Status | N
         return found
     if solution.dual_valid:
         found.update(_duals(problem, point, solution, settings, claimed=status == "optimal"))
-    if status == "optimal":
+    if status == "optimal" and problem.Q is None:  # the optimum of a quadratic program need not be at a vertex
         found["basis"] = basis_of(highs, problem)
-        if settings["ranging"] and problem.Q is None and found["basis"] is not None:
+        if settings["ranging"] and found["basis"] is not None:
             found["ranging"] = ranging(highs, problem, found["basis"])
     return found
 
