@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
 
 
 def _end_long_replies_on_signals(state: State) -> None:
-    """uvicorn waits for open replies before it ends the lifespan: event streams and long polls must hear of the end before."""
+    """Event streams and long polls must hear of the end at once: uvicorn waits for them before it ends the lifespan."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """Artifacts: bytes in a folder or in S3 (any fsspec file system), and a row for each in the database.
 
-The row is written last and deleted first: bytes without a row are invisible, a row without bytes does not happen. Nothing is ever
-held in memory as a whole. All functions are synchronous; API and workers share them.
+The row is written last and deleted first: bytes without a row are invisible, a row without bytes does not happen.
+Nothing is ever held in memory as a whole. All functions are synchronous; API and workers share them.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ArtifactStore:
             return upload.record(conn, filename=filename, media_type=media_type, origin=origin, job_id=job_id)
 
     def upload(self, project_id: UUID) -> Upload:
-        """A place to write a new artifact to, piece by piece; a context that forgets everything unless ``record`` was called."""
+        """A place to write a new artifact to, piece by piece; a context that keeps it only if recorded."""
         return Upload(self, project_id)
 
     def get(self, conn: Database, project_id: UUID, artifact_id: UUID) -> ArtifactRow:
@@ -132,7 +132,7 @@ class ArtifactStore:
             raise KantorError("artifact-missing", f"There is no artifact {name} in this project.") from None
 
     def fetch(self, conn: Database, project_id: UUID, artifact_id: UUID, target: Path) -> Path:
-        """A local copy at ``target`` (for a local folder a hard link where the file system allows it: don't write to it).
+        """A local copy at ``target``, only to be read: where artifacts lie in a folder it may be a hard link.
 
         Raises:
             KantorError: ``artifact-missing``.
@@ -184,7 +184,7 @@ class ArtifactStore:
         self._remove(project_id, artifact_id)
 
     def purge(self, conn: Database, limit: int = 100) -> int:
-        """Delete artifacts past their time, at most ``limit``; how many there were. Several processes may do it at once."""
+        """Delete at most ``limit`` artifacts past their time; how many. Several processes may do it at once."""
         with conn.transaction():
             rows = [ArtifactRow(*row) for row in conn.execute(_EXPIRED, (limit,)).fetchall()]
             conn.execute("DELETE FROM artifact WHERE id = ANY(%s)", ([row.id for row in rows],))
@@ -296,8 +296,8 @@ def use(conn: Database, project_id: UUID, job_id: UUID, references: Sequence[tup
     """
     ids = {name: decode(ARTIFACT, name) for _, name in references}
     rows = conn.execute(
-        "INSERT INTO artifact_use (job_id, artifact_id) SELECT %s, id FROM artifact WHERE project_id = %s AND id = ANY(%s)"
-        " RETURNING artifact_id",
+        "INSERT INTO artifact_use (job_id, artifact_id)"
+        " SELECT %s, id FROM artifact WHERE project_id = %s AND id = ANY(%s) RETURNING artifact_id",
         (job_id, project_id, list(set(ids.values()))),
     ).fetchall()
     require(references, {encode(ARTIFACT, row[0]) for row in rows})

@@ -1,4 +1,4 @@
-"""``python -m service.openapi`` writes docs/openapi.json; with ``--check`` it only says whether that file is up to date."""
+"""``python -m service.openapi`` writes docs/openapi.json; ``--check`` only says whether that file is up to date."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ORDER BY seq
 
 
 def thinned(conn: Database, project_id: UUID, job_id: UUID, after: int, most: int) -> list[EventRow]:
-    """All events above ``after`` but log lines; of progress about ``most``, evenly chosen, with the first and the last."""
+    """Events above ``after`` but log lines; of progress about ``most``, evenly chosen, with the first and the last."""
     parameters = {"project": project_id, "id": job_id, "after": after, "most": max(2, most)}
     rows = conn.execute(_THINNED, parameters, prepare=True).fetchall()
     return [EventRow(*row) for row in rows]

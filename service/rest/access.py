@@ -54,7 +54,7 @@ def _secret(request: Request) -> str:
     if not well_formed(secret):
         raise KantorError(
             "unauthenticated",
-            f"The checksum of this API key does not fit: a key is {PREFIX} and 43 letters and digits. Was it copied whole?",
+            f"The checksum of this API key does not fit: {PREFIX} and 43 letters and digits. Was it copied whole?",
         )
     return secret
 

@@ -90,7 +90,7 @@ async def problem(request: Request, principal: Reader, job_id: JobId) -> Respons
     response_model=None,
     responses={
         200: {
-            "description": "A page of events, or a stream of them: `id` is the number, `event` the type, `data` an `Event`.",
+            "description": "A page of events, or a stream: `id` is the number, `event` the type, `data` an `Event`.",
             "model": EventPage,
             "content": {STREAM: {"schema": {"type": "string"}}},
         },
@@ -120,7 +120,7 @@ async def events(
 ) -> Response:
     """What happened to a job: a page (JSON), or a stream that replays and then follows (server-sent events).
 
-    A stream ends after the event `finished`, and at the latest after ten minutes: take it up again with `Last-Event-ID`.
+    A stream ends after the event `finished`, at the latest after ten minutes: take it up again with `Last-Event-ID`.
     """
     state = states.of(request)
     form = headers.accepted(accept, [JSON, STREAM])

@@ -53,7 +53,7 @@ async def create(
     principal: Writer,
     filename: Annotated[Line, Query(description="Its name, by which the format is recognised.")] = "",
 ) -> Response:
-    """Upload an artifact: the raw bytes of the body, of any length up to the server's limit. They are kept as they come."""
+    """Upload an artifact: the raw bytes of the body, up to the server's limit. They are kept as they come."""
     state = states.of(request)
     _require_plain(request)
     bodies.declared_size(request, state.settings.artifact_limit_bytes)
@@ -171,7 +171,7 @@ async def _receive(request: Request, upload: Upload) -> None:
 
 
 async def _pieces(state: states.State, row: ArtifactRow, start: int, end: int) -> AsyncIterator[bytes]:
-    """The bytes; the first piece is read before the reply begins, so that lost content is an error and not a short reply."""
+    """The bytes. The first piece is read before the reply begins: lost content is an error, and no short reply."""
     pieces = state.artifacts.read(row, start, end)
     first = await asyncio.to_thread(next, pieces, b"")
 

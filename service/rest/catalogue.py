@@ -1,4 +1,4 @@
-"""Engines as live workers announce them, remembered for a moment; and what a submit can be refused for because of them."""
+"""Engines as live workers announce them, remembered for a moment; and what a submit is refused for because of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _REMEMBERED_SECONDS = 3600.0
 
 
 class Catalogue:
-    """The engines that live workers offer. While none lives, those of the last hour count: a submit then waits in the queue,
-    and misspelt names are still found.
+    """The engines that live workers offer. While none lives, those of the last hour count: a submit then waits in the
+    queue, and misspelt names are still found.
     """
 
     def __init__(self, settings: Settings) -> None:

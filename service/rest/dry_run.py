@@ -1,4 +1,4 @@
-"""``validate_only``: the contract and the catalogue were checked already; here a worker reads the problem, if one is there."""
+"""``validate_only``: contract and catalogue were checked already; here a worker reads the problem, if one is there."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def refuse(name: str, detail: str, hint: str) -> KantorError:
 
 
 def prefer_wait(header: str | None) -> float | None:
-    """Seconds of ``Prefer: wait=N`` (RFC 7240), at most ``LONGEST_WAIT``; None if there is none. Other preferences pass.
+    """Seconds of ``Prefer: wait=N`` (RFC 7240), at most ``LONGEST_WAIT``; None if absent. Other preferences pass.
 
     Raises:
         KantorError: N is not a number of seconds.

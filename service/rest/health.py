@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can do its work. No key needed, nothing told that outsiders may not know."""
+"""Whether this process lives, and whether it can do its work. No key is needed, and nothing private is told."""
 
 from __future__ import annotations
 

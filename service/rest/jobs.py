@@ -72,8 +72,8 @@ _SUBMIT_ERRORS = (
 async def create(request: Request) -> Response:
     """Submit a job.
 
-    The reply is the job, queued (202). With `Prefer: wait=N` it is the finished job with its answer (200), if that takes
-    no longer than N seconds. The body may be compressed (`Content-Encoding: gzip` or `zstd`).
+    The reply is the job, queued (202). With `Prefer: wait=N` it is the finished job with its answer (200), if that
+    takes no longer than N seconds. The body may be compressed (`Content-Encoding: gzip` or `zstd`).
     """
     state = states.of(request)
     principal = await authenticate(request, "write")
@@ -197,7 +197,7 @@ async def get(
 async def cancel(request: Request, principal: Writer, job_id: JobId) -> Response:
     """Cancel a job.
 
-    A queued job ends at once; a running one is asked to stop and keeps its best answer so far; a finished one stays as it is.
+    A queued job ends at once; a running one is asked to stop and keeps its best answer so far; a finished one stays.
     """
     state = states.of(request)
     row: JobRow = await state.database(jobs.cancel, principal.project_id, job_id)

@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the log, headers for browsers, HEAD and OPTIONS, and the last resort for errors."""
+"""Around every request: its id, its log line, headers for browsers, HEAD and OPTIONS, the last resort for errors."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _API = {
 }
 _PAGES = {
     **_API,
-    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "cache-control": "no-cache",
 }
 
@@ -98,7 +98,7 @@ class _Exchange:
         await self.send({"type": "http.response.body", "body": b""})
 
     async def fail(self, error: Exception) -> None:
-        """The last resort: no exception leaves without a log line, and none tells the client more than its request id."""
+        """The last resort: no exception leaves without a log line, none tells the client more than its request id."""
         request = Request(self.scope)
         reply = problems.reply(problems.translate(error, request), instance=self.scope["path"], request_id=self._id)
         if self.status == 0:

@@ -15,9 +15,9 @@ from api_schemas.jobs import JobRequest
 from api_schemas.keys import KeyRequest
 
 DESCRIPTION = """\
-Optimization as a service. A job is a problem with options; a worker solves it; the answer carries a certificate that Kantor
-checked itself. Numbers that are infinite are the JSON strings `"Infinity"` and `"-Infinity"`. Every error is problem details
-(RFC 9457) with a stable `code` and, for each wrong field, a JSON pointer.
+Optimization as a service. A job is a problem with options; a worker solves it; the answer carries a certificate that
+Kantor checked itself. Numbers that are infinite are the JSON strings `"Infinity"` and `"-Infinity"`. Every error is
+problem details (RFC 9457) with a stable `code` and, for each wrong field, a JSON pointer.
 """
 TAGS = [
     {"name": "jobs", "description": "Submit problems, follow them, fetch answers."},

@@ -1,4 +1,4 @@
-"""Two pages for people, without a script and without anything from elsewhere: what this is, and the list of addresses."""
+"""Two pages for people, without scripts and without anything from elsewhere: what this is, and all addresses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ router = APIRouter(include_in_schema=False)
 home = APIRouter(include_in_schema=False)
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 code, pre { font: 14px/1.4 ui-monospace, monospace }
 pre { overflow-x: auto; padding: .5rem 1rem; border-left: 3px solid }
-dt { margin-top: 1rem } dd { margin-left: 1rem } table { border-collapse: collapse } td { padding: 0 1rem 0 0; vertical-align: top }
+dt { margin-top: 1rem } dd { margin-left: 1rem }
+table { border-collapse: collapse } td { padding: 0 1rem 0 0; vertical-align: top }
 """
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -34,8 +36,8 @@ async def index() -> HTMLResponse:
     """What this is."""
     return _page(
         "Kantor",
-        f"""<p>Optimization as a service, version {escape(VERSION)}. Send a linear, integer, quadratic or conic program; a worker
-solves it; the answer comes with a certificate that Kantor checked itself.</p>
+        f"""<p>Optimization as a service, version {escape(VERSION)}. Send a linear, integer, quadratic or conic program;
+a worker solves it; the answer comes with a certificate that Kantor checked itself.</p>
 <pre>curl -H "Authorization: Bearer $KANTOR_API_KEY" -H "Content-Type: application/json" -H "Prefer: wait=10" \\
      -d '{{"problem": {{"objective": [1, 2], "lower": [3, 4]}}}}' http://…/v1/jobs</pre>
 <ul><li><a href="/docs">Addresses</a> (<a href="/openapi.json">as OpenAPI</a>)</li>
@@ -55,7 +57,8 @@ async def docs(request: Request) -> HTMLResponse:
 
 def _page(title: str, content: str) -> HTMLResponse:
     return HTMLResponse(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{content}</body></html>",
         headers=_HEADERS,
     )
@@ -73,12 +76,11 @@ def _addresses(schema: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = "".join(
-        f"<tr><td><code>{escape(p['name'])}</code></td><td>{escape(p['in'])}</td><td>{escape(p.get('description', ''))}</td></tr>"
+        _row(f"<code>{escape(p['name'])}</code>", escape(p["in"]), escape(p.get("description", "")))
         for p in operation.get("parameters", [])
     )
     replies = "".join(
-        f"<tr><td>{escape(status)}</td><td>{escape(reply['description'])}</td></tr>"
-        for status, reply in operation["responses"].items()
+        _row(escape(status), escape(reply["description"])) for status, reply in operation["responses"].items()
     )
     return (
         f"<dt><code><b>{escape(method.upper())}</b> {escape(path)}</code></dt>"
@@ -86,6 +88,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         f"<details><summary>{escape(operation['operationId'])}</summary><table>{parameters}</table><table>{replies}</table>"
         f"{_examples(operation)}</details></dd>"
     )
+
+
+def _row(*cells: str) -> str:
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _examples(operation: dict[str, Any]) -> str:

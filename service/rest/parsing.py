@@ -46,7 +46,7 @@ def parse(model: type[M], body: bytes) -> M:
     if len(body) > _UNBOUNDED and body.count(b":") > _MOST_FIELDS and _fields(body) > _MOST_FIELDS:
         raise KantorError(
             "too-large",
-            f"The body names more than {_MOST_FIELDS:,} fields; give large data as arrays, as a model file, or as an artifact.",
+            f"The body names more than {_MOST_FIELDS:,} fields; large data go into arrays, model files or artifacts.",
         )
     try:
         return model.model_validate_json(body)

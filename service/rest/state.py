@@ -49,7 +49,7 @@ class State:
     async def database(
         self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call ``function(connection, ...)`` in a thread of the pool. Called anew if the connection turns out to be dead:
+        """Call ``function(connection, ...)`` in a thread of the pool; once more if the connection turns out to be dead:
         so only for what may happen twice.
         """
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, True, function, args, kwargs)

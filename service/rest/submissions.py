@@ -1,4 +1,4 @@
-"""POST /v1/jobs, up to the stored job: read once, check against the catalogue, store without writing the document anew."""
+"""POST /v1/jobs, up to the stored job: the body is parsed once, checked against the catalogue, and stored."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class Writer:
         self._loop.call_soon_threadsafe(_deliver, group, outcomes)
 
     def _live(self) -> Database:
-        """The connection; a new one if the server has hung up meanwhile (nothing else makes an idle socket readable)."""
+        """The connection; a new one if the server has hung up (nothing else makes an idle socket readable)."""
         if self._connection is not None and not self._connection.closed:
             if not select.select([self._connection.fileno()], [], [], 0)[0]:
                 return self._connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,12 @@ from service.store.connect import Database
 from tests.service.rest.living import LiveApi, TinyWorker
 
 PROGRAM: dict[str, Any] = {"objective": [1, 2], "lower": [3, 4]}
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where processes keep their bytecode, so that only the first one compiles."""
+    return tmp_path_factory.mktemp("bytecode")
 
 
 @pytest.fixture(scope="module")

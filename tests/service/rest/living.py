@@ -1,16 +1,20 @@
-"""A live API in a thread, and the smallest possible worker: it claims a job and gives a fixed answer."""
+"""A live API in a thread or a process, and the smallest possible worker: it claims a job and gives a fixed answer."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import redis
 import uvicorn
 
@@ -25,6 +29,7 @@ from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, connect
 
+ROOT = Path(__file__).parents[3]
 ANSWER = ProgramAnswer(
     status="optimal",
     objective=11.5,
@@ -104,6 +109,55 @@ class LiveApi:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(10)
+
+
+class ApiProcess:
+    """uvicorn with the application in a process of its own, with uvloop and httptools as in production."""
+
+    def __init__(self, settings: Settings, bytecode: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        options = ["--factory", "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "service.app:create_app", *options],
+            env=environment(settings, bytecode),
+            cwd=ROOT,
+            stderr=self._log,
+        )
+
+    def __enter__(self) -> ApiProcess:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"{self.url}/health/live")
+                return self
+            except httpx.TransportError:
+                if time.monotonic() > end or self.popen.poll() is not None:
+                    raise RuntimeError(f"the API did not start: {self.log()}") from None
+                time.sleep(0.05)
+
+    def __exit__(self, *_: object) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        self._log.close()
+
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        return os.pread(self._log.fileno(), 1 << 30, 0).decode()
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far, of all its threads."""
+        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def environment(settings: Settings, bytecode: Path) -> dict[str, str]:
+    """Of a process that may keep its bytecode, as an installation does."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(bytecode), **settings.environment()}
 
 
 class TinyWorker:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -175,9 +174,9 @@ def test_a_large_upload_is_never_held_in_memory(client: httpx.Client) -> None:
 
 
 @pytest.fixture(params=["folder", "other file system"])
-def store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[ArtifactStore]:
+def store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> ArtifactStore:
     url = tmp_path.as_uri() if request.param == "folder" else "memory://kantor/tests"
-    yield ArtifactStore(settings.model_copy(update={"artifacts_url": url}))
+    return ArtifactStore(settings.model_copy(update={"artifacts_url": url}))
 
 
 def test_the_store_puts_opens_fetches_and_deletes(

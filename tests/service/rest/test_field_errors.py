@@ -22,6 +22,14 @@ def refused(body: Any) -> KantorError:
     return caught.value
 
 
+def outcome(body: bytes) -> KantorError | None:
+    try:
+        parse(JobRequest, body)
+    except KantorError as error:
+        return error
+    return None
+
+
 def told(body: Any) -> list[tuple[str, str, str]]:
     return [(e.pointer, e.detail, e.hint) for e in refused(body).errors]
 
@@ -255,8 +263,7 @@ def test_any_json_is_parsed_or_refused_with_a_known_code(value: Any) -> None:
         {"problem": GOOD, "options": value},
         {"problem": {**GOOD, "A": value, "cones": [value]}},
     ):
-        try:
-            parse(JobRequest, json.dumps(body).encode())
-        except KantorError as error:
-            assert error.code in {"invalid-request", "invalid-problem", "invalid-option", "malformed-json"}
-            assert error.errors
+        refusal = outcome(json.dumps(body).encode())
+        if refusal is not None:
+            assert refusal.code in {"invalid-request", "invalid-problem", "invalid-option", "malformed-json"}
+            assert refusal.errors

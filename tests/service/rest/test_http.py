@@ -43,7 +43,7 @@ def test_an_unknown_address_is_404_with_the_near_one(client: httpx.Client) -> No
         ("PUT", "/v1/jobs", "GET, HEAD, OPTIONS, POST"),
         ("PATCH", "/v1/jobs/job_00000000000000000000000000", "DELETE, GET, HEAD, OPTIONS"),
         ("GET", "/v1/jobs/job_00000000000000000000000000/cancel", "OPTIONS, POST"),
-        ("BREW", "/v1/status", "GET, HEAD, OPTIONS"),
+        ("PROPFIND", "/v1/status", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_405_and_says_which_are_right(

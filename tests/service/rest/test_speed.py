@@ -1,4 +1,4 @@
-"""What the API costs: processor time and latency of a submit that waits for its answer, against a worker that needs none."""
+"""What the API costs: processor time and latency of a submit that waits, against a worker that needs neither."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import random
 import statistics
 import threading
 import time
+from pathlib import Path
 
 from api_schemas.keys import NewKey
 from service.rest import submissions
 from service.settings import Settings
-from tests.service.rest.living import LiveApi, TinyWorker
+from tests.service.rest.living import ApiProcess, TinyWorker
 
 N = 20
 
@@ -45,24 +46,32 @@ def _run(url: str, headers: dict[str, str], count: int, seconds: list[float]) ->
     connection.close()
 
 
-def test_submits_that_wait_are_quick_alone_and_together(settings: Settings, key: NewKey) -> None:
+def test_submits_that_wait_are_quick_alone_and_together(settings: Settings, key: NewKey, bytecode: Path) -> None:
     headers = {"Authorization": f"Bearer {key.secret}", "Content-Type": "application/json", "Prefer": "wait=20"}
-    with LiveApi(settings) as api, TinyWorker(settings):
-        _run(api.url, headers, 20, [])
+    with ApiProcess(settings, bytecode) as api, TinyWorker(settings):
+        _run(api.url, headers, 30, [])
         alone: list[float] = []
-        _run(api.url, headers, 100, alone)
+        cpu = api.cpu_seconds()
+        _run(api.url, headers, 200, alone)
+        cpu_alone = (api.cpu_seconds() - cpu) / len(alone)
         together: list[float] = []
-        begin = time.perf_counter()
-        threads = [threading.Thread(target=_run, args=(api.url, headers, 20, together)) for _ in range(16)]
+        cpu, begin = api.cpu_seconds(), time.perf_counter()
+        threads = [threading.Thread(target=_run, args=(api.url, headers, 30, together)) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         rate = len(together) / (time.perf_counter() - begin)
-    print(f"alone p50 {statistics.median(alone) * 1e3:.1f} ms; 16 clients {rate:.0f} jobs/s")
-    # Client, API and worker share this process and its interpreter lock: the bounds only catch a fall off a cliff.
-    assert statistics.median(alone) < 0.1
-    assert rate > 40
+        cpu_together = (api.cpu_seconds() - cpu) / len(together)
+    print(
+        f"alone p50 {statistics.median(alone) * 1e3:.1f} ms, API {cpu_alone * 1e3:.2f} ms of processor time; "
+        f"16 clients {rate:.0f} jobs/s, {cpu_together * 1e3:.2f} ms"
+    )
+    # Aims are 2 ms of processor time and 10 ms; the bounds leave room for a busy machine.
+    assert cpu_alone < 6e-3
+    assert cpu_together < 5e-3
+    assert statistics.median(alone) < 0.06
+    assert rate > 50
 
 
 def test_reading_a_submit_takes_less_than_a_millisecond_of_processor_time() -> None:
