@@ -1,4 +1,4 @@
-"""`make demo`: start an embedded Kantor, solve real instances through it, print what was found beside what is known, stop.
+"""`make demo`: start an embedded Kantor, solve real instances through it, print what was found and what is known, stop.
 
 Everything goes the way of any user's job: HTTP, PostgreSQL, the broker, a worker, a runner, and the certificate.
 """
@@ -35,7 +35,12 @@ def main() -> int:
         print("  ".join(f"{title:<{width}}" for title, width in COLUMNS))
         print("  ".join("-" * width for _, width in COLUMNS), flush=True)
         jobs = [
-            client.submit(kantor.Program.from_file(INSTANCES / f"{item['name']}.mps.gz"), name=item["name"], relative_gap=0.0, time_limit=120)
+            client.submit(
+                kantor.Program.from_file(INSTANCES / f"{item['name']}.mps.gz"),
+                name=item["name"],
+                relative_gap=0.0,
+                time_limit=120,
+            )
             for item in items
         ]
         right = [show(item, job) for item, job in zip(items, jobs, strict=True)]

@@ -82,7 +82,7 @@ class Embedded:
         with log.open("wb") as errors:
             # a session of its own: Ctrl-C in the terminal is for the caller, who may still want the best answer
             self._process = subprocess.Popen(
-                [*arguments, "--with-parent", "--home", str(home)],
+                [*arguments, "--with-parent", "--home", str(home), *(["--ephemeral"] if self._temporary else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -27,7 +27,6 @@ class LiveView:
     """A context manager that gets events; the view vanishes when it closes."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(get_renderable=self._render, console=console, transient=True, refresh_per_second=5)
         self._begin = time.monotonic()
         self._state = "waits for a worker"
         self._running = False
@@ -35,6 +34,7 @@ class LiveView:
         self._last: Progress | None = None
         self._heard = 0.0
         self._gaps: list[float] = []
+        self._live = Live(get_renderable=self._render, console=console, transient=True, refresh_per_second=5)
 
     def __enter__(self) -> LiveView:
         self._live.__enter__()

@@ -11,6 +11,8 @@ from pathlib import Path
 import kantor
 import pytest
 
+from tests.client.problems import hard_mps
+
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCES = ROOT / "examples/instances"
 
@@ -21,6 +23,14 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def client(live_kantor: dict[str, str]) -> Iterator[kantor.Client]:
     with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def hard_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that keeps any engine busy for minutes, with points from the first second on."""
+    path = tmp_path_factory.mktemp("hard") / "hard.mps"
+    path.write_text(hard_mps())
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -15,37 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 from tests.client.conftest import INSTANCES
-
-#: A market-split program: no engine finishes it within minutes, and all find points soon.
-HARD_SEED = 7
-
-
-def doors() -> kantor.Program:
-    """Two products, three plants: 36 at (2, 6)."""
-    return kantor.Program(
-        sense="max",
-        objective=[3.0, 5.0],
-        A=np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 2.0]]),
-        row_upper=[4.0, 12.0, 18.0],
-        variable_names=["doors", "windows"],
-        constraint_names=["plant 1", "plant 2", "plant 3"],
-    )
-
-
-def hard() -> kantor.Program:
-    """Market split with slacks: feasible at once, never proved within a test."""
-    rng = np.random.default_rng(HARD_SEED)
-    A = rng.integers(0, 100, (6, 50)).astype(float)
-    side = np.floor(A.sum(axis=1) / 2)
-    slack = sp.hstack([sp.eye_array(6), -sp.eye_array(6)])
-    return kantor.Program(
-        objective=np.r_[np.zeros(50), np.ones(12)],
-        A=sp.hstack([A, slack]),
-        row_lower=side,
-        row_upper=side,
-        upper=np.r_[np.ones(50), np.full(12, np.inf)],
-        integrality=np.r_[np.ones(50), np.zeros(12)],
-    )
+from tests.client.problems import doors, hard
 
 
 def test_a_linear_program_is_solved_and_proved(client: kantor.Client) -> None:

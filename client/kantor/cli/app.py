@@ -67,9 +67,13 @@ def run() -> NoReturn:
     # an embedded server and its folder must go even if the command is told to end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _register()
+    if "_KANTOR_COMPLETE" in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
-        app()
-    except (KantorError, OSError, TypeError, ValueError) as error:
+        app(prog_name="kantor")
+    except (KantorError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             # the reader went away (`kantor jobs list | head`): so do we, without a word
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,4 +81,9 @@ def run() -> NoReturn:
         sys.exit(output.fail(error))
     except KeyboardInterrupt:
         sys.exit(codes.INTERRUPTED)
+    except Exception as mistake:
+        if os.environ.get("KANTOR_DEBUG"):
+            raise
+        words = f"the command made a mistake: {type(mistake).__name__}: {mistake}; with KANTOR_DEBUG=1 it shows where"
+        sys.exit(output.fail(KantorError(words)))
     sys.exit(codes.ANSWER)
