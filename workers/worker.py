@@ -226,34 +226,32 @@ class Worker:
                 self._tell(claim, seq)
             return
 
-    def _end(self, connection: Database, supervisor: Supervisor, outcome: Outcome) -> int | None:
+    def _end(self, connection: Database, supervisor: Supervisor, outcome: Finished | HandedBack) -> int | None:
         claim, page = supervisor.claim, supervisor.page
         with page.writing:
             events, progress = page.take()
             try:
-                if not events:
-                    return self._final(connection, claim, outcome)
+                if isinstance(outcome, Finished):
+                    return jobs.finish(
+                        connection,
+                        claim.job_id,
+                        claim.attempt,
+                        state=outcome.state,
+                        answer=outcome.document,
+                        summary=outcome.summary,
+                        error=outcome.error,
+                        events=events,
+                        progress=progress,
+                    )
                 with connection.transaction():
-                    if jobs.add_events(connection, claim.job_id, claim.attempt, events, progress) is None:
-                        return None
-                    return self._final(connection, claim, outcome)
+                    if events:
+                        jobs.add_events(connection, claim.job_id, claim.attempt, events, progress)
+                    return jobs.hand_back(
+                        connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait
+                    )
             except psycopg.OperationalError:
                 page.put_back(events, progress)
                 raise
-
-    def _final(self, connection: Database, claim: Claim, outcome: Outcome) -> int | None:
-        if isinstance(outcome, HandedBack):
-            return jobs.hand_back(connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait)
-        assert isinstance(outcome, Finished)
-        return jobs.finish(
-            connection,
-            claim.job_id,
-            claim.attempt,
-            state=outcome.state,
-            answer=outcome.document,
-            summary=outcome.summary,
-            error=outcome.error,
-        )
 
     def _tell(self, claim: Claim, seq: int) -> None:
         hints.publish(self.line, claim.job_id, seq)

@@ -42,16 +42,18 @@ SELECT last_seq FROM held
 _FINISH = """
 WITH done AS (
     UPDATE job SET state = %(state)s, finished_at = now(), expires_at = now() + retention,
-        lease_until = NULL, worker_id = NULL, last_seq = last_seq + 1,
-        summary = %(summary)s::jsonb, error = %(error)s::jsonb
+        lease_until = NULL, worker_id = NULL, last_seq = last_seq + %(count)s,
+        progress = coalesce(%(progress)s::jsonb, progress), summary = %(summary)s::jsonb, error = %(error)s::jsonb
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
     RETURNING last_seq
 ), answered AS (
     INSERT INTO job_answer (job_id, document)
     SELECT %(id)s, %(answer)b::bytea FROM done WHERE %(answer)b::bytea IS NOT NULL
 ), told AS (
-    INSERT INTO job_event (job_id, seq, attempt, type, data)
-    SELECT %(id)s, last_seq, %(attempt)s, 'finished', %(data)s::jsonb FROM done
+    INSERT INTO job_event (job_id, seq, attempt, at, type, data)
+    SELECT %(id)s, done.last_seq - %(count)s + event.n, %(attempt)s,
+           coalesce((event.item->>'at')::timestamptz, now()), event.item->>'type', coalesce(event.item->'data', '{}')
+    FROM done, jsonb_array_elements(%(events)s::jsonb) WITH ORDINALITY AS event (item, n)
 )
 SELECT last_seq FROM done
 """
@@ -124,13 +126,16 @@ def finish(
     answer: bytes | None = None,
     summary: Mapping[str, Any] | None = None,
     error: Problem | Mapping[str, Any] | None = None,
+    events: Sequence[Mapping[str, Any]] = (),
+    progress: Mapping[str, Any] | None = None,
 ) -> int | None:
-    """End a job: state, answer, summary or error, and the last event, in one statement.
+    """End a job: state, answer, summary or error, and the last events, in one statement.
 
     Args:
         state: a final state. ``failed`` needs ``error``.
         answer: also for cancelled or expired jobs (the best so far).
         summary: the fields of ``api_schemas.jobs.JobSummary``.
+        events, progress: what was still to be told, as in ``add_events``; the event "finished" comes after it.
 
     Returns:
         the job's last ``seq`` (to publish as a hint); None if this attempt does not hold the job: nothing was written.
@@ -155,7 +160,9 @@ def finish(
         "answer": answer,
         "summary": None if summary is None else _json(dict(summary)),
         "error": None if problem is None else _json(dict(problem)),
-        "data": _json(data),
+        "count": len(events) + 1,
+        "events": _json([*(dict(event) for event in events), {"type": "finished", "data": data}]),
+        "progress": None if progress is None else _json(dict(progress)),
     }
     return _seq(conn, _FINISH, parameters)
 
