@@ -6,6 +6,7 @@ trip. Several calls become one transaction by ``with connection.transaction():``
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 import orjson
@@ -36,6 +37,17 @@ def _configure(connection: Database) -> None:
     set_json_loads(orjson.loads, connection)
 
 
+def alive(connection: Database) -> bool:
+    """False if the server has hung up while the connection was idle: nothing else makes its socket readable. Asks nobody."""
+    return not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]
+
+
+def _check(connection: Database) -> None:
+    if not alive(connection):
+        connection.close()  # otherwise the pool would keep it
+        raise psycopg.OperationalError("the server closed the connection")
+
+
 def connect(settings: Settings, *, name: str = "kantor") -> Database:
     """One connection, in autocommit mode.
 
@@ -50,7 +62,7 @@ def connect(settings: Settings, *, name: str = "kantor") -> Database:
 def pool(
     settings: Settings, *, name: str = "kantor", min_size: int = 1, max_size: int | None = None, timeout: float = 5.0
 ) -> ConnectionPool[Database]:
-    """An open pool of such connections (filled in the background; lost ones are replaced).
+    """An open pool of such connections, filled in the background. Those that broke while idle are replaced unseen.
 
     Args:
         timeout: seconds that a caller waits for a free connection before ``psycopg_pool.PoolTimeout``.
@@ -59,6 +71,7 @@ def pool(
         settings.database_url,
         kwargs={"autocommit": True, "application_name": name, **_PARAMETERS},
         configure=_configure,
+        check=_check,
         min_size=min_size,
         max_size=max_size or max(min_size, settings.database_pool_size),
         timeout=timeout,

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from service.embedded import guardian
-from service.embedded.context import Embedded
 from service.embedded.home import Home, Running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -202,23 +201,3 @@ def test_it_ends_with_its_parent_and_deletes_what_is_ephemeral(tmp_path: Path) -
     parent.wait()
 
     until(lambda: not home.exists() and processes_of(home) == [], 30)
-
-
-@pytest.mark.slow
-def test_the_context_is_a_server_for_a_block() -> None:
-    with Embedded(workers=1) as embedded:
-        home = embedded.home
-        assert Home(home).running() == embedded.running
-        with urllib.request.urlopen(f"{embedded.url}/health/ready", timeout=5) as reply:
-            assert reply.status == 200
-
-    assert processes_of(home) == []
-    assert not home.exists()
-
-
-@pytest.mark.slow
-def test_a_context_that_cannot_start_says_why(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(RuntimeError, match="does not start"), Embedded(tmp_path / "file" / "home"):
-        raise AssertionError("it started")
