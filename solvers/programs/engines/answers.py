@@ -22,6 +22,28 @@ def answered(spec: EngineSpec, status: Status, limit: Limit | None, found: dict[
     return ProgramAnswer(status=status, limit=limit, engine=spec.id, engine_version=spec.version, **found)
 
 
+#: The parts of an answer that make no sense without a point.
+POINT = ("x", "objective", "row_activity", "row_duals", "reduced_costs", "cone_duals", "basis", "ranging")
+
+
+def without_point(found: dict[str, Any]) -> None:
+    """Take the point, and what belongs to it, out of the answer."""
+    for name in POINT:
+        found.pop(name, None)
+
+
+def beyond_cutoff(problem: Program, cutoff: float | None, found: dict[str, Any]) -> bool:
+    """True, and the point taken out of the answer, if it is worse than the user wants to know of."""
+    objective = found.get("objective")
+    if cutoff is None or objective is None:
+        return False
+    sign = 1.0 if problem.sense == "min" else -1.0
+    if sign * objective <= sign * cutoff + 1e-9 * max(1.0, abs(cutoff)):
+        return False
+    without_point(found)
+    return True
+
+
 def not_begun(spec: EngineSpec, watch: Watch) -> ProgramAnswer:
     """For a solve that was told to stop before it began."""
     return answered(spec, "no-solution", watch.reason, {"message": "stopped before it began"})

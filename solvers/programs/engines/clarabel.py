@@ -16,7 +16,7 @@ import numpy as np
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.programs.answer import Limit, ProgramAnswer, Status
-from solvers.programs.engines.answers import answered, not_begun, without_variables
+from solvers.programs.engines.answers import answered, beyond_cutoff, not_begun, without_variables
 from solvers.programs.engines.clarabel_form import ConicForm
 from solvers.programs.engines.points import Point, accurate, dual_bound, point_at, reduced_costs_of
 from solvers.programs.engines.rays import cleaned, farkas_excess, improves_forever, largest_entry
@@ -76,6 +76,8 @@ def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAns
             proved = status == "optimal" or found.get("dual_ray") is not None or found.get("primal_ray") is not None
             if proved or watch.stopped or limit in ("iterations", "time"):
                 break
+        if status == "optimal" and beyond_cutoff(problem, settings["cutoff"], found):
+            status, limit = "no-solution", "cutoff"
         watch.note_end(found.get("objective"), found.get("bound"), iterations=iterations)
         found["statistics"] = {"iterations": iterations, "seconds": watch.seconds}
     return answered(SPEC, status, limit, found)

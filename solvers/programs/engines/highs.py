@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.programs.answer import Limit, ProgramAnswer, ScenarioAnswer, Status
-from solvers.programs.engines.answers import answered, not_begun, without_variables
+from solvers.programs.engines.answers import answered, beyond_cutoff, not_begun, without_point, without_variables
 from solvers.programs.engines.highs_model import (
     DUAL_SIMPLEX,
     PRIMAL_SIMPLEX,
@@ -69,9 +69,6 @@ SPEC = EngineSpec(
     requires=("highspy",),
     citation="https://doi.org/10.1007/s12532-017-0130-5",
 )
-
-#: The parts of an answer that make no sense without a point.
-_POINT = ("x", "objective", "row_activity", "row_duals", "reduced_costs", "basis", "ranging")
 
 
 class HighsEngine:
@@ -159,7 +156,7 @@ def _result(highs: Highs, events: Events, problem: Program, settings: Settings, 
     statistics = found["statistics"]
     watch.note_end(found.get("objective"), found.get("bound"), **_counts(statistics))
     statistics["seconds"] = watch.seconds
-    found.setdefault("message", message)
+    found.setdefault("message", f"stopped: {watch.reason}" if watch.stopped else f"HiGHS: {message}")
     return answered(SPEC, status, limit, found)
 
 
@@ -177,8 +174,11 @@ def prepare(problem: Program, settings: Settings) -> tuple[Highs, Events]:
     events.iteration_limit = settings["iteration_limit"]
     try:
         load(highs, problem)
-    except EngineFailure as error:
-        raise EngineFailure(f"{error}: {events.errors}") from None
+    except BaseException as error:
+        events.disconnect()
+        if isinstance(error, EngineFailure):
+            raise EngineFailure(f"{error}: {events.errors}") from None
+        raise
     return highs, events
 
 
@@ -226,17 +226,11 @@ def _judge(
     violation = found.pop("violation", 0.0)
     accurate = found.pop("accurate", True)
     x = found.get("x")
-    cutoff = settings["cutoff"]
-    if x is not None and cutoff is not None:
-        sign = 1.0 if problem.sense == "min" else -1.0
-        if sign * found["objective"] > sign * cutoff + 1e-9 * max(1.0, abs(cutoff)):
-            for name in _POINT:
-                found.pop(name, None)
-            return "no-solution", "cutoff"
+    if beyond_cutoff(problem, settings["cutoff"], found):
+        return "no-solution", "cutoff"
     if status is None:
         if x is None or violation > settings["primal_tolerance"]:
-            for name in _POINT:
-                found.pop(name, None)
+            without_point(found)
             return "no-solution", limit
         return "feasible", limit
     if status == "optimal" and (not accurate or violation > settings["primal_tolerance"]):

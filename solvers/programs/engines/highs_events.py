@@ -14,7 +14,7 @@ import numpy as np
 
 from solvers.programs.answer import Solution
 from solvers.programs.engines.watch import Watch
-from solvers.programs.problem import Program
+from solvers.programs.problem import SEMI_CONTINUOUS, Program
 
 if TYPE_CHECKING:
     from highspy import Highs
@@ -64,7 +64,8 @@ class Events:
             self._highs.startCallbackInt(MIP_IMPROVING)
             if self._pool_size > 1:
                 self._highs.startCallbackInt(MIP_SOLUTION)
-            if offers:
+            if offers and not (self._problem.integrality >= SEMI_CONTINUOUS).any():
+                # with semi-variables HiGHS searches another model, with more variables than it says
                 self._highs.startCallbackInt(MIP_USER_SOLUTION)
 
     def disconnect(self) -> None:
@@ -97,7 +98,7 @@ class Events:
             elif kind in _INTERRUPTS:
                 self._asked(kind, out, into, watch)
             elif kind == MIP_IMPROVING:
-                watch.incumbent(out.objective_function_value, out.mip_solution)
+                watch.incumbent(out.objective_function_value, self._point(out))
                 self._note_search(out, watch)
             elif kind == MIP_SOLUTION:
                 self._keep(out)
@@ -147,8 +148,13 @@ class Events:
             if row is not None:
                 watch.note(iterations=int(row[1]), objective=float(row[2]))
 
+    def _point(self, out: Any) -> np.ndarray:
+        """Without the variables that HiGHS adds for semi-variables."""
+        x: np.ndarray = out.mip_solution[: self._problem.n]
+        return x
+
     def _keep(self, out: Any) -> None:
-        x = np.array(out.mip_solution, copy=True)
+        x = np.array(self._point(out), copy=True)
         if any(np.array_equal(known.x, x) for known in self.pool):
             return
         self.pool.append(Solution(out.objective_function_value, x))

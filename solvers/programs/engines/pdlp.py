@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory, UnsupportedProblem
 from solvers.programs.answer import Limit, ProgramAnswer, Status
-from solvers.programs.engines.answers import answered, not_begun, without_variables
+from solvers.programs.engines.answers import answered, beyond_cutoff, not_begun, without_variables
 from solvers.programs.engines.points import accurate, dual_bound, point_at, reduced_costs_of
 from solvers.programs.engines.rays import cleaned, farkas_excess, improves_forever
 from solvers.programs.engines.settings import Settings, can_solve, settings_of
@@ -91,6 +91,8 @@ def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAns
             return not_begun(SPEC, watch)
         run = _Run(problem, settings, watch, interrupter)
         status, limit, found = run.solve()
+        if status == "optimal" and beyond_cutoff(problem, settings["cutoff"], found):
+            status, limit = "no-solution", "cutoff"
         iterations = run.iterations
         watch.note_end(found.get("objective"), found.get("bound"), iterations=iterations)
         found["statistics"] = {"iterations": iterations, "seconds": watch.seconds}

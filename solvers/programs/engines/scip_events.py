@@ -122,7 +122,7 @@ def give_point(built: ScipModel, x: np.ndarray, *, running: bool) -> bool:
     partial = built.auxiliary or len(known) < x.size
     if partial and running:
         return False  # SCIP completes points before the search only
-    solution = model.createPartialSol() if partial else model.createSol() if running else model.createOrigSol()
+    solution = model.createPartialSol() if partial else model.createOrigSol()
     values = x.tolist()
     for j in known:
         model.setSolVal(solution, built.variables[j], values[j])
