@@ -77,7 +77,7 @@ class Entries:
     def _sums(self, places: np.ndarray, products: np.ndarray, size: int, counts: np.ndarray) -> Bounded:
         """Sums of products that go to the same place. A sum of k products has an error of at most gamma_k times the sum
         of their sizes; two more units and the factor 1.01 cover the rounding of that sum itself (k < 1e13)."""
-        value = np.bincount(places, products, minlength=size).astype(np.float64)  # integers when there is nothing to add
+        value = np.bincount(places, products, minlength=size).astype(np.float64)  # of nothing: integers
         sizes = np.bincount(places, np.abs(products), minlength=size)
         return Bounded(value, (counts + 2) * (1.01 * UNIT * sizes + self._smallest_product))
 
