@@ -1,4 +1,4 @@
-"""The certificate: what was checked about an answer, by whom, how, and what was found. The same form for every family."""
+"""The certificate: what was checked about an answer, how, and what was found. The same form for every family."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Certificate:
 
     @property
     def verified(self) -> bool:
-        """True if at least one claim was checked and none failed. See ``rests_on_engine`` for what was not checkable."""
+        """True if at least one claim was checked and none failed; ``rests_on_engine`` names those not checkable."""
         outcomes = {check.outcome for check in self.checks}
         return "failed" not in outcomes and "passed" in outcomes
 

@@ -22,7 +22,17 @@ Status = Literal[
 
 #: Which limit ended the solve early; None if none did.
 Limit = Literal[
-    "time", "iterations", "nodes", "solutions", "memory", "cutoff", "objective", "cancelled", "beaten", "slow-progress", "other"
+    "time",
+    "iterations",
+    "nodes",
+    "solutions",
+    "memory",
+    "cutoff",
+    "objective",
+    "cancelled",
+    "beaten",
+    "slow-progress",
+    "other",
 ]
 
 #: Status of a variable or row in a basis.
@@ -40,9 +50,9 @@ class Basis:
 
 @dataclass(frozen=True)
 class Ranging:
-    """How far one number may move before the optimal basis changes. Each array has n or m entries, infinite where unbounded.
+    """How far one number may move before the optimal basis changes: n or m entries, infinite where unbounded.
 
-    ``cost_down[j] <= c[j] <= cost_up[j]``; ``row_down[i] <= active side of row i <= row_up[i]`` (value of the row's bound), and
+    ``cost_down[j] <= c[j] <= cost_up[j]``; ``row_down[i] <= active side of row i <= row_up[i]``, and
     ``bound_down[j] <= active bound of x[j] <= bound_up[j]``.
     """
 
@@ -110,8 +120,8 @@ class ScenarioAnswer:
 class ProgramAnswer:
     """What an engine answers. Absent parts are None; an engine never invents one.
 
-    Signs: ``row_duals[i]`` is the rate of change of the optimal objective per unit of row i's active side (shadow price)
-    in the user's own sense, and ``reduced_costs = c + Qx - A'y`` likewise. So for ``min`` a row at its lower side has
+    Signs: ``row_duals[i]`` is the rate of change of the optimal objective per unit of row i's active side (shadow
+    price) in the user's own sense, and ``reduced_costs = c + Qx - A'y`` likewise. So for ``min`` a row at its lower side has
     y >= 0 and one at its upper side y <= 0; for ``max`` the reverse.
 
     Attributes:
@@ -123,8 +133,8 @@ class ProgramAnswer:
         row_activity: m, ``A x`` (+ nonlinear).
         cone_duals: for each cone a k-vector s in the (self-dual) second-order cone, in the sense of minimization.
         primal_ray: n; for ``unbounded``: a direction of the recession cone that improves the objective without end.
-        dual_ray: m; for ``infeasible``: multipliers y of the rows such that ``sup{(A'y)x : lower <= x <= upper}`` is below
-            ``sum(y_i>0: y_i row_lower_i) + sum(y_i<0: y_i row_upper_i)`` (Farkas).
+        dual_ray: m; for ``infeasible``: multipliers y of the rows such that ``sup{(A'y)x : lower <= x <= upper}`` is
+            below ``sum(y_i>0: y_i row_lower_i) + sum(y_i<0: y_i row_upper_i)`` (Farkas).
         pool: other feasible points, best first.
         iis, relaxation, ranging, basis: if asked for and available.
         scenarios: for a batch, one for each scenario; the answer itself is then the base problem's.

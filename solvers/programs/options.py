@@ -11,13 +11,30 @@ OPTIONS: tuple[Option, ...] = (
     Option("time_limit", "float", None, "Wall-clock seconds for the solve", minimum=0.0, unit="s"),
     Option("relative_gap", "float", 1e-4, "Stop when |objective - bound| <= relative_gap * |objective|", minimum=0.0),
     Option("absolute_gap", "float", 1e-6, "Stop when |objective - bound| <= absolute_gap", minimum=0.0),
-    Option("primal_tolerance", "float", 1e-6, "Largest accepted violation of a row or bound", minimum=1e-10, maximum=1e-2),
-    Option("dual_tolerance", "float", 1e-6, "Largest accepted violation of a reduced cost's sign", minimum=1e-10, maximum=1e-2),
-    Option("integrality_tolerance", "float", 1e-6, "Largest accepted distance from an integer", minimum=1e-10, maximum=1e-1),
+    Option(
+        "primal_tolerance", "float", 1e-6, "Largest accepted violation of a row or bound", minimum=1e-10, maximum=1e-2
+    ),
+    Option(
+        "dual_tolerance",
+        "float",
+        1e-6,
+        "Largest accepted violation of a reduced cost's sign",
+        minimum=1e-10,
+        maximum=1e-2,
+    ),
+    Option(
+        "integrality_tolerance", "float", 1e-6, "Largest accepted distance from an integer", minimum=1e-10, maximum=1e-1
+    ),
     Option("threads", "integer", 1, "Threads of the engine", minimum=1, maximum=1024),
     Option("seed", "integer", 0, "Random seed: same seed, same engine, same answer", minimum=0, maximum=2**31 - 1),
     Option("node_limit", "integer", None, "Largest number of branch-and-bound nodes", minimum=0),
-    Option("iteration_limit", "integer", None, "Largest number of simplex, interior-point or first-order iterations", minimum=0),
+    Option(
+        "iteration_limit",
+        "integer",
+        None,
+        "Largest number of simplex, interior-point or first-order iterations",
+        minimum=0,
+    ),
     Option("solution_limit", "integer", None, "Stop after this many improving solutions", minimum=1),
     Option("objective_limit", "float", None, "Stop as soon as a feasible point at least this good is known"),
     Option("cutoff", "float", None, "Ignore points worse than this objective value"),

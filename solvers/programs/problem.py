@@ -31,7 +31,7 @@ class SecondOrderCone:
 
 @dataclass(frozen=True)
 class SpecialOrderedSet:
-    """SOS1: at most one of the variables is non-zero. SOS2: at most two, and those adjacent in the order of the weights."""
+    """SOS1: at most one variable is non-zero. SOS2: at most two, and those adjacent in the order of the weights."""
 
     type: Literal[1, 2]
     indices: np.ndarray
@@ -40,7 +40,7 @@ class SpecialOrderedSet:
 
 @dataclass(frozen=True)
 class Indicator:
-    """If variable ``binary`` takes the value ``active`` (0 or 1), then ``lower <= coefficients . x[indices] <= upper``."""
+    """If variable ``binary`` has the value ``active`` (0 or 1), then ``lower <= coefficients . x[indices] <= upper``."""
 
     binary: int
     active: Literal[0, 1]
@@ -56,8 +56,8 @@ class Expression:
     """A nonlinear expression of the variables, as a tree.
 
     Attributes:
-        op: ``"const"``, ``"var"``, or the operator: ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"pow"``, ``"neg"``, ``"abs"``, ``"exp"``,
-            ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in the AMPL ``.nl`` format.
+        op: ``"const"``, ``"var"``, or the operator: ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"pow"``, ``"neg"``, ``"abs"``,
+            ``"exp"``, ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in the AMPL ``.nl`` format.
         args: the operands.
         value: the constant, for ``"const"``.
         index: the variable, for ``"var"``.
@@ -91,7 +91,7 @@ class Program:
         Q: n by n symmetric (both triangles stored), or None.
         A: m by n in CSR, finite, without duplicate entries.
         row_lower, row_upper: m; infinite where absent.
-        lower, upper: n; infinite where absent. For semi-continuous and semi-integer variables, x = 0 or lower <= x <= upper.
+        lower, upper: n; infinite where absent. Semi-continuous and semi-integer: x = 0 or lower <= x <= upper.
         integrality: n of uint8: 0 continuous, 1 integer, 2 semi-continuous, 3 semi-integer.
         variable_names, constraint_names: unique, or None: then ``x0``, ``x1``... and ``c0``, ``c1``... are used.
     """
@@ -178,8 +178,9 @@ class Program:
 
     @cached_property
     def features(self) -> frozenset[str]:
-        """What an engine must be able to take: a subset of ``{"linear", "integer", "semi-continuous", "quadratic-objective",
-        "nonconvex-quadratic", "second-order-cone", "sos", "indicator", "nonlinear"}``; always contains ``"linear"``."""
+        """What an engine must be able to take: ``"linear"`` (always), ``"integer"``, ``"semi-continuous"``,
+        ``"quadratic-objective"``, ``"nonconvex-quadratic"``, ``"second-order-cone"``, ``"sos"``, ``"indicator"``,
+        ``"nonlinear"``."""
         found = {"linear"}
         if np.any((self.integrality == INTEGER) | (self.integrality == SEMI_INTEGER)):
             found.add("integer")

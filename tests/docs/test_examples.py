@@ -34,7 +34,12 @@ def environment(live_kantor: dict[str, str]) -> dict[str, str]:
 def test_python_examples_of_the_page_run(page: Path, environment: dict[str, str]) -> None:
     program = "\n".join(blocks(page, "python"))
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
     assert run.returncode == 0, run.stderr[-3000:]
 
