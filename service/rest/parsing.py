@@ -18,6 +18,8 @@ _MOST_LISTED = 5000
 """Of more errors only the number is told."""
 _MOST_FIELDS = 250_000
 """Fields that a body may name. Each that is wrong costs half a kilobyte before a report can be cut short."""
+_MOST_VALUES = 5_000_000
+"""Values in a body: each takes about a hundred bytes of memory while it is parsed."""
 _UNBOUNDED = 1 << 20
 """A body up to this size needs no counting."""
 _FIELD = re.compile(rb'"\s*:')
@@ -43,19 +45,25 @@ def parse(model: type[M], body: bytes) -> M:
         KantorError: ``malformed-json`` with line and column; else ``invalid-request``, ``invalid-problem`` or
             ``invalid-option`` with an entry for each wrong field.
     """
-    if len(body) > _UNBOUNDED and body.count(b":") > _MOST_FIELDS and _fields(body) > _MOST_FIELDS:
-        raise KantorError(
-            "too-large",
-            f"The body names more than {_MOST_FIELDS:,} fields; large data go into arrays, model files or artifacts.",
-        )
+    if len(body) > _UNBOUNDED:
+        _bound(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         _refuse(model, body, error)
 
 
-def _fields(body: bytes) -> int:
-    return sum(1 for _ in _FIELD.finditer(body))
+def _bound(body: bytes) -> None:
+    """Refuse what would take gigabytes to parse, by counting without parsing."""
+    for count, most, what in (
+        (body.count(b","), _MOST_VALUES, "values"),
+        (body.count(b":") and sum(1 for _ in _FIELD.finditer(body)), _MOST_FIELDS, "fields"),
+    ):
+        if count > most:
+            raise KantorError(
+                "too-large",
+                f"The body has more than {most:,} {what}; large data go into raw arrays, model files or artifacts.",
+            )
 
 
 def _refuse(model: type[BaseModel], body: bytes, error: ValidationError) -> NoReturn:

@@ -49,8 +49,8 @@ class State:
     async def database(
         self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call ``function(connection, ...)`` in a thread of the pool; once more if the connection turns out to be dead:
-        so only for what may happen twice.
+        """Call ``function(connection, ...)`` in a thread of the pool; again if the connection turns out to be dead: so
+        only for what may happen twice.
         """
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, True, function, args, kwargs)
 
@@ -61,14 +61,15 @@ class State:
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, False, function, args, kwargs)
 
     def _call(self, again: bool, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-        while True:
+        # A restart of the database leaves the whole pool dead: each connection is found out by its use.
+        for left in reversed(range(self.settings.database_pool_size + 1)):
             with self._pool.connection() as connection:
                 try:
                     return function(connection, *args, **kwargs)
                 except psycopg.OperationalError:
-                    if not (again and connection.broken):
+                    if not (again and left and connection.broken):
                         raise
-                    again = False
+        raise AssertionError("the last round returns or raises")
 
 
 @asynccontextmanager

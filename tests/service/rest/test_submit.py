@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +93,25 @@ def test_submits_of_many_clients_at_once_with_one_key_make_one_job(api: LiveApi,
         thread.join()
     assert len(found) == 12
     assert len(set(found)) == 1
+
+
+def test_submits_that_arrive_together_share_a_commit(
+    api: LiveApi, client: httpx.Client, conn: Database, project: UUID
+) -> None:
+    headers = {"Authorization": client.headers["Authorization"]}
+
+    def submit(_: int) -> int:
+        return httpx.post(f"{api.url}/v1/jobs", json={"problem": PROGRAM}, headers=headers, timeout=30).status_code
+
+    with ThreadPoolExecutor(24) as threads:
+        with conn.transaction():
+            conn.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            replies = [threads.submit(submit, k) for k in range(24)]
+            time.sleep(1.5)
+        assert [reply.result() for reply in replies] == [202] * 24
+    commits = conn.execute("SELECT count(DISTINCT xmin::text) FROM job WHERE project_id = %s", (project,)).fetchone()
+    assert commits is not None
+    assert 1 < commits[0] <= 6, "the first goes alone, the others gather behind it"
 
 
 def test_the_stored_document_is_the_request_normalised_and_complete(
