@@ -5,10 +5,8 @@ from __future__ import annotations
 import json as json_module
 import os
 import platform
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +98,8 @@ def _show(title: str, findings: list[Finding]) -> None:
 
 
 def _client_findings() -> list[Finding]:
+    from importlib import metadata
+
     from kantor._version import __version__
 
     findings = [Finding("kantor", True, f"{__version__} on Python {platform.python_version()}")]
@@ -172,6 +172,8 @@ def _connection() -> list[Finding]:
 
 
 def _server_findings(home: Path | None) -> tuple[list[Finding], bool]:
+    import subprocess
+
     from kantor.embedded import HOW_TO_INSTALL, command, server_installed
 
     if not server_installed():
