@@ -62,7 +62,7 @@ async def create(
     try:
         await _receive(request, upload)
         await asyncio.to_thread(upload.close)
-        recording = state.database_once(
+        recording = state.database(
             upload.record,
             filename=filename,
             media_type=media_type if _MEDIA_TYPE.match(media_type) else _BINARY,

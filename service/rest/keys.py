@@ -37,7 +37,7 @@ async def create(request: Request, principal: Admin) -> Response:
     """Make a key for the project."""
     state = states.of(request)
     wanted = parsing.parse(KeyRequest, await bodies.read_json(request, _LIMIT))
-    key = await state.database_once(
+    key = await state.database(
         keys.create,
         principal.project_id,
         name=wanted.name,

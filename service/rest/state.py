@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-import psycopg
 from psycopg_pool import ConnectionPool
 from starlette.requests import Request
 
@@ -49,27 +48,12 @@ class State:
     async def database(
         self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call ``function(connection, ...)`` in a thread of the pool; again if the connection turns out to be dead: so
-        only for what may happen twice.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, True, function, args, kwargs)
+        """Call ``function(connection, ...)`` in a thread, with a connection of the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, function, args, kwargs)
 
-    async def database_once(
-        self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """As ``database``, but never called anew."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, False, function, args, kwargs)
-
-    def _call(self, again: bool, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-        # A restart of the database leaves the whole pool dead: each connection is found out by its use.
-        for left in reversed(range(self.settings.database_pool_size + 1)):
-            with self._pool.connection() as connection:
-                try:
-                    return function(connection, *args, **kwargs)
-                except psycopg.OperationalError:
-                    if not (again and left and connection.broken):
-                        raise
-        raise AssertionError("the last round returns or raises")
+    def _call(self, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        with self._pool.connection() as connection:
+            return function(connection, *args, **kwargs)
 
 
 @asynccontextmanager

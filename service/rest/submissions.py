@@ -94,7 +94,7 @@ async def store(state: State, project_id: UUID, draft: Draft, *, pool: str, idem
     item = Submission(project_id, draft.request, draft.document, pool, idempotency_key, draft.fingerprint)
     if not draft.references and len(draft.document) <= _SHARED_COMMIT_BYTES:
         return await state.writer.submit(item)
-    submitted = await state.database_once(_store_alone, item, draft.references, state.settings)
+    submitted = await state.database(_store_alone, item, draft.references, state.settings)
     if not submitted.replayed:
         state.writer.ring(submitted)
     return submitted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from service import jobs
 from service.bell import Bell
 from service.jobs import Submission, Submitted
 from service.settings import Settings
-from service.store.connect import Database, connect
+from service.store.connect import Database, alive, connect
 
 _MOST_ITEMS = 200
 _MOST_BYTES = 8 << 20
@@ -122,12 +121,11 @@ class Writer:
         self._loop.call_soon_threadsafe(_deliver, group, outcomes)
 
     def _live(self) -> Database:
-        """The connection; a new one if the server has hung up (nothing else makes an idle socket readable)."""
-        if self._connection is not None and not self._connection.closed:
-            if not select.select([self._connection.fileno()], [], [], 0)[0]:
-                return self._connection
-            self._connection.close()
-        self._connection = connect(self._settings, name="kantor-api-writer")
+        """The connection; a new one if the server has hung up."""
+        if self._connection is None or not alive(self._connection):
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = connect(self._settings, name="kantor-api-writer")
         return self._connection
 
     def _ring(self) -> None:
