@@ -40,7 +40,7 @@ class SpecialOrderedSet:
 
 @dataclass(frozen=True)
 class Indicator:
-    """If variable ``binary`` has the value ``active`` (0 or 1), then ``lower <= coefficients . x[indices] <= upper``."""
+    """If variable ``binary`` equals ``active`` (0 or 1), then ``lower <= coefficients . x[indices] <= upper``."""
 
     binary: int
     active: Literal[0, 1]
@@ -56,8 +56,8 @@ class Expression:
     """A nonlinear expression of the variables, as a tree.
 
     Attributes:
-        op: ``"const"``, ``"var"``, or the operator: ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"pow"``, ``"neg"``, ``"abs"``,
-            ``"exp"``, ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in the AMPL ``.nl`` format.
+        op: ``"const"``, ``"var"``, or the operator: ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"pow"``, ``"neg"``,
+            ``"abs"``, ``"exp"``, ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in the AMPL ``.nl`` format.
         args: the operands.
         value: the constant, for ``"const"``.
         index: the variable, for ``"var"``.
