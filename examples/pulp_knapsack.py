@@ -7,7 +7,7 @@ worth = {"tent": 60, "stove": 25, "lamp": 12, "book": 8, "rope": 20, "boots": 30
 weight = {"tent": 31, "stove": 17, "lamp": 6, "book": 7, "rope": 11, "boots": 14}
 
 problem = pulp.LpProblem("packing", pulp.LpMaximize)
-take = pulp.LpVariable.dicts("take", worth, cat=pulp.LpBinary)
+take = problem.add_variable_dicts("take", worth, cat=pulp.LpBinary)
 problem += pulp.lpSum(worth[item] * take[item] for item in worth)
 problem += pulp.lpSum(weight[item] * take[item] for item in worth) <= 60, "rucksack"
 

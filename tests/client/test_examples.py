@@ -12,7 +12,6 @@ EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py") if path
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.filterwarnings("default")
 def test_the_example_runs(
     name: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -189,8 +189,8 @@ def test_linopy_sets_and_masks(client: kantor.Client) -> None:
 
 def pulp_problem() -> tuple[Any, Any, Any]:
     problem = pulp.LpProblem("plan", pulp.LpMaximize)
-    make = pulp.LpVariable.dicts("make", ["chair", "table"], lowBound=0, upBound=40)
-    shift = pulp.LpVariable("shift", cat=pulp.LpBinary)
+    make = problem.add_variable_dicts("make", ["chair", "table"], lowBound=0, upBound=40)
+    shift = problem.add_variable("shift", cat=pulp.LpBinary)
     problem += 10 * make["chair"] + 25 * make["table"] - 100 * shift + 7
     problem += make["chair"] + 3 * make["table"] <= 60 + 30 * shift, "wood"
     problem += make["chair"] >= 5
