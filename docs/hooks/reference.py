@@ -168,9 +168,9 @@ def errors() -> str:
     lines = [
         "# Errors",
         "",
-        "Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`, the fields at fault in `errors` (a JSON",
-        "pointer or a line of the model file, what is wrong, what would be right), and a `request_id` to quote. The client raises",
-        "one exception class for each code.",
+        "Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`, the fields at fault in",
+        "`errors` (a JSON pointer or a line of the model file, what is wrong, what would be right), and a `request_id` to",
+        "quote. The client raises one exception class for each code.",
         "",
         "| code | HTTP | gRPC | |",
         "|---|---|---|---|",
@@ -208,7 +208,8 @@ def rest() -> str:
         for method, call in methods.items():
             if method not in ("get", "post", "put", "patch", "delete"):
                 continue
-            lines += ["", f"## {method.upper()} {path}", "", f"**{call.get('summary', '')}**", "", call.get("description", "")]
+            title, words = call.get("summary", ""), call.get("description", "")
+            lines += ["", f"## {method.upper()} {path}", "", f"**{title}**", "", words]
             parameters = call.get("parameters", [])
             if parameters:
                 lines += ["", "| parameter | in | type | |", "|---|---|---|---|"]
@@ -217,7 +218,9 @@ def rest() -> str:
                     f"| {cell(' '.join(p.get('description', '').split()))} |"
                     for p in parameters
                 ]
-            replies = ", ".join(f"`{status}` {reply.get('description', '')}" for status, reply in call["responses"].items())
+            replies = ", ".join(
+                f"`{status}` {reply.get('description', '')}" for status, reply in call["responses"].items()
+            )
             lines += ["", f"Replies: {replies}"]
     return "\n".join(lines) + "\n"
 

@@ -121,8 +121,8 @@ class ProgramAnswer:
     """What an engine answers. Absent parts are None; an engine never invents one.
 
     Signs: ``row_duals[i]`` is the rate of change of the optimal objective per unit of row i's active side (shadow
-    price) in the user's own sense, and ``reduced_costs = c + Qx - A'y`` likewise. So for ``min`` a row at its lower side
-    has y >= 0 and one at its upper side y <= 0; for ``max`` the reverse.
+    price) in the user's own sense, and ``reduced_costs = c + Qx - A'y`` likewise. So for ``min`` a row at its lower
+    side has y >= 0 and one at its upper side y <= 0; for ``max`` the reverse.
 
     Attributes:
         status, limit: how and why the solve ended.

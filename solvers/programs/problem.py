@@ -57,7 +57,7 @@ class Expression:
 
     Attributes:
         op: ``"const"``, ``"var"``, or the operator: ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"pow"``, ``"neg"``,
-            ``"abs"``, ``"exp"``, ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in the AMPL ``.nl`` format.
+            ``"abs"``, ``"exp"``, ``"log"``, ``"sqrt"``, ``"sin"``, ``"cos"``, ``"sum"``... as in AMPL's ``.nl``.
         args: the operands.
         value: the constant, for ``"const"``.
         index: the variable, for ``"var"``.
