@@ -77,11 +77,17 @@ class Inspection:
     warnings: tuple[str, ...]
     summary: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, strings and finite numbers. ``row_kinds`` becomes a list of kinds, one for each row."""
-        row_kinds = [KINDS[code].id if code != NONE else "nonlinear" for code in self.row_kinds.first.tolist()]
+    def to_dict(self, *, rows: bool = False) -> dict[str, Any]:
+        """Plain lists, dicts, strings and finite numbers, of a size that does not grow with the program.
+
+        Args:
+            rows: include ``row_kinds``, a list of kinds with one entry for each row.
+        """
         shallow = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        shallow["row_kinds"] = row_kinds
+        del shallow["row_kinds"]
+        if rows:
+            codes = self.row_kinds.first.tolist()
+            shallow["row_kinds"] = [KINDS[code].id if code != NONE else "nonlinear" for code in codes]
         plain: dict[str, Any] = _plain(shallow)
         return plain
 

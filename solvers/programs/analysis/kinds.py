@@ -57,7 +57,9 @@ def classify(program: Program, *, literal: bool = False) -> RowKinds:
     """
     rows = rows_of(program)
     labels = Labels(rows)
-    labels.close(rows.size == 0, "empty")
+    empty = rows.size == 0
+    labels.close(empty, "empty")
+    labels.second[empty] = NONE
     labels.close(labels.open & np.isinf(rows.low) & np.isinf(rows.high), "free")
     labels.close(labels.open & (rows.size == 1), "singleton")
     labels.close(labels.open & (rows.size == 2) & rows.equation, "aggregation")

@@ -43,7 +43,7 @@ class Numerics:
     """Attributes:
     matrix, objective, sides, bounds, quadratic: ranges of A, c, the row sides, the variable bounds and Q.
     widest_row: (row, ratio) of the row whose coefficients differ most; None without rows.
-    big_m_rows: rows with a big M; ``largest_big_m`` is the largest of these coefficients, 0 without.
+    big_m_rows: number of rows with a big M; ``largest_big_m`` is the largest of these coefficients, 0 without.
     warnings: in plain words, the most important first.
     """
 
@@ -53,7 +53,7 @@ class Numerics:
     bounds: Range
     quadratic: Range
     widest_row: tuple[int, float] | None
-    big_m_rows: np.ndarray
+    big_m_rows: int
     largest_big_m: float
     warnings: tuple[str, ...]
 
@@ -72,7 +72,7 @@ def numerics_of(program: Program) -> Numerics:
         *_range_warnings(objective, sides, quadratic),
         *_bound_warnings(program),
     ]
-    return Numerics(matrix, objective, sides, bounds, quadratic, widest, big, size, tuple(warnings))
+    return Numerics(matrix, objective, sides, bounds, quadratic, widest, int(big.size), size, tuple(warnings))
 
 
 def _range(values: np.ndarray) -> Range:

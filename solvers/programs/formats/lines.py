@@ -18,6 +18,8 @@ def shortened(text: str) -> str:
 
 def malformed(problem: str, line: int, text: str = "", expected: str = "") -> MalformedFile:
     """The error for one line (counted from 1) of a file."""
+    if len(problem) > 3 * QUOTED:
+        problem = f"{problem[: 3 * QUOTED]}..."
     quoted = f": {shortened(text)}" if text.strip() else ""
     return MalformedFile(f"line {line}: {problem}{quoted}", pointer=f"line {line}", hint=expected)
 

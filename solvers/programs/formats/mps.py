@@ -6,6 +6,7 @@ Conventions, where tools differ:
 - The first N row (or the one named by OBJNAME) is the objective; further N rows are left out, since they bind nothing.
   A right-hand side on the objective row is minus its constant.
 - Only the first right-hand side, range and bound vector is used; those of other names are left out.
+- A first line ``*SENSE:Maximize``, a comment to others, is how PuLP writes the sense; OBJSENSE is stronger.
 - RANGES: R on a row of type L gives [b - |R|, b], G gives [b, b + |R|], E gives [b, b + R] for R > 0 and [b + R, b]
   for R < 0.
 - A column between INTORG and INTEND without any entry in BOUNDS is binary, otherwise its default bounds are [0, inf),
@@ -21,6 +22,8 @@ Conventions, where tools differ:
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -32,6 +35,8 @@ from solvers.programs.formats.mps_rows import Model, read_bounds, read_columns, 
 from solvers.programs.formats.mps_sections import Section, fixed_lines, free_lines, sections
 from solvers.programs.formats.quadratic import Quadratic, cone_of, objective_matrix, products_expression
 from solvers.programs.problem import Expression, Indicator, Nonlinear, Program, SecondOrderCone
+
+_PULP_MAXIMIZES = re.compile(r"\*SENSE:\s*Maximi[sz]e\s*$", re.IGNORECASE | re.MULTILINE)
 
 _ROWS = frozenset({"ROWS", "LAZYCONS", "USERCUTS", "DELAYEDROWS", "MODELCUTS"})
 
@@ -66,7 +71,7 @@ def _line(error: MalformedFile) -> int:
 
 def _program(text: str, found: list[Section], *, fixed: bool) -> Program:
     lines = fixed_lines if fixed else free_lines
-    model = Model()
+    model = Model(sense="max" if _PULP_MAXIMIZES.match(text) else "min")
     extras = Extras()
     for section in found:
         keyword = section.keyword

@@ -62,6 +62,8 @@ def sections(text: str) -> list[Section]:
         end = int(starts[k + 1]) if k + 1 < starts.size else len(text)
         line = text[begin:end]
         words = line.split(None, 1)
+        if not words:  # blanks beyond ASCII
+            continue
         keyword = words[0].upper()
         argument = words[1].strip() if len(words) > 1 else ""
         if keyword in WITH_ARGUMENT or (keyword in ALONE and not argument):
