@@ -312,6 +312,8 @@ class ProgramAnswer(Reply):
     row_duals: Bounds | None = None
     reduced_costs: Bounds | None = None
     row_activity: Bounds | None = None
+    row_slacks: Bounds | None = None
+    """Distance of each row's activity from its nearer side: 0 where it is active, negative where it is violated."""
     cone_duals: list[Bounds] | None = None
     primal_ray: Bounds | None = None
     """For unbounded programs: a direction that improves the objective without end."""

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from kantor.certificate import Certificate
-from kantor.decode import Decoder, is_integer_like, to_array
+from kantor.decode import Decoder, is_integer_like
 from kantor.errors import KantorError, NoPoint
 from kantor.scenario_answer import ScenarioAnswer
 
@@ -82,34 +82,8 @@ class Answer:
     @property
     def slacks(self) -> Any:
         """m distances of the row activities from their nearer side: 0 where the row is active, negative where it is
-        violated.
-
-        Raises:
-            KantorError: the sides of the rows are not known here, since the program went as a file.
-        """
-        sent = getattr(self.contract, "row_slacks", None)
-        if sent is not None:
-            return self._decode(sent)
-        activity = self.row_activity
-        if activity is None:
-            return None
-        if self._program is None or self._program.source is not None:
-            raise KantorError(
-                "slacks need the sides of the rows, which are not known here: this program was sent as a file"
-            )
-        sides = []
-        for name in ("row_lower", "row_upper"):
-            numbers = self._program.vectors.get(name)
-            sides.append(None if numbers is None else numbers.tolist())
-        lower, upper = sides
-        distances = [
-            min(
-                value - lower[i] if lower else float("inf"),
-                upper[i] - value if upper else float("inf"),
-            )
-            for i, value in enumerate(activity)
-        ]
-        return to_array(distances)
+        violated, infinite where it has no side."""
+        return self._decode(self.contract.row_slacks)
 
     @property
     def cone_duals(self) -> list[Any] | None:

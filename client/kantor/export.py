@@ -18,6 +18,7 @@ _VECTORS = {
     "row_duals": "duals",
     "reduced_costs": "reduced_costs",
     "row_activity": "row_activity",
+    "row_slacks": "slacks",
     "primal_ray": "primal_ray",
     "dual_ray": "dual_ray",
     "cone_duals": "cone_duals",
@@ -107,7 +108,9 @@ def table(answer: Answer, what: str) -> tuple[list[str], list[list[Any]]]:
             raise NoPoint("the answer has no row activities")
         names = answer.constraint_names or [f"c{i}" for i in range(len(activity))]
         duals = _plain(answer.duals) or [None] * len(names)
-        return ["name", "activity", "dual"], [list(row) for row in zip(names, activity, duals, strict=True)]
+        slacks = _plain(answer.slacks) or [None] * len(names)
+        rows = zip(names, activity, slacks, duals, strict=True)
+        return ["name", "activity", "slack", "dual"], [list(row) for row in rows]
     raise ValueError(f"there is no table {what!r}; there are {', '.join(TABLES)}")
 
 

@@ -55,7 +55,7 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
     ]
     if answer.limit == "cancelled":
         rows[0] = ("status", f"{_STATUS.get(answer.status, answer.status)} (cancelled)")
-    if answer.message and answer.message.lower() != answer.status:
+    if answer.message and answer.status != "optimal":
         rows.append(("", answer.message))
     if answer.objective is not None:
         rows.append(("objective", show(answer.objective)))

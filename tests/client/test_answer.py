@@ -123,11 +123,6 @@ def test_raw_bytes_keep_their_type() -> None:
     assert make(primal=raw).primal.tolist() == [1.0, 2.0]
 
 
-def test_slacks_are_distances_to_the_nearer_side() -> None:
-    program = kantor.Program(objective=[1, 1, 1], A=np.ones((2, 3)), row_lower=[1, -5], row_upper=[4, 12])
-    assert make(program).slacks.tolist() == [1.0, 0.0]
-
-
 def test_the_iis_has_names() -> None:
     iis = {
         "rows": [{"index": 1, "side": "upper"}],

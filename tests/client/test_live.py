@@ -23,6 +23,7 @@ def test_a_linear_program_is_solved_and_proved(client: kantor.Client) -> None:
     assert (answer.status, answer.objective, answer.bound) == ("optimal", 36.0, 36.0)
     assert (answer["doors"], answer["windows"]) == (2.0, 6.0)
     assert answer.duals_by_name() == pytest.approx({"plant 1": 0.0, "plant 2": 1.5, "plant 3": 1.0})
+    assert answer.row_activity.tolist() == pytest.approx([2.0, 12.0, 18.0])
     assert answer.slacks.tolist() == pytest.approx([2.0, 0.0, 0.0])
     assert answer.certificate.proved
     assert answer.job.state == "succeeded"

@@ -144,6 +144,7 @@ def test_scipys_arguments_mean_what_they_mean_there() -> None:
         ({"objective": [1, 1], "variable_names": ["a", "a"]}, "/variable_names/1", "the name 'a' is used twice"),
         ({"objective": [1], "sense": "best"}, "/sense", "should be 'min' or 'max'"),
         ({"objective": [1], "Q": np.eye(2)}, "/Q/shape", "2 columns, but there are 1 variables"),
+        ({"objective": [1], "sos": [kantor.SOS(1, [-1])]}, "/sos/0/indices/0", "variable index -1 is outside 0..0"),
         ({"objective": [1], "sos": [kantor.SOS(1, [3])]}, "/sos/0/indices/0", "variable index 3 is outside 0..0"),
         (
             {"objective": [1], "variable_names": ["doors"], "sos": [kantor.SOS(1, ["door"])]},

@@ -95,6 +95,9 @@ def encode(
     part("row_duals", "row_duals", answer.row_duals)
     part("reduced_costs", "reduced_costs", answer.reduced_costs)
     part("row_activity", "row_activity", answer.row_activity)
+    if answer.row_activity is not None:
+        slacks = np.minimum(answer.row_activity - problem.row_lower, problem.row_upper - answer.row_activity)
+        part("row_slacks", "row_activity", slacks)
     part("primal_ray", "rays", answer.primal_ray)
     part("dual_ray", "rays", answer.dual_ray)
     if answer.cone_duals is not None and (wanted is None or "row_duals" in wanted):
