@@ -1,8 +1,8 @@
 """The Celery application: ``celery -A workers.celery_app worker --pool threads``.
 
 Celery brings the bell's rings to slots (threads), reconnects, and ends in order; nothing is trusted to it. Rings carry
-a job's id and may be lost, doubled or late; so there is no result backend, no time limit and no revoke here, and the
-visibility timeout of the transport only means that a ring is heard once more.
+a job's id and may be lost, doubled or late: the relay rings again for what nobody has claimed. So there is no result
+backend, no time limit, no revoke and no acknowledgement here.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ app.conf.update(
     task_store_errors_even_if_ignored=False,
     task_default_queue=own.pools.split(",")[0].strip(),
     task_create_missing_queues=True,
-    task_acks_late=True,
-    task_reject_on_worker_lost=False,
     # a worker hears only as many rings as it has free slots: another may have more
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
@@ -47,7 +45,6 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_channel_error_retry=True,
     broker_transport_options={
-        "visibility_timeout": 3600,
         "socket_timeout": 30,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
@@ -70,7 +67,11 @@ def _logging(**_: Any) -> None:
 def _start(instance: Any, **_: Any) -> None:
     """Before the first ring is heard."""
     global worker
-    pools = sorted(instance.app.amqp.queues.consume_from)
+    queues = instance.app.amqp.queues.consume_from
+    for queue in queues.values():
+        # a ring is gone once it is heard: bookkeeping of unacknowledged ones costs as much as all the rest of it
+        queue.no_ack = True
+    pools = sorted(queues)
     worker = Worker(settings, own, pools=pools, concurrency=int(instance.concurrency))
     worker.start()
 

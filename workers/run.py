@@ -18,6 +18,9 @@ from workers.runners import Runner
 Cause = Literal["time", "cancelled", "memory", "beaten", "lost", "crash"]
 Phase = Literal["reading", "solving", "checking"]
 
+#: Seconds between two looks at a runner's memory.
+LOOK_EVERY = 0.05
+
 #: How many letters of a runner's last output are kept to tell why it died.
 LAST_WORDS = 4096
 
@@ -118,6 +121,7 @@ class Run:
         self._bounds = bounds
         self._phase: Phase = "reading"
         self._memory = bounds.memory << 20
+        self._look_at = now + LOOK_EVERY
         self._kill_at = now + bounds.reading
         self._stop_at: float | None = None
         self._stopping: StopReason | None = None
@@ -159,10 +163,12 @@ class Run:
         """Look at time and memory."""
         if self.result is not None:
             return
-        used = limits.usage(self.runner.pid)[1]
-        if used - self.runner.resident > self._memory:
-            self._end_it("memory")
-        elif now >= self._kill_at:
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY
+            if limits.usage(self.runner.pid)[1] - self.runner.resident > self._memory:
+                self._end_it("memory")
+                return
+        if now >= self._kill_at:
             self._end_it(self._stopping or "time")
         elif self._stop_at is not None and now >= self._stop_at and self._stopping is None:
             self._stopping = "time"

@@ -78,12 +78,16 @@ class Runner:
     def group(self) -> str:
         return self.zygote.name
 
-    def ready(self) -> bool:
-        """True if it lives and is worth another job. Only between jobs."""
+    def reusable(self) -> bool:
+        """True if it is worth another job, after one."""
         if self.spoiled or self.jobs >= JOBS_PER_RUNNER:
             return False
         self.resident = limits.usage(self.pid)[1]
-        return 0 < self.resident < self._fresh + GROWTH and not self.channel.poll() and not self.channel.closed
+        return self.resident < self._fresh + GROWTH and self.waits()
+
+    def waits(self) -> bool:
+        """True if it lives and says nothing. Only between jobs."""
+        return not self.channel.poll() and not self.channel.closed
 
     def begin(self, body: bytes, point: tuple[float, np.ndarray] | None = None, **order: Any) -> None:
         """Give it a job, and a point in its inbox.
@@ -166,7 +170,7 @@ class Runners:
                 runner = idle.pop() if idle else None
             if runner is None:
                 break
-            if runner.ready():
+            if runner.waits():
                 return runner
             runner.end()
         for attempt in (1, 2, 3):
@@ -183,7 +187,7 @@ class Runners:
 
     def give(self, runner: Runner) -> None:
         """Take back a runner whose job is over."""
-        if runner.ready() and _emptied(runner.folder):
+        if runner.reusable() and _emptied(runner.folder):
             with self._lock:
                 idle = self._idle[runner.group]
                 if not self._closed and len(idle) < self._keep:

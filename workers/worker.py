@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import redis
 import structlog
 
 import api_schemas
@@ -20,7 +21,7 @@ from api_schemas.errors import KantorError
 from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
 from service import hints, jobs, registry
 from service.artifacts import ArtifactStore
-from service.broker import Line
+from service.broker import BrokerDownError, Line
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
@@ -91,25 +92,32 @@ class Worker:
 
         A ring says that there is work, not which: the best job is claimed, and after it the next, without waiting for
         more rings. So a ring that was lost delays its job only if nobody is working; one that comes too late finds
-        nothing.
+        nothing. A claim without a ring takes one ring out of the queue unheard: there are never more rings than jobs.
         """
-        while self._drain_at is None:
-            try:
-                with self.database.connection() as connection:
-                    claim = jobs.claim(
-                        connection,
-                        pools=self.pools,
-                        engines=self.catalogue.names,
-                        worker_id=self.id,
-                        lease_seconds=self.settings.lease_seconds,
-                    )
-            except psycopg.OperationalError as error:
-                # the job's outbox row is still there: the relay rings again
-                log.warning("no job could be claimed", rung_for=job_id, error=str(error).strip())
-                return
-            if claim is None:
-                return
+        claim = self._claim(job_id)
+        while claim is not None:
             self.do(claim)
+            claim = self._claim(job_id)
+            if claim is not None:
+                with contextlib.suppress(BrokerDownError, redis.ResponseError):
+                    self.line.execute_command("RPOP", claim.pool)
+
+    def _claim(self, job_id: str) -> Claim | None:
+        if self._drain_at is not None:
+            return None
+        try:
+            with self.database.connection() as connection:
+                return jobs.claim(
+                    connection,
+                    pools=self.pools,
+                    engines=self.catalogue.names,
+                    worker_id=self.id,
+                    lease_seconds=self.settings.lease_seconds,
+                )
+        except psycopg.OperationalError as error:
+            # the job's outbox row is still there: the relay rings again
+            log.warning("no job could be claimed", rung_for=job_id, error=str(error).strip())
+            return None
 
     def do(self, claim: Claim) -> None:
         """Run a claimed job to its end, and write that."""

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 from service import registry
+from service.bell import Bell
 from service.settings import Settings
 from service.store.connect import connect
-from tests.workers.conftest import ENGINES
+from tests.workers.conftest import ENGINES, Desk
 
 
 class CeleryWorker:
@@ -93,3 +95,10 @@ def _state(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return ""
+
+
+def running(desk: Desk, bell: Bell, **fields: object) -> UUID:
+    job = desk.submit(**fields)  # type: ignore[arg-type]
+    bell.ring("cpu", job)
+    desk.until(job, lambda row: row.state == "running" and row.progress is not None)
+    return job
