@@ -98,12 +98,18 @@ class Lagrangian:
 
 
 def safe_bound(
-    lagrangian: Lagrangian, problem: Program, entries: Entries, goal: float, size: np.ndarray | None
+    lagrangian: Lagrangian,
+    problem: Program,
+    entries: Entries,
+    goal: float,
+    size: np.ndarray | None,
+    slack: float,
 ) -> SafeBound:
     """The best of what can be proved, with no more effort than it takes to reach ``goal``.
 
     Args:
         size: |x_j| of the answer, for proofs of limited reach; None: only unconditional ones.
+        slack: tolerance of the rows when bounds are derived from them.
     """
     box = own_box(problem)
     terms = lagrangian.least_terms(box.lower, box.upper)
@@ -113,9 +119,7 @@ def safe_bound(
         if best.value >= goal:
             return best
     rising = lagrangian.slope.value[open_columns] > 0
-    box = implied_box(problem, entries, (open_columns[rising], open_columns[~rising]))
-    if box.empty:
-        return SafeBound(np.inf, implied=True)
+    box = implied_box(problem, entries, (open_columns[rising], open_columns[~rising]), slack)
     terms = lagrangian.least_terms(box.lower, box.upper)
     exact = False
     open_columns = np.flatnonzero(np.isneginf(terms))

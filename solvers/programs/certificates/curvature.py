@@ -16,8 +16,8 @@ from solvers.programs.certificates.arithmetic import UNIT
 #: Smallest eigenvalue of the matrix, scaled to a unit diagonal, that counts as convex: data may have eight digits.
 LEAST = -1e-8
 
-#: Candidates for a lower bound of that eigenvalue, best first.
-_TRIALS = (1e-3, 1e-6, 0.0, LEAST / 2)
+#: A lower bound of that eigenvalue which is tried first: it lets curvature absorb leftovers of reduced costs.
+_CURVED = 1e-6
 
 #: Largest matrix that is factorized as a dense one.
 _DENSE = 1500
@@ -48,7 +48,8 @@ def curvature(Q: sp.csr_array) -> np.ndarray | None:
     unit = sp.csc_array((scaled, (place[rows], place[columns])), shape=(used.size, used.size))
     # the scaled entries are off by at most four units each, a row by that times its sum
     scaling_error = 6 * UNIT * (1.0 + float(np.abs(unit).sum(axis=1).max()))
-    for trial in _TRIALS:
+    rounding = 2 * UNIT * used.size**2  # a singular matrix, as sums of squares give them, fails by about that much
+    for trial in (_CURVED, -rounding, LEAST / 2):
         shortfall = _shortfall(unit, trial)
         if shortfall is not None and trial - shortfall - scaling_error >= LEAST:
             bound = trial - shortfall - scaling_error

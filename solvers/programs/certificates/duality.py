@@ -83,7 +83,7 @@ class Dual:
             self.exact_reduced_cost,
         )
         size = None if case.point is None else np.abs(case.point.x)
-        return safe_bound(lagrangian, problem, case.entries, goal, size)
+        return safe_bound(lagrangian, problem, case.entries, goal, size, case.tolerances.primal)
 
     def check_signs(self) -> Check:
         """A dual must be zero or of the sign of a side that exists; so must a reduced cost."""

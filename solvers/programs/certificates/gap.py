@@ -41,8 +41,7 @@ def root_bound(
             the bounds of the variables alone imply.
 
     Returns:
-        Minus (for max: plus) infinity if the multipliers prove nothing, or the objective is not convex; the opposite
-        infinity if the rows are found to contradict each other.
+        Minus (for max: plus) infinity if the multipliers prove nothing, or the objective is not convex.
     """
     with np.errstate(all="ignore"):
         case = Case(problem, ProgramAnswer("no-solution", row_duals=multipliers), tolerances(options))
@@ -75,11 +74,11 @@ def check_continuous_optimality(case: Case) -> list[Check]:
 
 def _goal(case: Case) -> float:
     """The bound that would prove what is claimed (sense of minimization)."""
-    if case.objective is not None and math.isfinite(case.objective):
-        return case.sign * case.objective - case.tolerances.continuous_gap(case.objective)
-    if case.claimed_bound is not None and math.isfinite(case.claimed_bound):
-        return case.sign * case.claimed_bound
-    return math.inf
+    claimed = _claimed_bound(case)
+    target = case.objective if case.answer.status == "optimal" or claimed is None else claimed
+    if target is None or not math.isfinite(target):
+        return math.inf
+    return case.sign * target - case.tolerances.continuous_gap(target)
 
 
 def _bound_check(case: Case, bound: SafeBound | None, given: bool) -> Check | None:
@@ -203,13 +202,17 @@ def _root_proof(case: Case, target: float | None) -> str | None:
             value = rounded_up(bound.value, case.sign * case.problem.offset, step)
             if value >= goal:
                 return f"The multipliers of the root relaxation prove a bound of {case.sign * value:.12g}."
-    if case.entries.values.size <= MOST_PROPAGATED and _refuted(case.problem, case.sign, goal):
+    if case.entries.values.size <= MOST_PROPAGATED and _refuted(case, goal):
         return f"Propagation of the rows shows that no point has an objective better than {target:.12g}."
     return None
 
 
-def _refuted(problem: Program, sign: float, goal: float) -> bool:
-    """Does propagating the rows, with one that asks for an objective below ``goal``, show that there is no point?"""
+def _refuted(case: Case, goal: float) -> bool:
+    """Does propagating the rows, with one that asks for an objective below ``goal``, show that there is no point?
+
+    Rows count with the primal tolerance: those of a program that is infeasible by rounding alone must not refute all.
+    """
+    problem, sign = case.problem, case.sign
     if (problem.Q is not None and problem.Q.nnz) or (problem.nonlinear and problem.nonlinear.objective is not None):
         return False
     step = objective_step(problem)
@@ -229,7 +232,7 @@ def _refuted(problem: Program, sign: float, goal: float) -> bool:
         row_upper=np.append(problem.row_upper, limit),
         constraint_names=None,
     )
-    return bool(implied_box(stricter, Entries(matrix)).empty)
+    return bool(implied_box(stricter, Entries(matrix), slack=case.tolerances.primal).empty)
 
 
 def _claimed_bound(case: Case) -> float | None:
@@ -256,9 +259,8 @@ def _scope(case: Case, bound: SafeBound) -> str:
     """For which points a bound holds, in words; "" if for all."""
     if math.isinf(bound.reach):
         return ", using bounds that follow from the rows" if bound.implied else ""
-    name = case.problem.variable_name(bound.example)
-    who = f"variable {name!r} has" if bound.open == 1 else f"{bound.open} variables, among them {name!r}, have"
-    return f", for all points up to {bound.reach:.0e} times as large ({who} no bounds)"
+    example = "" if bound.example < 0 else f" ({bound.open}, such as {case.problem.variable_name(bound.example)!r})"
+    return f" for all points whose variables without bounds{example} are at most {bound.reach:,.0f} times as large"
 
 
 def _no_bound(case: Case, bound: SafeBound) -> str:

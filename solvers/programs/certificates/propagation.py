@@ -42,7 +42,11 @@ def own_box(problem: Program) -> Box:
 
 
 def implied_box(
-    problem: Program, entries: Entries, wanted: tuple[np.ndarray, np.ndarray] | None = None, effort: int = ENTRIES
+    problem: Program,
+    entries: Entries,
+    wanted: tuple[np.ndarray, np.ndarray] | None = None,
+    slack: float = 0.0,
+    effort: int = ENTRIES,
 ) -> Box:
     """The box after some rounds of propagation of the linear rows, those with nonlinear parts left out.
 
@@ -50,6 +54,8 @@ def implied_box(
 
     Args:
         wanted: columns whose lower, and columns whose upper bound should become finite.
+        slack: sides and bounds count with this tolerance, so that no point is lost that satisfies them so far. Else a
+            program that is infeasible by a rounding of its data alone would prove anything.
         effort: largest number of entries to look at; a matrix with more gives the variables' own box.
     """
     box = own_box(problem)
@@ -63,6 +69,9 @@ def implied_box(
         loose = list(problem.nonlinear.rows)
         row_lower, row_upper = row_lower.copy(), row_upper.copy()
         row_lower[loose], row_upper[loose] = -np.inf, np.inf
+    if slack:
+        row_lower, row_upper = _widened(row_lower, -slack), _widened(row_upper, slack)
+        lower, upper = _widened(lower, -slack), _widened(upper, slack)
     a, rows, columns = entries.values, entries.rows, entries.columns
     if np.count_nonzero(a) < a.size:
         a, rows, columns = a[a != 0], rows[a != 0], columns[a != 0]
@@ -95,12 +104,16 @@ def implied_box(
         if some(crossed):
             return Box(lower, upper, f"variable {problem.variable_name(int(crossed.argmax()))!r}")
         if wanted is not None and not (some(np.isinf(new_lower[wanted[0]])) or some(np.isinf(new_upper[wanted[1]]))):
-            return Box(new_lower, new_upper)
+            return Box(np.maximum(new_lower, box.lower), np.minimum(new_upper, box.upper))
         moved = _moved(lower, new_lower) or _moved(upper, new_upper)
         lower, upper = new_lower, new_upper
         if not moved:
             break
-    return Box(lower, upper)
+    return Box(np.maximum(lower, box.lower), np.minimum(upper, box.upper))
+
+
+def _widened(sides: np.ndarray, slack: float) -> np.ndarray:
+    return sides + np.where(np.isinf(sides), 0.0, slack * np.maximum(1.0, np.abs(sides)))
 
 
 def _moved(old: np.ndarray, new: np.ndarray) -> bool:
