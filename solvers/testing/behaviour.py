@@ -35,7 +35,7 @@ class BehaviourConformance(Base):
 
     def test_progress_is_reported_while_it_works(self) -> None:
         self.needs("progress")
-        context = LocalContext(time_limit=1.5)
+        context = LocalContext(time_limit=1.0)
         self.run(self.hard(), {}, context)
         assert context.reports
         known = {"objective", "bound", "gap", "nodes", "iterations"}
@@ -77,13 +77,13 @@ class BehaviourConformance(Base):
     def test_the_engine_asks_whether_to_stop_several_times_a_second(self) -> None:
         context = Stopping(after=1.0)
         self.run(self.hard(), {}, context)
-        assert context.questions >= 8
+        assert context.questions >= 4
 
     def test_incumbents_are_feasible_and_come_in_the_order_of_their_worth(self) -> None:
         self.needs("incumbents-out")
         problem = market_split(columns=30, seed=3)[0]
         self.accepts(problem)
-        context = LocalContext(time_limit=1.5)
+        context = LocalContext(time_limit=1.0)
         answer = self.run(problem, {}, context)
         assert context.incumbents
         objectives = [objective for objective, _ in context.incumbents]

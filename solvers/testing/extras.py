@@ -62,7 +62,7 @@ class ExtrasConformance(Base):
     def test_a_node_limit_is_obeyed_where_nodes_are_counted(self) -> None:
         program = market_split()[0]
         self.accepts(program)
-        answer = self.run(program, {"node_limit": 50, "time_limit": 4.0})
+        answer = self.run(program, {"node_limit": 50, "time_limit": 1.0})
         if answer.limit == "nodes":
             assert answer.statistics["nodes"] <= 100
         else:

@@ -11,15 +11,12 @@ and which it must refuse, capabilities which tests apply. The suite takes some 2
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-pytest.register_assert_rewrite(
-    "solvers.testing.base",
-    "solvers.testing.answers",
-    "solvers.testing.behaviour",
-    "solvers.testing.duals",
-    "solvers.testing.extras",
-)
+_PARTS = [f"solvers.testing.{part}" for part in ("base", "answers", "behaviour", "duals", "extras")]
+pytest.register_assert_rewrite(*(name for name in _PARTS if name not in sys.modules))
 
 from solvers.testing.answers import AnswersConformance  # noqa: E402  # after the registration
 from solvers.testing.behaviour import BehaviourConformance  # noqa: E402

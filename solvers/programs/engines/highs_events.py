@@ -69,8 +69,12 @@ class Events:
                 self._highs.startCallbackInt(MIP_USER_SOLUTION)
 
     def disconnect(self) -> None:
-        """HiGHS and its callbacks hold each other, which no garbage collector sees: let go."""
+        """HiGHS and its callbacks hold each other, which no garbage collector sees: let go.
+
+        HiGHS keeps copies of a callback even when it is taken back.
+        """
         self._highs.setCallback(None, None)
+        del self._highs
 
     def interrupt(self) -> None:
         """Have HiGHS ask whether to stop: then it is told yes."""

@@ -102,6 +102,8 @@ def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAns
         keep_log=settings["log"],
     )
     with watch, contextlib.ExitStack() as stack:
+        stack.callback(model.free)  # model and handlers hold each other
+        stack.callback(events.disconnect)
         if watch.stopped:
             return not_begun(SPEC, watch)
         _set_parameters(model, problem, settings, watch)

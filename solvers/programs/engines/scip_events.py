@@ -53,6 +53,11 @@ class Events:
                 _heuristic(self), "foreign", "tries points of other engines", "F", freq=1, timingmask=before
             )
 
+    def disconnect(self) -> None:
+        """The model is about to be freed."""
+        del self._built
+        self._watch = None
+
     def interrupt(self) -> None:
         """Ask SCIP to stop; ignored before its search begins, when the ticker asks again."""
         with contextlib.suppress(Exception):
@@ -175,6 +180,8 @@ class LogFile:
 
     def read(self) -> None:
         """Pass on what SCIP wrote since the last time."""
+        if self._file.closed:  # a last look of the ticker
+            return
         text = self._file.read()
         if text:
             self._watch.log(text)

@@ -210,6 +210,8 @@ class _Ticker:
                     self._wake.clear()
             for watch in watches:
                 watch.tick()
+                del watch  # a sleeping ticker must not keep a finished solve in memory
+            del watches
             if not self._wake.is_set():
                 self._wake.wait()
                 idle_since = time.monotonic()

@@ -202,7 +202,7 @@ def read_rhs(model: Model, lines: Lines, *, fixed: bool) -> None:
         if code in model.rhs or (code == OBJECTIVE and objective):
             raise malformed(f"row {row!r} has two right-hand sides", line, text)
         if code == OBJECTIVE:
-            model.offset, objective = -_finite(word, line, text), True
+            model.offset, objective = 0.0 - _finite(word, line, text), True
         elif code != IGNORED:
             model.rhs[code] = _value(word, line, text)
 
