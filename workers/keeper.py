@@ -52,8 +52,7 @@ class Keeper:
         self._announce = announce
         self._jobs: dict[UUID, Held] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
 
@@ -68,25 +67,13 @@ class Keeper:
         with self._lock:
             self._jobs.pop(job.claim.job_id, None)
 
-    @property
-    def running(self) -> int:
-        return len(self._jobs)
-
-    def holds(self, job_id: UUID) -> bool:
-        return job_id in self._jobs
-
-    def look(self) -> None:
-        """Look now: there is a hint that something has changed."""
-        self._wake.set()
-
     def close(self) -> None:
-        self._closed = True
-        self._wake.set()
+        self._closed.set()
         self._thread.join(10.0)
 
     def _work(self) -> None:
         beat_at = 0.0
-        while not self._closed:
+        while not self._closed.is_set():
             now = time.monotonic()
             with self._lock:
                 held = dict(self._jobs)
@@ -103,8 +90,7 @@ class Keeper:
                     if not self._failing:
                         log.warning("the database cannot be reached; jobs go on", error=str(error).strip())
                     self._failing = True
-            self._wake.wait(self._look_seconds)
-            self._wake.clear()
+            self._closed.wait(self._look_seconds)
 
     def _look(self, held: dict[UUID, Held], beats: bool) -> None:
         with self._database.connection() as connection:

@@ -205,6 +205,15 @@ def test_threads_that_were_asked_for_reach_the_libraries(desk: Desk, slots: Slot
     assert desk.answer(job)["statistics"]["threads"] == "3"
 
 
+def test_reports_cost_microseconds_and_the_last_one_is_told(desk: Desk, slots: Slots) -> None:
+    job = desk.submit(act="report", probe_count=100_000)
+    slots.ring()
+    desk.finished(job)
+    assert desk.answer(job)["statistics"]["microseconds"] < 10
+    assert desk.row(job).progress["nodes"] == 99_999  # type: ignore[index]
+    assert len(desk.events(job, "progress")) < 20
+
+
 def test_a_runner_is_kept_for_the_next_job(desk: Desk, slots: Slots) -> None:
     pids = []
     for _ in range(2):
