@@ -13,6 +13,14 @@ from service import keys, projects
 from service.settings import Settings
 from service.store.connect import Database, connect
 from tests.servers import Servers
+from tests.solvers.formats.instances import collection
+
+
+def pytest_report_header() -> str:
+    """Which instances the tests over a whole collection run on."""
+    if collection() is None:
+        return "instances: no collection (KANTOR_TEST_DATA, ../shared/data): the repository's own, examples/instances"
+    return f"instances: {collection()}"
 
 
 @pytest.fixture(scope="session")

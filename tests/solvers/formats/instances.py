@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,6 @@ def model_files(*endings: str) -> list[Instance]:
     """Files of the families lp, milp and qp whose names hold one of the endings."""
     shared = collection()
     if shared is None:
-        warnings.warn(f"no collection of instances: using those of {OWN.name}", stacklevel=2)
         found = [Instance(path.name.split(".")[0], path, {}) for path in sorted(OWN.glob("*.gz"))]
     else:
         found = [instance for family in ("lp", "milp", "qp") for instance in _listed(shared / family)]
