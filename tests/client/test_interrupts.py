@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -154,3 +155,33 @@ def test_an_embedded_server_ends_with_its_context_and_with_its_process(tmp_path:
         time.sleep(0.1)
     assert not alive(int(pid))
     assert not Path(folder).exists()
+
+
+@pytest.mark.slow
+def test_up_is_found_by_commands_and_clients_of_the_same_user_and_down_ends_it(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    mine = {name: value for name, value in environment.items() if not name.startswith("KANTOR_")}
+    mine["KANTOR_HOME"] = str(tmp_path / "home")
+    up = subprocess.Popen(
+        [sys.executable, "-m", "kantor", "up", "--port", "0", "--json"], env=mine, stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    try:
+        assert up.stdout is not None
+        assert json.loads(up.stdout.readline())["pid"] == up.pid  # the command has become the server
+
+        def kantor_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+            line = [sys.executable, "-m", "kantor", *arguments]
+            return subprocess.run(line, env=mine, capture_output=True, text=True, timeout=60)
+
+        assert "project local" in kantor_command("status").stdout
+        assert kantor_command("solve", str(INSTANCES / "afiro.mps.gz"), "-q").returncode == 0
+        script = "import kantor; print(kantor.Client().solve(kantor.Program(objective=[1.0], lower=3)).objective)"
+        run = subprocess.run([sys.executable, "-c", script], env=mine, capture_output=True, text=True, timeout=60)
+        assert run.stdout == "3.0\n"
+        assert kantor_command("down").returncode == 0
+        assert up.wait(30) == 0
+        assert kantor_command("status").returncode == 4
+    finally:
+        up.terminate()
+        up.wait(30)
