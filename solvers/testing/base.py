@@ -20,13 +20,14 @@ class Base:
     """Set ``engine``; the other attributes are limits that a slow machine or an unusual engine may need wider.
 
     Attributes:
-        stop_within: seconds after the request in which the engine must be back (``Engine``'s contract says one).
+        stop_within: seconds after the request in which the engine must be back; the contract of ``Engine`` says one, the
+            rest is for busy machines.
         grace: seconds by which a time limit may be exceeded.
     """
 
     engine: Engine[Program, ProgramAnswer]
-    stop_within = 2.0
-    grace = 2.0
+    stop_within = 3.0
+    grace = 3.0
 
     def run(
         self, problem: Program, options: Mapping[str, Any] | None = None, context: Context | None = None

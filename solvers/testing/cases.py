@@ -293,7 +293,7 @@ def market_split(rows: int = 4, columns: int = 40, seed: int = 0) -> tuple[Progr
     return program, np.concatenate([x, np.zeros(2 * rows)])
 
 
-def heavy_linear(size: int = 1200, seed: int = 0) -> Program:
+def heavy_linear(size: int = 1000, seed: int = 0) -> Program:
     """A linear program, feasible and bounded, that takes every method seconds: rather dense, and large."""
     rng = np.random.default_rng(seed)
     A = sp.random_array((size, size), density=0.2, rng=rng, format="csr")

@@ -92,7 +92,7 @@ def test_an_iteration_limit_ends_a_linear_program_honestly() -> None:
 
 
 def test_an_iteration_limit_ends_a_branch_and_bound_search() -> None:
-    answer = ENGINE.solve(market_split()[0], {"iteration_limit": 5000, "time_limit": 20.0}, LocalContext())
+    answer = ENGINE.solve(market_split()[0], {"iteration_limit": 1000, "time_limit": 20.0}, LocalContext())
     assert answer.limit == "iterations"
 
 
