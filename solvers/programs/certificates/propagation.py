@@ -113,7 +113,9 @@ def implied_box(
 
 
 def _widened(sides: np.ndarray, slack: float) -> np.ndarray:
-    return sides + np.where(np.isinf(sides), 0.0, slack * np.maximum(1.0, np.abs(sides)))
+    """Lower sides with a negative slack, upper ones with a positive: infinite ones stay what they are."""
+    widened: np.ndarray = sides + slack * np.maximum(1.0, np.abs(sides))
+    return widened
 
 
 def _moved(old: np.ndarray, new: np.ndarray) -> bool:

@@ -182,6 +182,16 @@ def test_unusable_duals_fail_with_words(duals):
     assert settled.status == "imprecise"
 
 
+def test_multipliers_on_the_way_to_an_optimum_claim_only_the_bound_that_they_prove():
+    on_the_way = {"status": "feasible", "row_duals": np.array([1.0, -0.25]), "reduced_costs": None}
+    certificate, settled = faulty(**on_the_way, bound=4.0)
+    assert certificate.proved
+    assert settled.status == "feasible"
+    certificate, settled = faulty(**on_the_way, bound=8.0)
+    assert failed_names(certificate) == {"dual-bound"}
+    assert (settled.status, settled.bound) == ("feasible", None)
+
+
 def conic():
     """min -x - y over the unit disc around the origin: optimal at (1, 1)/sqrt 2, multipliers (sqrt 2, -1, -1)."""
     F = sp.csr_array(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
