@@ -54,7 +54,7 @@ class AsyncJob(JobBase):
         self, progress: bool | Callable[[Progress], object] = True, *, seconds: float | None = None
     ) -> AsyncJob:
         with listener(progress) as listen:
-            if listen is None:
+            if listen is None or self.done:
                 return await self.wait(seconds)
             self.info = await self._client._run(flows.follow(self._client._policy, self.id, seconds, listen), job=self)
         return self

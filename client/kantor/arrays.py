@@ -156,7 +156,7 @@ def matrix(value: Any, pointer: str, columns: int) -> Matrix:
     if isinstance(value, Matrix):
         return value
     if hasattr(value, "tocsr"):
-        return _scipy_matrix(value)
+        return _scipy_matrix(value, pointer)
     if hasattr(value, "model_dump"):
         value = value.model_dump()
     if isinstance(value, Mapping):
@@ -170,7 +170,9 @@ def matrix(value: Any, pointer: str, columns: int) -> Matrix:
     return _rows_matrix(value, pointer, columns)
 
 
-def _scipy_matrix(value: Any) -> Matrix:
+def _scipy_matrix(value: Any, pointer: str) -> Matrix:
+    if len(value.shape) != 2:
+        raise wrong(pointer, f"two dimensions are wanted here, not shape {value.shape}")
     csr = value.tocsr()
     if not csr.has_canonical_format:
         csr = csr.copy() if csr is value else csr

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kantor.errors import KantorError
 
@@ -50,7 +50,7 @@ class Embedded:
     """An embedded server as a context manager.
 
     Args:
-        home: its data folder; by default a temporary one that is removed at the end.
+        home: its data folder; by default, or if another server runs there, a temporary one that is removed at the end.
 
     Attributes:
         url, api_key: once started.
@@ -69,11 +69,22 @@ class Embedded:
         Raises:
             KantorError: the server is not installed, or does not come up; with the end of what it said.
         """
-        arguments = command("up", "--port", "0", "--json")
+        arguments = command("up", "--port", "0", "--json", "--with-parent")
+        while True:
+            ready = self._launch(arguments)
+            if not ready.get("already_running"):
+                break
+            # the home's server belongs to another call, which will end it
+            self.stop()
+            self._home = None
+        self.url, self.api_key = str(ready["url"]), str(ready["api_key"])
+        return self
+
+    def _launch(self, arguments: list[str]) -> dict[str, Any]:
         if self._home is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="kantor-", ignore_cleanup_errors=True)
-        home = Path(self._temporary.name) if self._temporary is not None else self._home
-        assert home is not None
+            arguments = [*arguments, "--ephemeral"]
+        home = self._home if self._home is not None else Path(self._temporary.name if self._temporary else "")
         home.mkdir(parents=True, exist_ok=True)
         log = home / "start.log"
         environment = {
@@ -82,7 +93,7 @@ class Embedded:
         with log.open("wb") as errors:
             # a session of its own: Ctrl-C in the terminal is for the caller, who may still want the best answer
             self._process = subprocess.Popen(
-                [*arguments, "--with-parent", "--home", str(home), *(["--ephemeral"] if self._temporary else [])],
+                [*arguments, "--home", str(home)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -90,16 +101,15 @@ class Embedded:
                 start_new_session=True,
             )
         try:
-            ready = json.loads(self._first_line())
-            self.url, self.api_key = str(ready["url"]), str(ready["api_key"])
-        except (ValueError, KeyError, TypeError, queue.Empty):
+            ready: dict[str, Any] = json.loads(self._first_line())
+        except (ValueError, queue.Empty):
             tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-8:])
             self.stop()
             raise KantorError("the embedded server did not come up" + (f":\n{tail}" if tail else "")) from None
         except BaseException:
             self.stop()
             raise
-        return self
+        return ready
 
     def _first_line(self) -> bytes:
         assert self._process is not None

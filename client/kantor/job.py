@@ -43,7 +43,7 @@ class Job(JobBase):
         """As ``wait``, and shows progress: a live line on stderr, or a call of ``progress`` for each report of the
         engine."""
         with listener(progress) as listen:
-            if listen is None:
+            if listen is None or self.done:
                 return self.wait(seconds)
             self.info = self._client._run(flows.follow(self._client._policy, self.id, seconds, listen), job=self)
         return self

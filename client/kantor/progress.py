@@ -62,9 +62,8 @@ class Progress:
             parts.append(f"nodes {self.nodes}")
         elif self.iterations is not None:
             parts.append(f"iterations {self.iterations}")
-        done = self.metrics.get("scenarios_done", self.metrics.get("scenarios"))
-        if done is not None:
-            parts.append(f"scenarios {done}")
+        if "scenarios" in self.metrics:
+            parts.append(f"scenario {self.metrics.get('scenario')} of {self.metrics['scenarios']}")
         return "  ".join(parts)
 
 

@@ -133,6 +133,7 @@ def test_scipys_arguments_mean_what_they_mean_there() -> None:
         ({"objective": [1, 1], "A": [[1, 2, 3]]}, "/A/shape", "3 columns, but there are 2 variables"),
         ({"objective": [1, 1], "A": [[1, 2], [3]]}, "/A/1", "row 1 has 1 entries, but row 0 has 2"),
         ({"objective": [1], "A": [[np.nan]]}, "/A/data/0", "A.data has nan"),
+        ({"objective": [1], "A": sp.coo_array([1.0])}, "/A", "two dimensions are wanted here"),
         ({"objective": [1], "A": "A"}, "/A", "a matrix is wanted here"),
         ({"objective": [1, 1], "row_upper": [1]}, "/row_upper", "row_upper has 1 entries, but there are 0 rows"),
         ({"objective": [1, 1], "upper": [1]}, "/upper", "upper has 1 entries, but there are 2 variables"),

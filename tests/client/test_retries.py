@@ -153,7 +153,7 @@ def test_a_server_that_never_was_there_is_given_up_soon(both: Both, pauses: list
 def test_quick_answers_come_with_the_submit(both: Both) -> None:
     script = Script(httpx.Response(200, json=job("succeeded", answer=answer())))
     assert both.client(script).solve(PROGRAM)["x0"] == 1.0
-    assert script.requests[0].headers["prefer"] == "wait=20"
+    assert script.requests[0].headers["prefer"] == "wait=20.000"
     assert json.loads(script.requests[0].content)["problem"]["objective"] == [1.0]
 
 

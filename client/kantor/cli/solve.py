@@ -81,7 +81,7 @@ def solve(
         job = client.submit(
             program,
             engine,
-            name=name or Path(file).name[:255],
+            name=name or (Path(file).name[:255] if file != "-" else ""),
             labels=_labels(label or []),
             priority=priority,
             **chosen,

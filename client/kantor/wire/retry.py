@@ -13,6 +13,19 @@ from kantor.wire.steps import BrokenConnection, Flow, Open, Reply, Save, Send, S
 
 BUSY = frozenset({429, 502, 503, 504})
 NOT_BEGUN = frozenset({429, 503})
+_BY_STATUS = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    409: "conflict",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "rate-limited",
+    502: "unavailable",
+    503: "unavailable",
+    504: "unavailable",
+}
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 LONGEST_OBEYED = 120.0
@@ -65,15 +78,14 @@ def send(step: Send | Save | Open, *, max_retries: int, patience: float = 0.0, k
 def _refusal(reply: Reply) -> APIError:
     from pydantic import ValidationError
 
-    from api_schemas.errors import CODES, Problem
+    from api_schemas.errors import Problem
 
     request_id = reply.headers.get("x-request-id", "")
     try:
         problem = Problem.model_validate_json(reply.content)
     except ValidationError:
         # not Kantor's own words: a proxy's
-        by_status = {entry.status: entry.code for entry in reversed(CODES.values()) if entry.code != "expired"}
-        code = by_status.get(reply.status, "unavailable" if reply.status in BUSY else "internal")
+        code = _BY_STATUS.get(reply.status, "invalid-request" if reply.status < 500 else "internal")
         words = reply.content[:200].decode("utf-8", "replace").strip()
         problem = Problem.of(code, f"the server replied with status {reply.status}" + (f": {words}" if words else ""))
     return refusal(problem, status=reply.status, retry_after=retry_after(reply.headers), request_id=request_id)

@@ -82,7 +82,7 @@ def submit(policy: Policy, body: bytes, idempotency_key: str, *, prefer_wait: fl
     """The job; with its answer if it was done within ``prefer_wait`` seconds."""
     headers = {**JSON, "Idempotency-Key": idempotency_key}
     if prefer_wait > 0:
-        headers["Prefer"] = f"wait={prefer_wait:g}"
+        headers["Prefer"] = f"wait={prefer_wait:.3f}"
     call = Call("POST", "/v1/jobs", headers=headers, body=body, hold=prefer_wait)
     # a server that is restarted while it holds the reply is waited for; one that never was there is not
     return read(
@@ -96,7 +96,7 @@ def validate(policy: Policy, body: bytes) -> Flow[Validation]:
 
 
 def job(policy: Policy, job_id: str, *, wait: float = 0.0, answer: bool = False, patience: float = 0.0) -> Flow[Job]:
-    params = [("wait", f"{wait:g}")] if wait > 0 else []
+    params = [("wait", f"{wait:.3f}")] if wait > 0 else []
     params += [("include", "answer")] if answer else []
     return read(Job, (yield from _get(policy, path("job", job_id), *params, hold=wait, patience=patience)))
 
