@@ -130,6 +130,13 @@ class Probe:
             self._crash(problem, values, context)
         return self._solve(problem, values, context)
 
+    def _hang_once(self, problem: Program, values: dict[str, Any], context: Context) -> ProgramAnswer:
+        path = Path(values["path"])
+        if path.exists():
+            return self._solve(problem, values, context)
+        path.touch()
+        return self._hang(problem, values, context)
+
     def _abort(self, problem: Program, values: dict[str, Any], context: Context) -> ProgramAnswer:
         os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
         os.abort()

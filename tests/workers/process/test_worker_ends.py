@@ -17,7 +17,7 @@ def test_killing_the_worker_leaves_no_process_behind_and_its_job_goes_on_elsewhe
     desk: Desk, bell: Bell, settings: Settings, tmp_path: Path
 ) -> None:
     with CeleryWorker(settings, tmp_path / "first.log") as first:
-        job = running(desk, bell, act="hang", probe_seconds=3.0, probe_point=True)
+        job = running(desk, bell, act="hang_once", probe_path=str(tmp_path / "begun"), probe_point=True)
         below = first.descendants()
         assert len(first.runners()) >= 1
         assert len(first.zygotes()) >= 3
