@@ -38,7 +38,7 @@ def _configure(connection: Database) -> None:
 
 
 def alive(connection: Database) -> bool:
-    """False if the server has hung up while the connection was idle: nothing else makes its socket readable. Asks nobody."""
+    """False if the server has hung up on an idle connection: nothing else makes its socket readable. Asks nobody."""
     return not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]
 
 

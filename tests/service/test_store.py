@@ -63,11 +63,11 @@ def test_a_database_that_is_up_to_date_is_left_alone(empty: str) -> None:
 def test_processes_that_start_together_migrate_once(empty: str) -> None:
     command = [sys.executable, "-m", "service.store.migrate"]
     environment = {**os.environ, "KANTOR_DATABASE_URL": empty}
-    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(3)]
+    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
 
     said = [process.communicate(timeout=60)[0].decode() for process in started]
 
-    assert [process.returncode for process in started] == [0, 0, 0]
+    assert [process.returncode for process in started] == [0, 0]
     assert all(f"revision {migrate.head()}" in words for words in said)
     assert migrate.current(empty) == migrate.head()
 
@@ -75,8 +75,8 @@ def test_processes_that_start_together_migrate_once(empty: str) -> None:
 def test_every_row_of_a_tenant_names_its_project_or_a_job(conn: Database) -> None:
     rows = conn.execute(
         "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname IN ('project_id', 'job_id')"
-        " AND attnotnull)"
+        " AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attnotnull"
+        " AND attname IN ('project_id', 'job_id'))"
     ).fetchall()
 
     assert {row[0] for row in rows} == {"alembic_version", "project", "worker"}
@@ -124,7 +124,7 @@ def test_a_pool_replaces_connections_that_a_restart_broke(tmp_path: Path) -> Non
 
 
 def test_plans_of_lists_and_claims_use_indexes(settings: Settings, servers: Servers) -> None:
-    """At a size where a scan of the table would be cheap enough to hide, its absence shows that it will not come."""
+    """At a size where reading the whole table would be cheap, its absence shows that it will not come."""
     import service.jobs
     from service import jobs, projects
 
@@ -138,8 +138,8 @@ def test_plans_of_lists_and_claims_use_indexes(settings: Settings, servers: Serv
             conn.execute(
                 "INSERT INTO job (id, project_id, kind, task, engine, state, pool, attempt, created_at, started_at,"
                 " finished_at, expires_at, retention, labels, name)"
-                " SELECT gen_random_uuid(), %s, 'program', 'solve', 'e' || g %% 50, 'succeeded', 'cpu', 1, now(), now(),"
-                " now(), now(), '1 day', jsonb_build_object('run', g::text), 'n' || g %% 500"
+                " SELECT gen_random_uuid(), %s, 'program', 'solve', 'e' || g %% 50, 'succeeded', 'cpu', 1, now(),"
+                " now(), now(), now(), '1 day', jsonb_build_object('run', g::text), 'n' || g %% 500"
                 " FROM generate_series(1, 20000) AS g",
                 (project,),
             )
@@ -158,7 +158,9 @@ def test_plans_of_lists_and_claims_use_indexes(settings: Settings, servers: Serv
             conditions, parameters = listing._where(filters)
             where = " AND ".join(["job.project_id = %(project)s", *conditions])
             plan = _plan(
-                conn, f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT 51", {**parameters, "project": project}
+                conn,
+                f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT 51",
+                {**parameters, "project": project},
             )
             assert "Seq Scan" not in plan, f"{filters}\n{plan}"
         parameters = {"pools": ["cpu"], "engines": [], "worker": project, "worker_name": "w", "lease": 1.0}

@@ -78,6 +78,7 @@ def test_a_running_job_past_its_deadline_is_left_to_its_worker_until_that_is_los
     reaper.reap(desk.conn)
 
     assert desk.state(claim.job_id) == "expired"
+    assert desk.types(claim.job_id) == ["queued", "started", "finished"]
 
 
 def test_a_queued_job_past_its_deadline_expires(desk: Desk) -> None:

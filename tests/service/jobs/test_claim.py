@@ -157,3 +157,17 @@ def test_simultaneous_claims_take_different_jobs_and_none_goes_empty(desk: Desk,
     claimed = [job for result in together(8, act) for job in result]
 
     assert len(claimed) == len(set(claimed)) == 200
+
+
+def test_a_claim_does_not_wait_for_another_that_is_not_committed(desk: Desk, settings: Settings) -> None:
+    best, next_best = desk.submit(priority=1), desk.submit()
+    with connect(settings) as conn, conn.transaction():
+        other = Desk(conn, desk.project, settings)
+        other.pool = desk.pool
+        first = other.claim()
+        desk.conn.execute("SET lock_timeout = '1s'")
+        second = desk.claim()
+
+    assert first is not None
+    assert second is not None
+    assert (first.job_id, second.job_id) == (best.job_id, next_best.job_id)

@@ -156,7 +156,7 @@ def test_one_key_twice_in_a_batch_makes_one_job(desk: Desk) -> None:
 
 def test_batches_with_the_same_keys_in_opposite_order_do_not_block_each_other(desk: Desk, settings: Settings) -> None:
     def act(k: int) -> list[Submitted | KantorError]:
-        keys = [f"cross {n}" for n in range(30)]
+        keys = [f"cross {n}" for n in range(300)]
         with connect(settings) as conn:
             items = [desk.submission(key=key) for key in (keys if k % 2 else reversed(keys))]
             return jobs.submit_many(conn, items, settings=settings)
@@ -164,7 +164,7 @@ def test_batches_with_the_same_keys_in_opposite_order_do_not_block_each_other(de
     outcomes = together(6, act)
 
     assert all(isinstance(item, Submitted) for outcome in outcomes for item in outcome)
-    assert len({item.job_id for outcome in outcomes for item in outcome}) == 30
+    assert len({item.job_id for outcome in outcomes for item in outcome}) == 300
 
 
 def test_an_unknown_project_stores_nothing(desk: Desk, settings: Settings) -> None:
