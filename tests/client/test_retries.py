@@ -225,3 +225,20 @@ def test_a_job_cancelled_before_it_had_an_answer_says_so(both: Both) -> None:
     script = Script(httpx.Response(200, json=job("cancelled")))
     with pytest.raises(kantor.JobCancelled, match="cancelled before it had an answer"):
         both.client(script).solve(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, kantor.NotFound), (401, kantor.Unauthenticated), (413, kantor.TooLarge), (500, kantor.Internal)],
+)
+def test_what_a_proxy_refuses_has_the_nearest_class(both: Both, status: int, kind: type[kantor.APIError]) -> None:
+    with pytest.raises(kind, match=f"status {status}") as caught:
+        both.client(Script(httpx.Response(status, text="no"))).status()
+    assert type(caught.value) is kind
+
+
+def test_waits_are_written_so_that_servers_can_read_them(both: Both) -> None:
+    script = Script(*[httpx.Response(202, json=job("running")) for _ in range(9)])
+    with pytest.raises(kantor.Timeout):
+        both.client(script).solve(PROGRAM, wait=0.00001)
+    assert script.requests[0].headers.get("prefer", "wait=0.000") == "wait=0.000"
