@@ -246,7 +246,9 @@ def _claimed_bound(case: Case) -> float | None:
 
 
 def _contradiction(case: Case, claimed: float | None) -> Check | None:
-    """A bound that the engine's own point refutes."""
+    """A bound that the engine's own point refutes, or that would mean that there is none."""
+    if claimed is not None and math.isinf(claimed):
+        return Check(BOUND, "failed", f"The claimed bound {claimed} would mean that no point is feasible.")
     if claimed is None or case.objective is None or not math.isfinite(case.objective):
         return None
     tolerance = case.tolerances.continuous_gap(case.objective)

@@ -88,12 +88,13 @@ def worst_violation(
         at_lower = not amounts_exactly[0] < amounts_exactly[1]
         undefined = any(math.isnan(one) for one in amounts_exactly)
         amount = math.nan if undefined else max(amounts_exactly)
+    allowed = float(allowed_below[worst] if at_lower else allowed_above[worst])
     return Violation(
         index=worst,
         side="lower" if at_lower else "upper",
         limit=float(lower[worst] if at_lower else upper[worst]),
         amount=0.0 if amount < 0.0 else amount,
-        allowed=float(allowed_below[worst] if at_lower else allowed_above[worst]),
+        allowed=allowed if math.isfinite(allowed) else float(np.max(tolerance)),
         failures=failures,
         arithmetic=arithmetic,
     )

@@ -79,6 +79,7 @@ def test_nothing_that_an_engine_may_answer_makes_the_checker_raise(program, answ
     for check in certificate.checks:
         assert check.text.endswith((".", ")")), check.text
         assert check.value is None or isinstance(check.value, float)
+        assert check.tolerance is None or np.isfinite(check.tolerance), check
     left = settle(answer, certificate)
     assert isinstance(left.message, str)
     if left.status == "optimal":
