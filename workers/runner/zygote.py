@@ -120,6 +120,7 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     serve(control, "first")
+    os._exit(0)  # at once: taking the interpreter down would let runners live on for as long
 
 
 if __name__ == "__main__":

@@ -35,10 +35,15 @@ class CeleryWorker:
             )
 
     def __enter__(self) -> CeleryWorker:
-        with connect(self._settings) as conn:
-            wait_until(
-                lambda: self.process.pid in [worker.pid for worker in registry.live_workers(conn, self._settings)], 30.0
-            )
+        try:
+            with connect(self._settings) as conn:
+                wait_until(
+                    lambda: self.process.pid in [worker.pid for worker in registry.live_workers(conn, self._settings)],
+                    30.0,
+                )
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
