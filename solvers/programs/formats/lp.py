@@ -7,7 +7,7 @@ Conventions, where tools differ:
 - A quadratic part stands in brackets: ``[ x^2 + 2 x * y ] / 2`` in the objective, without ``/ 2`` in constraints.
   Convex quadratic rows become second-order cones, other ones nonlinear rows.
 - Constants and variables may stand on both sides of a constraint; the right-hand side ends with its line.
-- Lazy constraints and user cuts are rows like others.
+- Lazy constraints and user cuts are rows like others. Of general constraints, only indicators are read.
 - Default bounds are [0, inf). A variable in Binaries keeps bounds that are given, cut to [0, 1].
 - A variable both integer and semi-continuous is semi-integer.
 - Infinite is ``inf``, ``infinity``, or anything from 1e20 on.

@@ -11,9 +11,9 @@ from solvers.programs.formats.lines import malformed
 
 #: Section by the words that begin it, at the beginning of a line, in any case.
 _HEADERS = {
-    "refused": r"pwlobj|general\s+constraints?|multi-objectives?|scenario",
+    "refused": r"pwlobj|multi-objectives?|scenario",
     "objective": r"minimi[sz]e|minimum|min|maximi[sz]e|maximum|max",
-    "rows": r"subject\s+to|such\s+that|s\.\s*t\.?|st\.?|lazy\s+constraints|user\s+cuts",
+    "rows": r"subject\s+to|such\s+that|s\.\s*t\.?|st\.?|lazy\s+constraints|user\s+cuts|general\s+constraints?",
     "bounds": r"bounds?",
     "integer": r"generals?|gens?|integers?|ints?",
     "binary": r"binary|binaries|bins?",

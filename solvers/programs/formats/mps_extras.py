@@ -130,7 +130,7 @@ def _merge(into: Products, products: Products, section: Section) -> None:
 def _sets(model: Model, rows: list[tuple[int, str, list[str]]], keyword: str) -> list[SpecialOrderedSet]:
     found: list[tuple[int, list[int], list[float]]] = []
     for line, text, fields in rows:
-        if fields[0].upper() in ("S1", "S2") and fields[0] not in model.column_of:
+        if fields[0].upper() in ("S1", "S2") and not (len(fields) == 2 and fields[0] in model.column_of):
             found.append((int(fields[0][1]), [], []))
             continue
         members = fields if len(fields) == 2 else fields[1:]

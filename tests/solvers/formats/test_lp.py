@@ -70,6 +70,11 @@ def test_indicators_are_read_with_both_values() -> None:
     assert (second.active, second.lower, second.upper) == (0, 4, 4)
 
 
+def test_indicators_among_general_constraints_are_read() -> None:
+    text = "min\n obj: x\nst\n c: x + b >= 0\ngeneral constraints\n g: b = 1 -> x <= 3\nbinaries\n b\nend\n"
+    assert parsed(text).indicators[0].upper == 3
+
+
 def test_an_indicator_needs_a_binary_variable() -> None:
     with pytest.raises(InvalidProblem, match="not binary"):
         parsed("min\n x\nst\n i: b = 1 -> x >= 3\nend\n")
@@ -125,11 +130,10 @@ def test_keywords_have_several_spellings(keywords: tuple[str, str, str]) -> None
 
 
 def test_binaries_keep_bounds_that_are_given() -> None:
-    program = parsed(
-        "min\n a + b + c\nst\n r: a + b + c >= 0\nbounds\n a = 1\n b <= 5\n c >= -4\nbinaries\n a b c\nend\n"
-    )
-    assert program.lower.tolist() == [1, 0, 0]
-    assert program.upper.tolist() == [1, 1, 1]
+    bounds = "bounds\n a = 1\n b <= 5\n c >= -4\n d <= 0\n"
+    program = parsed(f"min\n a + b + c + d\nst\n r: a + b + c + d >= 0\n{bounds}binaries\n a b c d\nend\n")
+    assert program.lower.tolist() == [1, 0, 0, 0]
+    assert program.upper.tolist() == [1, 1, 1, 0]
 
 
 def test_an_empty_objective_is_constant() -> None:
@@ -157,7 +161,7 @@ MISTAKES = [
     ("min\n x\nst\n c: x >= 1\nsos\n s: x:1\nend\n", "without a type", 6),
     ("min\n x\nmax\n y\nst\n c: x >= 1\nend\n", "second objective", 3),
     ("min\n x\nst\n c: b = 1 <-> x >= 1\nend\n", "equivalences", 4),
-    ("min\n x\nst\n c: x >= 1\ngeneral constraints\n g: z = MAX ( x , 1 )\nend\n", "not supported", 5),
+    ("min\n x\nst\n c: x >= 1\ngeneral constraints\n g: z = MAX ( x , 1 )\nend\n", "without an operator", 6),
 ]
 
 

@@ -121,6 +121,19 @@ def test_the_objective_has_a_constant_and_a_sense() -> None:
     assert read_mps(text.replace("ROWS", "OBJSENSE MAXIMIZE\nROWS", 1).encode()).sense == "max"
 
 
+def test_a_vector_may_have_the_name_of_a_row() -> None:
+    """As in DPKLO1 of Maros and Meszaros, which HiGHS 1.14 misreads for it."""
+    program = parsed(RHS=" r1 r1 10\n r1 r2 1 r3 7\n", RANGES=" r2 r1 4\n")
+    assert program.row_upper.tolist() == [10, INF, 7]
+    assert program.row_lower.tolist() == [6, 1, 7]
+
+
+def test_the_sense_may_stand_in_the_comment_that_pulp_writes() -> None:
+    assert read_mps(b"*SENSE:Maximize\n" + mps()).sense == "max"
+    assert read_mps(b"*SENSE:Minimize\n" + mps()).sense == "min"
+    assert read_mps(b"*SENSE:Maximize\n" + mps().replace(b"ROWS", b"OBJSENSE\n MIN\nROWS", 1)).sense == "min"
+
+
 def test_further_free_rows_are_left_out_and_objname_chooses() -> None:
     rows = " N first\n N second\n L r1\n"
     columns = " x first 1 second 2\n x r1 3\n"

@@ -57,6 +57,7 @@ def test_a_real_file_has_the_size_that_the_manifest_says(instance: Instance) -> 
     program = opened(instance)
     found = {"rows": program.m, "cols": program.n, "nnz": int(program.A.nnz)}
     assert {key: size[key] for key in found if key in size} == {key: found[key] for key in found if key in size}
+    assert program.offset == pytest.approx(size.get("objective_offset", program.offset))
     if "ints" in size and "special" not in instance.path.parts:
         assert int(np.count_nonzero(program.integrality % 2)) == size["ints"]
 

@@ -167,3 +167,18 @@ def test_a_program_without_names_is_written_with_the_usual_ones() -> None:
     program = Program.build(c=[1.0, 2.0], A=[[1.0, 1.0]], row_lower=[1.0])
     other = read(write_mps(program), format="mps")
     assert (other.variable_names, other.constraint_names) == (("x0", "x1"), ("c0",))
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_an_integer_variable_without_upper_bound_does_not_become_binary(writer: str) -> None:
+    program = Program.build(
+        c=[1.0, 1.0, 1.0],
+        A=[[1.0, 1.0, 1.0]],
+        row_lower=[1.0],
+        lower=[0.0, 0.0, -INF],
+        upper=[INF, 1.0, INF],
+        integrality=1,
+        variable_names=["a", "b", "c"],
+        constraint_names=["r"],
+    )
+    assert differences(program, read(WRITERS[writer](program), format=writer)) == []
