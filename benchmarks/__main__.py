@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import engines, overhead, parsers, tables, throughput
-from benchmarks.harness.facts import summary
+from benchmarks.harness.facts import busy, summary
 from benchmarks.harness.report import RESULTS, Report
 from benchmarks.harness.scale import SCALES
 from benchmarks.harness.store import store
@@ -43,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     report = Report(scale.name, " ".join(["python -m benchmarks", *given]))
     print(f"{report.command}\n{summary()}", flush=True)
+    if busy():
+        print(
+            "Others are using this machine: times below are too long, and CPU times too, by up to a half.", flush=True
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started is ended
     begin = time.monotonic()
     try:

@@ -23,7 +23,7 @@ def machine() -> dict[str, Any]:
     """Facts for the JSON file. Nothing in it names the machine or its user."""
     return {
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": _cores(),
         "memory_mb": _memory_mb(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -41,6 +41,11 @@ def summary() -> str:
         f"{facts['cores']} cores {facts['cpu']}, {facts['memory_mb']} MB, {facts['system']}, Python {facts['python']}, "
         f"fdatasync {facts['fdatasync_ms']} ms, load average {facts['load_average'][0]}"
     )
+
+
+def busy() -> bool:
+    """True if more than a fifth of the machine was in use by others during the last minute."""
+    return os.getloadavg()[0] > 0.2 * _cores()
 
 
 def fdatasync_ms(folder: str | None = None, times: int = 50) -> float:
@@ -65,6 +70,10 @@ def _cpu_model() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory_mb() -> int:
