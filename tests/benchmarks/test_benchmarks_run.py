@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("results")
     environment = {**os.environ, "KANTOR_TEST_DATA": str(folder / "nothing")}
     command = [sys.executable, "-m", "benchmarks", "--tiny", "--output", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     (file,) = folder.glob("*.json")
     return done.stdout, json.loads(file.read_text())
