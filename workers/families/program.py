@@ -131,7 +131,7 @@ def _solve(work: Work, engine: str, context: Context) -> ProgramAnswer:
         return solver.solve(work.problem, work.options, context)
     answer = batch.solve(solver, work.problem, scenarios, work.options, context)
     reason = context.should_stop()
-    if answer.limit is None and reason is not None and batch.UNSOLVED in answer.scenarios:
+    if answer.limit is None and reason is not None and any(map(batch.unsolved, answer.scenarios)):
         return replace(answer, limit=reason)
     return answer
 
