@@ -70,14 +70,14 @@ class _Exchange:
         self._sent = 0
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         self._id = sent if _REQUEST_ID.match(sent) else secrets.token_hex(12)
-        self._head = scope["method"] == "HEAD"
-        self.scope: dict[str, Any] = dict(scope) | {"kantor.request_id": self._id, "kantor.head": self._head}
-        if self._head:
+        head = scope["method"] == "HEAD"
+        self.scope: dict[str, Any] = dict(scope) | {"kantor.request_id": self._id, "kantor.head": head}
+        if head:
             self.scope["method"] = "GET"
         self._method = scope["method"]
 
     async def send(self, message: Message) -> None:
-        """Pass a message on: with our headers, and for HEAD without the body."""
+        """Pass a message on, with our headers. (The body of a reply to HEAD is left out by the server itself.)"""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
@@ -86,8 +86,6 @@ class _Exchange:
             for name, value in (_API if path.startswith(("/v1", "/health", "/openapi")) else _PAGES).items():
                 headers.setdefault(name, value)
         elif message["type"] == "http.response.body":
-            if self._head:
-                message = {**message, "body": b""}
             self._sent += len(message.get("body", b""))
         await self._send(message)
 

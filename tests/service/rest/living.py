@@ -110,6 +110,10 @@ class LiveApi:
         self._server.should_exit = True
         self._thread.join(10)
 
+    def under_way(self) -> int:
+        """How many requests are being answered now."""
+        return len(self._server.server_state.tasks)
+
 
 class ApiProcess:
     """uvicorn with the application in a process of its own, with uvloop and httptools as in production."""

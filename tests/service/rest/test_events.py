@@ -192,6 +192,7 @@ def test_a_reader_that_takes_nothing_is_dropped_and_costs_one_page(
         stopped = len(reads)
         time.sleep(1)
         assert len(reads) == stopped
+        assert api.under_way() == 0, "the reply is still held although nobody takes it"
     assert client.get("/health/live").status_code == 200
 
 

@@ -57,7 +57,7 @@ def test_the_application_is_made_in_under_a_second_and_imports_no_solver(setting
 def test_a_signal_ends_event_streams_at_once(settings: Settings, key: NewKey, bytecode: Path) -> None:
     with (
         ApiProcess(settings, bytecode) as api,
-        httpx.Client(base_url=api.url, headers={"X-API-Key": key.secret}, timeout=30) as client,
+        httpx.Client(base_url=api.url, headers={"X-API-Key": key.secret}, timeout=8) as client,
     ):
         job = client.post("/v1/jobs", json={"problem": PROGRAM}).json()["id"]
         with client.stream("GET", f"/v1/jobs/{job}/events", headers={"Accept": "text/event-stream"}) as stream:
