@@ -20,7 +20,7 @@ class Base:
     """Set ``engine``; the other attributes are limits that a slow machine or an unusual engine may need wider.
 
     Attributes:
-        stop_within: seconds after the request in which the engine must be back; the contract of ``Engine`` says one, the
+        stop_within: seconds after a request in which the engine must be back; the contract of ``Engine`` says one, the
             rest is for busy machines.
         grace: seconds by which a time limit may be exceeded.
     """

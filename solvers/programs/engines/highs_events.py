@@ -28,6 +28,8 @@ _INTERRUPTS = (SIMPLEX, IPM, MIP_INTERRUPT)
 _TABLE_TAIL = re.compile(r"\s(\d+)([km]?)\s+\d+\.\d+s\s*$")
 #: A line of the simplex table: iterations, objective, infeasibilities.
 _SIMPLEX_LINE = re.compile(r"^\s*(\d+)\s+(-?\d\.\d+e[+-]\d+)\s+(?:Pr|Ph1)")
+#: A warning about every linear program that is handed over as arrays.
+_NOTHING = "No semi-integer/integer variables in model with non-empty integrality"
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -93,12 +95,12 @@ class Events:
     def _called(self, kind: int, message: str, out: Any, into: Any, _: object) -> None:
         watch = self.watch
         if watch is None:
-            self._early.append(message)
+            if _NOTHING not in message:
+                self._early.append(message)
             return
         try:
             if kind == LOGGING:
-                watch.log(message)
-                self._read(message, watch)
+                self._logged(message, watch)
             elif kind in _INTERRUPTS:
                 self._asked(kind, out, into, watch)
             elif kind == MIP_IMPROVING:
@@ -112,6 +114,10 @@ class Events:
                     into.setSolution(np.ascontiguousarray(foreign[1], dtype=np.float64))
         except BaseException as error:  # must not cross C++ code
             watch.fail(error)
+
+    def _logged(self, message: str, watch: Watch) -> None:
+        watch.log(message)
+        self._read(message, watch)
 
     def _asked(self, kind: int, out: Any, into: Any, watch: Watch) -> None:
         if kind == MIP_INTERRUPT:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from solvers.core.errors import EngineFailure, UnsupportedProblem
 from solvers.programs.answer import AT_LOWER, AT_UPPER, BASIC, FIXED, FREE, Basis
 from solvers.programs.engines.settings import Settings, can_solve
-from solvers.programs.problem import CONTINUOUS, SEMI_CONTINUOUS, Program
+from solvers.programs.problem import SEMI_CONTINUOUS, Program
 
 if TYPE_CHECKING:
     from highspy import Highs
@@ -69,21 +69,12 @@ def load(highs: Highs, problem: Program) -> None:
             pointer="/A",
             hint="scale the rows or variables",
         )
+    # the attributes of a HighsLp are filled number by number; this call takes whole arrays
     sense = 1 if problem.sense == "min" else -1
-    head = (problem.offset, problem.c, problem.lower, problem.upper, problem.row_lower, problem.row_upper)
+    sides = (problem.c, problem.lower, problem.upper, problem.row_lower, problem.row_upper)
     matrix = (A.indptr, A.indices, A.data)
-    if (problem.integrality != CONTINUOUS).any():
-        types = integrality_for(problem)
-        status = highs.passModel(problem.n, problem.m, A.nnz, _ROWWISE, sense, *head, *matrix, types)
-    else:
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = problem.n, problem.m
-        lp.sense_ = highspy.ObjSense.kMinimize if sense == 1 else highspy.ObjSense.kMaximize
-        lp.offset_, lp.col_cost_, lp.col_lower_, lp.col_upper_, lp.row_lower_, lp.row_upper_ = head
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = problem.n, problem.m
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix
-        status = highs.passModel(lp)
+    types = integrality_for(problem)
+    status = highs.passModel(problem.n, problem.m, A.nnz, _ROWWISE, sense, problem.offset, *sides, *matrix, types)
     if problem.Q is not None and problem.Q.nnz and status != highspy.HighsStatus.kError:
         upper = sp.csr_array(sp.triu(problem.Q, format="csr"))  # by rows: the lower triangle by columns
         status = highs.passHessian(problem.n, upper.nnz, _TRIANGULAR, upper.indptr, upper.indices, upper.data)
@@ -217,6 +208,7 @@ def _to_highs(basis: Basis, *, alien: bool) -> Any:
 
 def basis_of(highs: Highs, problem: Program) -> Basis | None:
     """HiGHS' basis in our words; FIXED where both sides are equal."""
+    # getBasicVariables would be quicker, but crashes in HiGHS 1.14 after an interior-point solve
     given = highs.getBasis()
     if not given.valid:
         return None
@@ -231,6 +223,6 @@ _STATUSES = np.array([AT_LOWER, BASIC, AT_UPPER, FREE, AT_LOWER], dtype=np.int8)
 
 
 def _from_highs(statuses: list[Any], fixed: np.ndarray) -> np.ndarray:
-    words = _STATUSES[[int(status) for status in statuses]] if statuses else np.zeros(0, dtype=np.int8)
+    words = _STATUSES[np.fromiter(map(int, statuses), dtype=np.int8, count=len(statuses))]
     words[fixed & (words != BASIC)] = FIXED
     return words
