@@ -45,6 +45,7 @@ class HintHub:
         self._waiting: dict[UUID, set[asyncio.Future[int]]] = {}
         self._newest: OrderedDict[UUID, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
         self.connected = False
         """True while hints arrive."""
 
@@ -53,11 +54,12 @@ class HintHub:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        task, self._task = self._task, None
+        self._ended = True
+        # More than once: while it connects, the redis package may swallow a cancellation.
+        while task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.1)
 
     async def wait(self, job_id: UUID, after_seq: int, timeout: float) -> int | None:
         """Wait for a hint of an event after ``after_seq``.
@@ -98,7 +100,7 @@ class HintHub:
 
     async def _listen(self) -> None:
         failures = 0
-        while True:
+        while not self._ended:
             client = redis.asyncio.Redis.from_url(self._url, retry=None, health_check_interval=10)
             try:
                 async with client.pubsub(ignore_subscribe_messages=True) as channel:

@@ -178,6 +178,15 @@ def test_a_wait_that_is_cancelled_leaves_nothing_behind(own: Settings) -> None:
     asyncio.run(scene())
 
 
+def test_the_hub_ends_at_once_however_far_it_had_come(own: Settings) -> None:
+    async def scene() -> None:
+        for k in range(40):
+            async with asyncio.timeout(5), HintHub(own):
+                await asyncio.sleep(k * 0.0001)
+
+    asyncio.run(scene())
+
+
 def test_hints_come_again_after_a_restart(own: Settings, valkey: Valkey) -> None:
     async def scene() -> None:
         job = new_uuid()
