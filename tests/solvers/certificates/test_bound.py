@@ -49,18 +49,46 @@ def test_no_multipliers_ever_prove_a_bound_above_the_exact_optimum(program, data
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32))
-def test_near_the_optimal_multipliers_the_bound_is_below_the_optimum_by_rounding_only(seed):
+@given(st.integers(0, 2**32), st.sampled_from([10.0, 1e6]))
+def test_near_the_optimal_multipliers_the_bound_is_below_the_optimum_by_rounding_only(seed, upper):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 4))
     A = rng.uniform(0.1, 1.0, (n, n))
     y = rng.uniform(0.1, 1.0, n)
     x = rng.uniform(0.1, 1.0, n)
-    program = Program.build(c=A.T @ y, A=A, row_lower=A @ x, upper=10.0)
+    program = Program.build(c=A.T @ y, A=A, row_lower=A @ x, upper=upper)
     exact = exact_optimum(program)
     bound = Fraction(root_bound(program, y))
     assert bound <= exact
-    assert exact - bound < Fraction(1, 10**12)
+    assert exact - bound < Fraction(upper) / 10**13
+
+
+@given(st.integers(0, 2**32))
+def test_rounding_of_reduced_costs_times_large_bounds_never_lifts_the_bound_above_the_optimum(seed):
+    """x = 3z up to 2^30; the reduced costs are small differences of large numbers, rounded differently."""
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(1, 2, 2) * 1e8
+    a = rng.integers(1, 10, 2).astype(float)
+    program = Program.build(
+        c=[float(a @ y) - 1e-6, -3.0 * float(a @ y) - 1e-6],
+        A=np.column_stack((a, -3 * a)),
+        row_lower=0.0,
+        row_upper=[0.0, 0.0],
+        upper=[3 * 2.0**30, 2.0**30],
+    )
+    exact = exact_optimum(program)
+    assert exact is not None
+    assert Fraction(root_bound(program, y)) <= exact
+
+
+def test_curvature_pays_for_a_slope_that_no_bound_absorbs():
+    """min x^2/2 - x from 0.9, where it is 0.005 above the minimum."""
+    program = Program.build(c=[-1.0], Q=np.array([[1.0]]), lower=-np.inf)
+    answer = ProgramAnswer("optimal", objective=-0.495, bound=-0.495, x=np.array([0.9]), row_duals=np.zeros(0))
+    certificate = certify(program, answer)
+    assert check_named(certificate, "gap").outcome == "failed"
+    assert check_named(certificate, "gap").value == pytest.approx(0.005, rel=1e-6)
+    assert check_named(certificate, "dual-bound").value <= -0.5
 
 
 def test_leftovers_on_variables_without_bounds_are_absorbed_by_bounds_that_the_rows_imply():
@@ -88,6 +116,7 @@ def test_a_proof_that_covers_only_points_of_limited_size_says_so():
     check = check_named(certify(program, answer), "gap")
     assert check.outcome == "passed"
     assert "at most 1,000,000 times as large" in check.text
+    assert check.value >= 1e-13 * 1e6 * np.maximum(1.0, np.abs(x)).sum() * 0.9
     assert "'u'" in check.text or "'v'" in check.text
     assert root_bound(program, y) == -np.inf
 
@@ -175,3 +204,8 @@ def test_large_sparse_forms_are_judged_by_a_sparse_factorization(shift):
     if k is not None:
         assert k.min() > 0
         assert np.linalg.eigvalsh((Q - sp.diags_array(k)).toarray()).min() > 0
+
+
+def test_a_negative_pivot_of_the_sparse_factorization_is_seen():
+    blocks = sp.block_diag([np.array([[1.0, 2.0], [2.0, 1.0]])] * 1000, format="csr")
+    assert curvature(sp.csr_array(blocks)) is None

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -110,9 +111,14 @@ def test_a_point_outside_a_cone_fails_with_the_distance():
 
 
 def test_a_cone_at_its_tolerance_is_decided_exactly():
-    edge = 1.0 + 1e-6  # the head 1 may be missed by exactly 1e-6, up to the rounding of this double
-    check = check_named(certify(disc(), feasible([1.0 + edge, 0.0])), "cones")
-    assert check.arithmetic == "exact"
+    outcomes = set()
+    for step in range(-8, 9):
+        x = 2.0 + 1e-6 + step * 2.0**-51
+        check = check_named(certify(disc(), feasible([x, 0.0])), "cones")
+        inside = Fraction(x) - 1 <= 1 + Fraction(1e-6)
+        assert (check.outcome, check.arithmetic) == ("passed" if inside else "failed", "exact")
+        outcomes.add(check.outcome)
+    assert outcomes == {"passed", "failed"}
 
 
 def test_many_cones_are_checked_together():

@@ -229,3 +229,11 @@ def test_a_quadratic_objective_that_is_not_convex_is_trusted_and_said_to_be():
     answer = ProgramAnswer("optimal", objective=-1.0, bound=-1.0, x=np.array([1.0, -1.0]), row_duals=np.zeros(0))
     certificate = certify(program, answer)
     assert "gap" in certificate.rests_on_engine
+
+
+def test_cone_multipliers_a_little_outside_the_cone_do_not_lift_the_bound_above_the_optimum():
+    program, answer = conic()
+    s = answer.cone_duals[0] * np.array([1 - 1e-9, 1.0, 1.0])
+    check = check_named(certify(program, replace(answer, cone_duals=(s,))), "dual-bound")
+    assert check.outcome == "passed"
+    assert check.value <= -(2**0.5)

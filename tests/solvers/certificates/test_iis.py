@@ -66,6 +66,15 @@ def test_a_member_too_many_is_found_out_exactly():
     assert settled.iis.irreducible is False
 
 
+def test_a_bound_whose_variable_cancels_is_a_member_too_many():
+    A = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    problem = Program.build(c=[0.0, 0.0], A=A, row_lower=[2.0, -1.0], lower=-np.inf, upper=[np.inf, 5.0])
+    rows = [(0, "lower"), (1, "lower")]
+    assert outcomes(certified(rows, problem=problem)[0]) == {"iis": "passed", "iis-irreducible": "passed"}
+    certificate, _ = certified(rows, [(1, "upper")], problem=problem, dual_ray=np.ones(2))
+    assert outcomes(certificate) == {"iis": "passed", "iis-irreducible": "failed"}
+
+
 def test_a_member_too_few_leaves_no_infeasible_subsystem():
     certificate, settled = certified([(0, "lower"), (2, "upper")])
     assert outcomes(certificate)["iis"] == "failed"

@@ -137,6 +137,21 @@ def test_the_objective_is_recomputed_exactly_where_doubles_cancel():
     assert check_named(certify(program, replace(answer, objective=1.0)), "objective").outcome == "passed"
 
 
+@pytest.mark.parametrize(("difference", "outcome"), [(8e-9, "passed"), (1e-8, "failed")])
+def test_a_claimed_objective_is_right_to_nine_digits(difference, outcome):
+    program, answer = diet()
+    check = check_named(certify(program, replace(answer, objective=9.0 + difference)), "objective")
+    assert check.outcome == outcome
+
+
+def test_quadratic_terms_that_cancel_are_summed_exactly():
+    program = Program.build(c=[0.0, 0.0], Q=np.diag([1.0, -1.0]), lower=-np.inf)
+    answer = ProgramAnswer("feasible", objective=1e8 + 0.5, x=np.array([1e8 + 1, 1e8]))
+    check = check_named(certify(program, answer), "objective")
+    assert (check.outcome, check.arithmetic) == ("passed", "exact")
+    assert check_named(certify(program, replace(answer, objective=1e8)), "objective").outcome == "failed"
+
+
 def test_offset_quadratic_part_and_sense_belong_to_the_objective():
     program = Program.build(c=[1.0, 0.0], Q=np.array([[-2.0, 1.0], [1.0, -4.0]]), offset=10.0, sense="max", lower=-5.0)
     x = np.array([1.0, 2.0])
