@@ -30,6 +30,10 @@ app.conf.update(
     task_store_errors_even_if_ignored=False,
     task_default_queue=own.pools.split(",")[0].strip(),
     task_create_missing_queues=True,
+    # not for the acknowledgement (there is none), but because it wakes Celery's loop when a slot becomes free: else the
+    # loop would go on sleeping, up to a second, before it listens for the next ring
+    task_acks_late=True,
+    task_reject_on_worker_lost=False,
     # a worker hears only as many rings as it has free slots: another may have more
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,

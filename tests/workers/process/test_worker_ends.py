@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import statistics
+import time
 from pathlib import Path
 
 from service import registry
@@ -52,3 +54,17 @@ def test_sigterm_lets_short_jobs_end_and_hands_long_ones_back(
     with CeleryWorker(settings, tmp_path / "next.log"):
         assert desk.finished(late).state == "succeeded"
         desk.until(long, lambda row: row.state == "running")
+
+
+def test_a_single_slot_hears_the_next_ring_at_once(desk: Desk, bell: Bell, settings: Settings, tmp_path: Path) -> None:
+    # the relay must not help
+    desk = Desk(desk.conn, desk.project, settings.model_copy(update={"ring_again_seconds": 60.0}))
+    seconds = []
+    with CeleryWorker(settings, tmp_path / "log", slots=1):
+        for _ in range(15):
+            began = time.monotonic()
+            job = desk.submit(act="solve")
+            bell.ring("cpu", job)
+            desk.finished(job)
+            seconds.append(time.monotonic() - began)
+    assert statistics.median(seconds) < 0.25
