@@ -10,18 +10,21 @@ import scipy.sparse as sp
 
 from solvers.programs.problem import Program
 
+#: HiGHS drops matrix entries up to this (small_matrix_value).
+DROPPED_BY_HIGHS = 1e-9
 
-def differences(ours: Program, other: Program, *, names: bool = True) -> list[str]:
-    """What differs between two programs, exactly compared."""
+
+def differences(ours: Program, other: Program, *, names: bool = True, dropped: float = 0.0) -> list[str]:
+    """What differs between two programs, exactly compared; matrix entries up to ``dropped`` may be missing."""
     found = [
         part
         for part in ("c", "row_lower", "row_upper", "lower", "upper", "integrality")
         if not np.array_equal(getattr(ours, part), getattr(other, part))
     ]
     found += [part for part in ("sense", "offset") if getattr(ours, part) != getattr(other, part)]
-    if ours.A.shape != other.A.shape or abs(ours.A - other.A).nnz:
+    if ours.A.shape != other.A.shape or _largest(ours.A - other.A) > dropped:
         found.append("A")
-    if (ours.Q is None) != (other.Q is None) or (ours.Q is not None and abs(ours.Q - other.Q).nnz):
+    if (ours.Q is None) != (other.Q is None) or (ours.Q is not None and _largest(ours.Q - other.Q) > dropped):
         found.append("Q")
     if _sets(ours) != _sets(other):
         found.append("sos")
@@ -32,6 +35,10 @@ def differences(ours: Program, other: Program, *, names: bool = True) -> list[st
             part for part in ("variable_names", "constraint_names") if getattr(ours, part) != getattr(other, part)
         ]
     return found
+
+
+def _largest(matrix: sp.csr_array) -> float:
+    return float(np.abs(matrix.data).max(initial=0.0))
 
 
 def _sets(program: Program) -> list[tuple[int, list[int], list[float]]]:

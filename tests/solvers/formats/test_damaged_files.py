@@ -87,7 +87,7 @@ def outcome(data: bytes, name: str) -> Program | str:
         return str(error)
 
 
-@settings(max_examples=1200, deadline=2000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=800, deadline=2000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(damaged())
 def test_a_damaged_file_gives_a_program_or_an_error_in_words(file: tuple[str, bytes]) -> None:
     found = outcome(file[1], file[0])
