@@ -16,12 +16,12 @@ INSTANCES = Path(__file__).parent / "instances"
 TOLERANCE = 1e-6
 COLUMNS = (
     ("instance", 12),
-    ("set", 18),
+    ("set", 17),
     ("known optimum", 17),
     ("found", 17),
     ("status", 11),
     ("engine", 9),
-    ("certificate", 26),
+    ("certificate", 29),
     ("seconds", 8),
 )
 
@@ -32,7 +32,7 @@ def main() -> int:
     begin = time.perf_counter()
     with kantor.embedded() as client:
         print(f"Ready after {time.perf_counter() - begin:.1f} s. {len(items)} real instances follow.\n", flush=True)
-        print("  ".join(f"{title:<{width}}" for title, width in COLUMNS))
+        print("  ".join(f"{title:<{width}}" for title, width in COLUMNS).rstrip())
         print("  ".join("-" * width for _, width in COLUMNS), flush=True)
         jobs = [
             client.submit(
@@ -66,7 +66,7 @@ def show(item: dict[str, object], job: kantor.Job) -> bool:
         item["name"],
         item["set"],
         number(known) if isinstance(known, float) else "-",
-        number(answer.objective),
+        number(answer.objective) if answer.status == "optimal" else "-",
         answer.status,
         answer.engine,
         words,
