@@ -237,3 +237,11 @@ def test_cone_multipliers_a_little_outside_the_cone_do_not_lift_the_bound_above_
     check = check_named(certify(program, replace(answer, cone_duals=(s,))), "dual-bound")
     assert check.outcome == "passed"
     assert check.value <= -(2**0.5)
+
+
+@pytest.mark.parametrize(("loss", "outcome"), [(5e-7, "passed"), (5e-6, "failed")])
+def test_the_proved_bound_meets_the_objective_to_six_digits(loss, outcome):
+    y = np.array([1.5, 0.5]) * (1 - loss)
+    certificate, settled = faulty(bound=None, row_duals=y, reduced_costs=None)
+    assert check_named(certificate, "gap").outcome == outcome
+    assert settled.status == ("optimal" if outcome == "passed" else "feasible")

@@ -1,5 +1,7 @@
 """Whatever an engine hands over, the checker answers with words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,3 +97,10 @@ def test_an_answer_of_another_type_fails_with_words():
     certificate = certify(diet()[0], None)
     assert certificate.failures
     assert "could not be checked" in certificate.checks[0].text
+
+
+def test_a_part_that_breaks_its_check_does_not_hide_the_verdict_on_the_others():
+    program, answer = diet()
+    certificate = certify(program, replace(answer, pool=3))
+    assert [check.name for check in certificate.failures] == ["pool"]
+    assert len(certificate.checks) > 5
