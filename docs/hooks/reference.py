@@ -168,9 +168,9 @@ def errors() -> str:
     lines = [
         "# Errors",
         "",
-        "Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`, the fields at fault in",
-        "`errors` (a JSON pointer or a line of the model file, what is wrong, what would be right), and a `request_id` to",
-        "quote. The client raises one exception class for each code.",
+        "Errors are problem details (RFC 9457, `application/problem+json`) with a stable `code`, the fields at fault",
+        "in `errors` (a JSON pointer or a line of the model file, what is wrong, what would be right), and a",
+        "`request_id` to quote. The client raises one exception class for each code.",
         "",
         "| code | HTTP | gRPC | |",
         "|---|---|---|---|",
