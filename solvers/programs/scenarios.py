@@ -90,7 +90,8 @@ class Scenarios:
 
     def program(self, problem: Program, k: int) -> Program:
         """The base program with the changes of scenario k."""
-        return replace(problem, **self.data(problem, k))
+        changes: dict[str, Any] = dict(self.data(problem, k))
+        return replace(problem, **changes)
 
 
 def _checked(change: Change, name: str, what: str, size: int, count: int) -> Change:
