@@ -7,6 +7,7 @@ backend, no time limit, no revoke and no acknowledgement here.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
@@ -30,8 +31,7 @@ app.conf.update(
     task_store_errors_even_if_ignored=False,
     task_default_queue=own.pools.split(",")[0].strip(),
     task_create_missing_queues=True,
-    # not for the acknowledgement (there is none), but because it wakes Celery's loop when a slot becomes free: else the
-    # loop would go on sleeping, up to a second, before it listens for the next ring
+    # so that ``workers.tasks.Ring`` hears when a slot becomes free
     task_acks_late=True,
     task_reject_on_worker_lost=False,
     # a worker hears only as many rings as it has free slots: another may have more
@@ -64,8 +64,10 @@ if own.pools:
 worker: Worker | None = None
 
 
-def _logging(**_: Any) -> None:
+def _logging(loglevel: int | None = None, **_: Any) -> None:
+    """Ours as everywhere in the service, Celery's own lines plainly beside them."""
     logs.configure(settings.log_level)
+    logging.basicConfig(level=loglevel or logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 def _start(instance: Any, **_: Any) -> None:

@@ -149,6 +149,7 @@ class Run:
             for frame in self.runner.channel.poll():
                 self._hear(frame, now)
                 if self.result is not None:
+                    self._read_output()  # it was written before the answer
                     return
         except (ProtocolError, KeyError, TypeError, ValueError) as error:
             self._buried(f"the runner sent something unintelligible ({error!r})")

@@ -7,7 +7,7 @@ import statistics
 import time
 from pathlib import Path
 
-from service import registry
+from service import jobs, registry
 from service.bell import Bell
 from service.settings import Settings
 from service.store.connect import connect
@@ -54,6 +54,8 @@ def test_sigterm_lets_short_jobs_end_and_hands_long_ones_back(
     with CeleryWorker(settings, tmp_path / "next.log"):
         assert desk.finished(late).state == "succeeded"
         desk.until(long, lambda row: row.state == "running")
+        jobs.cancel(desk.conn, desk.project, long)
+        assert desk.finished(long).state == "cancelled"
 
 
 def test_a_single_slot_hears_the_next_ring_at_once(desk: Desk, bell: Bell, settings: Settings, tmp_path: Path) -> None:
