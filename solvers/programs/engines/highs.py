@@ -146,7 +146,9 @@ def _result(highs: Highs, events: Events, problem: Program, settings: Settings, 
     limit = _why(watch, events, limit)
     message = highs.modelStatusToString(highs.getModelStatus())
     if status == "error":
-        raise EngineFailure(f"HiGHS: {message}")
+        if problem.Q is None:
+            raise EngineFailure(f"HiGHS: {message}")
+        status, limit = None, "slow-progress"  # its active-set method gave up
     found = parts(highs, problem, settings, status)
     if status in ("infeasible", "unbounded", "infeasible-or-unbounded"):
         status, limit = _explain(highs, problem, settings, watch, status, found)

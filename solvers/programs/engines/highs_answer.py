@@ -9,7 +9,7 @@ import numpy as np
 
 from solvers.programs.answer import BASIC, Basis, Limit, Ranging, Solution, Status
 from solvers.programs.engines.highs_model import basis_of
-from solvers.programs.engines.points import Point, accurate, dual_bound, point_at
+from solvers.programs.engines.points import Point, accurate, dual_bound, point_at, reduced_costs_of
 from solvers.programs.engines.rays import cleaned, farkas_excess, ray_without_rows
 from solvers.programs.engines.settings import Settings
 from solvers.programs.problem import Program
@@ -76,6 +76,8 @@ def parts(highs: Highs, problem: Program, settings: Settings, status: Status | N
 
 def _duals(problem: Program, point: Point, solution: Any, settings: Settings, *, claimed: bool) -> dict[str, Any]:
     y, d = np.array(solution.row_dual) + 0.0, np.array(solution.col_dual) + 0.0
+    if problem.Q is not None:  # HiGHS' active-set method leaves reduced costs that are not those of its duals
+        d = reduced_costs_of(problem, point.x, y)
     bound = dual_bound(problem, point, y, d)
     found: dict[str, Any] = {}
     if bound.violation <= settings["dual_tolerance"]:

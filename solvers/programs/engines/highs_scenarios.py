@@ -10,7 +10,7 @@ import numpy as np
 
 from solvers.programs.answer import ScenarioAnswer, Status
 from solvers.programs.engines.highs_model import PRIMAL_SIMPLEX, give_start, load, set_options, use_threads
-from solvers.programs.engines.points import dual_bound, point_at
+from solvers.programs.engines.points import dual_bound, point_at, reduced_costs_of
 from solvers.programs.engines.settings import Settings
 from solvers.programs.engines.watch import Watch
 from solvers.programs.problem import Program
@@ -96,7 +96,7 @@ def _solve(highs: Highs, changed: Program, settings: Settings, watch: Watch) -> 
     duals = None
     if not changed.discrete and solution.dual_valid:
         duals = np.array(solution.row_dual) + 0.0
-        bound = dual_bound(changed, point, duals, np.array(solution.col_dual)).value
+        bound = dual_bound(changed, point, duals, reduced_costs_of(changed, point.x, duals)).value
     if bound is not None and not math.isfinite(bound):
         bound = None
     return ScenarioAnswer(
