@@ -122,10 +122,18 @@ def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAns
 
 
 def _run(highs: Highs, problem: Program, watch: Watch) -> None:
-    """Run; where HiGHS gives up on a linear program for numerical trouble, try its other algorithms."""
+    """Run; where HiGHS gives up for numerical trouble, try its other algorithms, or its regularization of a quadratic
+    program (whose answer is judged by the program itself, like any other)."""
     import highspy
 
     highs.run()
+    S = highspy.HighsModelStatus
+    gave_up = (S.kUnknown, S.kSolveError, S.kNotset)
+    if problem.Q is not None and highs.getModelStatus() in gave_up and not watch.stopped:
+        highs.clearSolver()
+        highs.setOptionValue("qp_regularization_value", 1e-7)
+        highs.setOptionValue("time_limit", highs.getRunTime() + watch.remaining)
+        highs.run()
     if problem.features != {"linear"}:
         return
     for solver, strategy, presolve in (("simplex", PRIMAL_SIMPLEX, "off"), ("ipm", DUAL_SIMPLEX, "on")):

@@ -105,6 +105,7 @@ def set_options(highs: Highs, problem: Program, settings: Settings, remaining: f
         "mip_heuristic_effort": settings["heuristic_effort"],
         "mip_detect_symmetry": settings["detect_symmetry"],
         "run_crossover": "on" if settings["crossover"] else "off",
+        "qp_regularization_value": 0.0,  # by default it solves a neighbouring program, whose duals are not ours
     }
     if settings["node_limit"] is not None:
         values["mip_max_nodes"] = settings["node_limit"]

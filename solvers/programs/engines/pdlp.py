@@ -19,6 +19,7 @@ from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory, UnsupportedProblem
 from solvers.programs.answer import Limit, ProgramAnswer, Status
 from solvers.programs.engines.answers import answered, beyond_cutoff, not_begun, without_variables
+from solvers.programs.engines.pdlp_model import dense, hints_of, model_of
 from solvers.programs.engines.points import accurate, dual_bound, point_at, reduced_costs_of
 from solvers.programs.engines.rays import cleaned, farkas_excess, improves_forever
 from solvers.programs.engines.settings import Settings, can_solve, settings_of
@@ -114,7 +115,7 @@ class _Run:
         self._settings = settings
         self._watch = watch
         self._interrupter = interrupter
-        self._model = _model(problem)
+        self._model = model_of(problem)
         self.iterations = 0
 
     def solve(self) -> tuple[Status, Limit | None, dict[str, Any]]:
@@ -159,7 +160,7 @@ class _Run:
         detailed.eps_optimal_objective_gap_absolute = detailed.eps_optimal_objective_gap_relative = dual
         if settings["iteration_limit"] is not None:
             criteria.iteration_limit = max(0, settings["iteration_limit"] - self.iterations)
-        hints = _hints(x, y)
+        hints = hints_of(x, y)
         try:
             result = solver.solve(
                 self._model,
@@ -204,13 +205,13 @@ class _Run:
         name = result_pb2.TerminationReasonProto.Name(reason).removeprefix("TERMINATION_REASON_").lower()
         found: dict[str, Any] = {"message": f"PDLP: {name}"}
         for ray in result.dual_rays:
-            y = _dense(ray.dual_values, problem.m)
+            y = dense(ray.dual_values, problem.m)
             for candidate in (y, -y):
                 if farkas_excess(problem, candidate) > 0.0:
                     found["dual_ray"] = cleaned(problem, candidate)
                     return "infeasible", None, found
         for ray in result.primal_rays:
-            direction = _dense(ray.variable_values, problem.n)
+            direction = dense(ray.variable_values, problem.n)
             if improves_forever(problem, direction):
                 found["primal_ray"] = direction / np.abs(direction).max()
         if reason == result_pb2.TERMINATION_REASON_INFEASIBLE:
@@ -234,8 +235,8 @@ class _Run:
         if not result.solutions:
             return "no-solution", limit or "other"
         solution = result.solutions[0]
-        x = np.clip(_dense(solution.primal_solution.variable_values, problem.n), problem.lower, problem.upper)
-        y = _dense(solution.dual_solution.dual_values, problem.m)
+        x = np.clip(dense(solution.primal_solution.variable_values, problem.n), problem.lower, problem.upper)
+        y = dense(solution.dual_solution.dual_values, problem.m)
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             return "no-solution", limit or "slow-progress"
         point = point_at(problem, x)
@@ -267,57 +268,3 @@ class _Run:
             found.update(x=x, objective=self._problem.objective_at(x), row_activity=point["row_activity"])
             return "unbounded", None, found
         return "infeasible-or-unbounded", limit, found
-
-
-def _model(problem: Program) -> Any:
-    from ortools.math_opt import model_pb2
-
-    model = model_pb2.ModelProto()
-    names = range(problem.n)
-    model.variables.ids.extend(names)
-    model.variables.lower_bounds.extend(problem.lower.tolist())
-    model.variables.upper_bounds.extend(problem.upper.tolist())
-    model.variables.integers.extend([False] * problem.n)
-    model.objective.maximize = problem.sense == "max"
-    model.objective.offset = problem.offset
-    costs = np.flatnonzero(problem.c)
-    model.objective.linear_coefficients.ids.extend(costs.tolist())
-    model.objective.linear_coefficients.values.extend(problem.c[costs].tolist())
-    if problem.Q is not None:
-        diagonal = problem.Q.diagonal()
-        squares = np.flatnonzero(diagonal)
-        quadratic = model.objective.quadratic_coefficients
-        quadratic.row_ids.extend(squares.tolist())
-        quadratic.column_ids.extend(squares.tolist())
-        quadratic.coefficients.extend((0.5 * diagonal[squares]).tolist())
-    model.linear_constraints.ids.extend(range(problem.m))
-    model.linear_constraints.lower_bounds.extend(problem.row_lower.tolist())
-    model.linear_constraints.upper_bounds.extend(problem.row_upper.tolist())
-    A = problem.A.copy()
-    A.sort_indices()  # MathOpt wants the entries in the order of rows, then columns
-    matrix = model.linear_constraint_matrix
-    matrix.row_ids.extend(np.repeat(np.arange(problem.m), np.diff(A.indptr)).tolist())
-    matrix.column_ids.extend(A.indices.tolist())
-    matrix.coefficients.extend(A.data.tolist())
-    return model
-
-
-def _hints(x: np.ndarray | None, y: np.ndarray | None) -> Any:
-    from ortools.math_opt import model_parameters_pb2
-
-    given = model_parameters_pb2.ModelSolveParametersProto()
-    if x is None and y is None:
-        return given
-    hint = given.solution_hints.add()
-    for values, vector in ((x, hint.variable_values), (y, hint.dual_values)):
-        if values is not None:
-            known = np.flatnonzero(~np.isnan(values))
-            vector.ids.extend(known.tolist())
-            vector.values.extend(values[known].tolist())
-    return given
-
-
-def _dense(vector: Any, size: int) -> np.ndarray:
-    values = np.zeros(size)
-    values[np.array(vector.ids, dtype=np.int64)] = vector.values
-    return values
