@@ -17,6 +17,7 @@ $(READY): pyproject.toml client/pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about a minute)..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip==26.3"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable client --editable ".[dev]"
 	@touch $@
 
