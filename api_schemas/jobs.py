@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.errors import Problem
@@ -17,9 +17,15 @@ Task = Literal["solve", "inspect"]
 """solve: answer and certificate. inspect: read and analyse the problem only."""
 
 ProblemInput = Program
-"""The union of all problems on ``kind``. A new family adds itself here, in ``OptionsInput`` and in ``AnswerOutput``."""
+"""The union of all problems, ``Annotated[A | B, Field(discriminator="kind")]``. A new family adds itself here, in
+``OptionsInput`` and ``OPTIONS``, and (as here, on ``kind``) in ``AnswerOutput``."""
 OptionsInput = ProgramOptions
 AnswerOutput = ProgramAnswer
+
+OPTIONS: dict[str, type[Model]] = {
+    "program": ProgramOptions,
+}
+"""The options of each kind of problem."""
 
 
 class JobRequest(Model):
@@ -29,7 +35,8 @@ class JobRequest(Model):
     task: Task = "solve"
     engine: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = "auto"
     """An engine's id, "auto" (chosen by structure) or "race" (several at once, the first certified answer wins)."""
-    options: OptionsInput = Field(default_factory=ProgramOptions)
+    options: Annotated[OptionsInput, Field(validate_default=True)] = Field(default_factory=dict)  # type: ignore[assignment]
+    """Of the problem's kind."""
     name: Line = ""
     labels: Labels = {}
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
@@ -40,6 +47,16 @@ class JobRequest(Model):
     """How often the job is begun anew when a worker dies."""
     retention: Annotated[float, Field(gt=0, le=3650 * 86400)] | None = None
     """Seconds to keep the finished job; by default the server's rule."""
+
+    @field_validator("options", mode="wrap")
+    @classmethod
+    def _of_the_kind(cls, options: Any, _: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """A union would try every kind's options, and report the errors of all; the problem says which are meant."""
+        problem = info.data.get("problem")
+        if problem is None:
+            return options  # the problem is wrong itself: its kind is not known
+        model = OPTIONS[problem.kind]
+        return options if isinstance(options, model) else model.model_validate(options)
 
 
 class Inspection(Reply):

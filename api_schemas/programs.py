@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from api_schemas.arrays import ArtifactId, Bounds, Integers, SparseMatrix, Vector
 from api_schemas.base import Extended, Line, Model, Reply
 from api_schemas.certificates import Certificate
+from api_schemas.options import SolveOptions
 
 Index = Annotated[int, Field(ge=0)]
 Indices = Annotated[list[Index], Field(min_length=1, fail_fast=True)]
@@ -166,20 +167,14 @@ class WarmStart(Model):
     basis: BasisStart | None = None
 
 
-class ProgramOptions(Model):
+class ProgramOptions(SolveOptions):
     """Options of every engine for programs. Absent means the default that ``kantor engines`` shows."""
 
-    time_limit: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
-    """Wall-clock seconds for the solve; the best answer so far is kept."""
-    memory_limit: Annotated[int, Field(ge=64)] | None = None
-    """MB for the process that solves."""
     relative_gap: Annotated[float, Field(ge=0)] | None = None
     absolute_gap: Annotated[float, Field(ge=0)] | None = None
     primal_tolerance: Annotated[float, Field(ge=1e-10, le=1e-2)] | None = None
     dual_tolerance: Annotated[float, Field(ge=1e-10, le=1e-2)] | None = None
     integrality_tolerance: Annotated[float, Field(ge=1e-10, le=1e-1)] | None = None
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     node_limit: Annotated[int, Field(ge=0)] | None = None
     iteration_limit: Annotated[int, Field(ge=0)] | None = None
     solution_limit: Annotated[int, Field(ge=1)] | None = None
@@ -193,12 +188,7 @@ class ProgramOptions(Model):
     ranging: bool | None = None
     iis: bool | None = None
     relax: bool | None = None
-    log: bool | None = None
     start: WarmStart | None = None
-    race: Annotated[list[str], Field(min_length=2, max_length=8)] | None = None
-    """Engines for ``engine: "race"``; by default those that fit the problem."""
-    engine_options: Annotated[dict[str, float | int | bool | str], Field(max_length=256)] = {}
-    """Options that only the chosen engine has."""
     include: Annotated[list[AnswerPart], Field(max_length=16)] | None = None
     """Parts of the answer to keep; by default all."""
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.jobs import Job as JobInfo
     from api_schemas.keys import Key, NewKey
-    from kantor.answer import Answer
-    from kantor.program import Program
+    from kantor.families import Problem
 
 T = TypeVar("T")
 
@@ -37,8 +36,8 @@ T = TypeVar("T")
 class AsyncJob(JobBase):
     """As ``kantor.Job``."""
 
-    def __init__(self, client: AsyncClient, info: JobInfo, program: Program | None = None) -> None:
-        super().__init__(info, program)
+    def __init__(self, client: AsyncClient, info: JobInfo, problem: Problem | None = None) -> None:
+        super().__init__(info, problem)
         self._client = client
 
     async def refresh(self) -> AsyncJob:
@@ -59,7 +58,7 @@ class AsyncJob(JobBase):
             self.info = await self._client._run(flows.follow(self._client._policy, self.id, seconds, listen), job=self)
         return self
 
-    async def result(self, seconds: float | None = None) -> Answer:
+    async def result(self, seconds: float | None = None) -> Any:
         await self.wait(seconds)
         if self.info.answer is None and self.info.error is None:
             await self.refresh()
@@ -117,7 +116,7 @@ class AsyncClient(ClientBase):
         retention: float | None = None,
         idempotency_key: str | None = None,
         **options: Unpack[Options],
-    ) -> Answer:
+    ) -> Any:
         fields = request_fields(engine, "solve", name, labels, priority, deadline, max_attempts, retention)
         submission = Submission.of(problem, options, fields, idempotency_key)
         return await self._outcome(await self._follow(submission, wait, progress))
@@ -236,7 +235,7 @@ class AsyncClient(ClientBase):
         except ConnectionFailed as error:
             raise self._advice(error) from None
 
-    async def _outcome(self, job: AsyncJob) -> Answer:
+    async def _outcome(self, job: AsyncJob) -> Any:
         artifact = job.info.answer.arrays_artifact if job.info.answer is not None else None
         content = b"" if artifact is None else await self._run(routes.content(self._policy, artifact))
         return outcome(job, lambda _: content)

@@ -38,7 +38,7 @@ class Answer:
     """
 
     def __init__(
-        self, contract: ProgramAnswer, *, job: Any, fetch: Callable[[str], bytes], program: Program | None = None
+        self, contract: ProgramAnswer, *, job: Any, fetch: Callable[[str], bytes], problem: Program | None = None
     ) -> None:
         self.contract = contract
         self.job = job
@@ -54,7 +54,7 @@ class Answer:
         self.statistics: dict[str, Any] = contract.statistics
         self.certificate = Certificate(contract.certificate)
         self._decode = Decoder(fetch)
-        self._program = program
+        self._program = problem
         self._positions: dict[str, int] | None = None
 
     # vectors

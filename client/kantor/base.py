@@ -7,8 +7,8 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kantor import families
 from kantor._version import __version__
-from kantor.answer import Answer
 from kantor.config import Endpoint, endpoint
 from kantor.errors import Conflict, ConnectionFailed, JobCancelled, KantorError, failure
 from kantor.wire.routes import Policy
@@ -16,7 +16,7 @@ from kantor.wire.routes import Policy
 if TYPE_CHECKING:
     from api_schemas.jobs import Inspection, JobState
     from api_schemas.jobs import Job as JobInfo
-    from kantor.program import Program
+    from kantor.families import Problem
 
 
 class ClientBase:
@@ -73,9 +73,9 @@ class JobBase:
         info: everything that the server said of it (``api_schemas.jobs.Job``).
     """
 
-    def __init__(self, info: JobInfo, program: Program | None = None) -> None:
+    def __init__(self, info: JobInfo, problem: Problem | None = None) -> None:
         self.info = info
-        self._program = program
+        self._problem = problem
 
     @property
     def id(self) -> str:
@@ -126,8 +126,8 @@ class JobBase:
         return f"<{type(self).__name__} {self.info.id}{name}: {self.info.state}>"
 
 
-def outcome(job: JobBase, fetch: Callable[[str], bytes]) -> Answer:
-    """The answer of a finished job.
+def outcome(job: JobBase, fetch: Callable[[str], bytes]) -> Any:
+    """The answer of a finished job, as the class of its kind.
 
     Raises:
         JobFailed: it has none; the exception is also the class of the error's code.
@@ -136,7 +136,7 @@ def outcome(job: JobBase, fetch: Callable[[str], bytes]) -> Answer:
     """
     info = job.info
     if info.answer is not None:
-        return Answer(info.answer, job=job, fetch=fetch, program=job._program)
+        return families.answer(info.answer, job=job, fetch=fetch, problem=job._problem)
     if info.error is not None:
         raise failure(job, info.error)
     if info.state == "cancelled":

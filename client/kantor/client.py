@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from api_schemas.engines import Engine, ServiceStatus, Worker
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.keys import Key, NewKey
-    from kantor.answer import Answer
 
 T = TypeVar("T")
 
@@ -76,7 +75,7 @@ class Client(ClientBase):
         retention: float | None = None,
         idempotency_key: str | None = None,
         **options: Unpack[Options],
-    ) -> Answer:
+    ) -> Any:
         """Solve a problem and wait for the answer. An interrupt (Ctrl-C) cancels the job.
 
         Args:

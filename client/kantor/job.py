@@ -12,16 +12,15 @@ from kantor.wire import flows, routes
 if TYPE_CHECKING:
     from api_schemas.events import Event
     from api_schemas.jobs import Job as JobInfo
-    from kantor.answer import Answer
     from kantor.client import Client
-    from kantor.program import Program
+    from kantor.families import Problem
 
 
 class Job(JobBase):
     """A job. Its properties are as of the last call that spoke to the server; ``refresh`` speaks to it."""
 
-    def __init__(self, client: Client, info: JobInfo, program: Program | None = None) -> None:
-        super().__init__(info, program)
+    def __init__(self, client: Client, info: JobInfo, problem: Problem | None = None) -> None:
+        super().__init__(info, problem)
         self._client = client
 
     def refresh(self) -> Job:
@@ -48,7 +47,7 @@ class Job(JobBase):
             self.info = self._client._run(flows.follow(self._client._policy, self.id, seconds, listen), job=self)
         return self
 
-    def result(self, seconds: float | None = None) -> Answer:
+    def result(self, seconds: float | None = None) -> Any:
         """Wait, then the answer. A cancelled or expired job has one if it had found any point before.
 
         Raises:

@@ -87,8 +87,11 @@ class Options(TypedDict, total=False):
     """Parts of the answer to keep; by default all."""
 
 
-def check(options: Mapping[str, Any]) -> dict[str, Any]:
+def check(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The given options without those that are None; ``start`` is left as it is.
+
+    Args:
+        kind: of the problem.
 
     Raises:
         InvalidOption: unknown (with the near one), of the wrong type, or out of range.
@@ -96,16 +99,17 @@ def check(options: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from api_schemas.errors import FieldError
-    from api_schemas.programs import ProgramOptions
+    from api_schemas.jobs import OPTIONS
 
-    known = ProgramOptions.model_fields
+    model = OPTIONS[kind]
+    known = model.model_fields
     for name in options:
         if name not in known:
             detail, hint = f"there is no option {name!r}", suggestion(name, known)
             raise InvalidOption(detail, errors=[FieldError(pointer=f"/options/{name}", detail=detail, hint=hint)])
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        ProgramOptions.model_validate({name: value for name, value in given.items() if name != "start"})
+        model.model_validate({name: value for name, value in given.items() if name != "start"})
     except ValidationError as error:
         errors = field_errors(error, prefix="/options")
         raise InvalidOption(f"{errors[0].pointer[9:]}: {errors[0].detail}", errors=errors) from None

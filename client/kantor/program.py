@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Iterable, Sequence
-from typing import IO, TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from kantor.arrays import Matrix, Numbers, matrix, vector, wrong
 from kantor.errors import InvalidProblem
 from kantor.parts import Form, Names, read_cones, write_indicators, write_matrix, write_sos
 from kantor.scenarios import Scenarios
 from kantor.source import FileFormat, Source
+from kantor.start import Start
 
 if TYPE_CHECKING:
     from kantor.modelling import Origin
@@ -61,6 +62,8 @@ class Program:
     Raises:
         InvalidProblem: what does not fit, with a pointer to the field; found here, before anything is sent.
     """
+
+    kind: ClassVar[str] = "program"
 
     def __init__(
         self,
@@ -249,6 +252,10 @@ class Program:
             found[f"cones.{k}.g"] = g
         return found
 
+    def start(self, value: Any) -> Start:
+        """A warm start: see ``kantor.start.Start``."""
+        return Start(value)
+
     def large_arrays(self) -> dict[str, Numbers]:
         """Those that should be uploaded instead of sent in the request; none if the program is small enough as a
         whole."""
@@ -257,7 +264,7 @@ class Program:
             return {}
         return {name: numbers for name, numbers in arrays.items() if numbers.nbytes >= REFERENCE_BYTES}
 
-    def document(self, form: Form, file: dict[str, Any] | None = None) -> dict[str, Any]:
+    def document(self, form: Form, file: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The contract's form.
 
         Args:

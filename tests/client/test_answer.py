@@ -56,7 +56,7 @@ DOCUMENT: dict[str, Any] = {
 def make(program: kantor.Program | None = None, fetch: Any = None, **changes: Any) -> Answer:
     job = SimpleNamespace(id="job_1", summary=SimpleNamespace(seconds=0.25), log=lambda: "lines\n")
     contract = ProgramAnswer.model_validate({**DOCUMENT, **changes})
-    return Answer(contract, job=job, fetch=fetch or (lambda _: b""), program=program)
+    return Answer(contract, job=job, fetch=fetch or (lambda _: b""), problem=program)
 
 
 def test_values_are_had_by_name_by_index_and_as_a_whole() -> None:
@@ -195,7 +195,7 @@ from api_schemas.programs import ProgramAnswer
 from kantor.answer import Answer
 p = kantor.Program(objective=[1, 1, 1], A=[[1, 1, 1]], row_upper=[None], integrality=True)
 contract = ProgramAnswer.model_validate({DOCUMENT!r})
-answer = Answer(contract, job=SimpleNamespace(id="job_1", summary=None), fetch=lambda _: b"", program=p)
+answer = Answer(contract, job=SimpleNamespace(id="job_1", summary=None), fetch=lambda _: b"", problem=p)
 assert answer.primal == [2.0, 6.0, 0.0] and answer["doors"] == 2.0 and answer.values() and answer.to_dict()
 print(answer)
 try:

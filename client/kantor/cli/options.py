@@ -12,20 +12,21 @@ if TYPE_CHECKING:
     from kantor.client import Client
 
 
-def collect(client: Client, engine: str, file: Path | None, items: list[str]) -> dict[str, Any]:
-    """Options for ``Client.submit``.
+def collect(client: Client, kind: str, engine: str, file: Path | None, items: list[str]) -> dict[str, Any]:
+    """Options for ``Client.submit`` of a problem of the kind.
 
     Raises:
         InvalidOption: not of the form name=value, or unknown, with the near one.
     """
-    from api_schemas.programs import ProgramOptions
+    from api_schemas.jobs import OPTIONS
 
     given = _read(file) if file is not None else {}
     given |= dict(_pair(item) for item in items)
-    shared = {name: value for name, value in given.items() if name in ProgramOptions.model_fields}
+    of_all = list(OPTIONS[kind].model_fields)
+    shared = {name: value for name, value in given.items() if name in of_all}
     own = {name: value for name, value in given.items() if name not in shared}
     if own:
-        _check(client, engine, own, list(ProgramOptions.model_fields))
+        _check(client, kind, engine, own, of_all)
         shared["engine_options"] = {**shared.get("engine_options", {}), **own}
     return shared
 
@@ -66,10 +67,10 @@ def _read(file: Path) -> dict[str, Any]:
     return data
 
 
-def _check(client: Client, engine: str, own: dict[str, Any], shared: list[str]) -> None:
+def _check(client: Client, kind: str, engine: str, own: dict[str, Any], shared: list[str]) -> None:
     from kantor.options import suggestion
 
-    found = next((item for item in client.engines() if item.id == engine), None)
+    found = next((one for one in client.engines() if (one.family, one.id) == (kind, engine)), None)
     for name in own:
         known = [*shared, *(option.name for option in found.options)] if found else shared
         if found is None and engine in ("auto", "race"):

@@ -77,7 +77,7 @@ def solve(
     with session(embedded) as client:
         from kantor.cli.options import collect
 
-        chosen = collect(client, engine, options, option or []) | chosen
+        chosen = collect(client, "program", engine, options, option or []) | chosen
         job = client.submit(
             program,
             engine,

@@ -16,9 +16,8 @@ from api_schemas.jobs import JobRequest
 from kantor import npz
 from kantor.arrays import Numbers
 from kantor.errors import KantorError
+from kantor.families import Problem, problem_of
 from kantor.options import check, invalid_request
-from kantor.program import Program
-from kantor.start import Start
 from kantor.wire.routes import Policy, upload
 from kantor.wire.steps import Flow
 
@@ -32,7 +31,7 @@ class Submission:
         idempotency_key: two submissions with the same key are one job.
     """
 
-    problem: Program
+    problem: Problem
     options: Mapping[str, Any]
     fields: Mapping[str, Any]
     idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -48,7 +47,8 @@ class Submission:
         given = {name: value for name, value in fields.items() if value is not None}
         if idempotency_key is not None and not 0 < len(idempotency_key) <= 255:
             raise KantorError("an idempotency key has 1 to 255 characters")
-        submission = cls(Program.of(problem), check(options), given, idempotency_key or str(uuid.uuid4()))
+        checked = problem_of(problem)
+        submission = cls(checked, check(checked.kind, options), given, idempotency_key or str(uuid.uuid4()))
         submission._check_fields()
         return submission
 
@@ -60,7 +60,8 @@ class Submission:
 
     def body(self, policy: Policy) -> Flow[bytes]:
         """The JSON of the request. Large files and arrays are uploaded on the way."""
-        start = Start(self.options["start"]) if self.options.get("start") is not None else None
+        given = self.options.get("start")
+        start = None if given is None else self.problem.start(given)
         large = self.problem.large_arrays()
         if start is not None and sum(numbers.nbytes for numbers in start.arrays.values()) > 1 << 20:
             large |= start.arrays
@@ -89,7 +90,7 @@ class Submission:
 
 def _upload_arrays(policy: Policy, arrays: Mapping[str, Numbers]) -> Flow[str]:
     with tempfile.TemporaryDirectory(prefix="kantor-") as folder:
-        path = Path(folder) / "program.npz"
+        path = Path(folder) / "problem.npz"
         npz.write(path, arrays)
         artifact = yield from upload(policy, path, path.name)
     return artifact.id
