@@ -1,0 +1,1 @@
+"""Engines of the family ``transport``, one a file."""
