@@ -15,7 +15,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api_schemas import VERSION
 from service import logs
-from service.rest import answers, artifacts, health, jobs, keys, openapi, operations, pages, problems
+from service.rest import activity, answers, artifacts, health, jobs, keys, openapi, operations, pages, problems
+from service.rest.dashboard import Dashboard
 from service.rest.middleware import Around
 from service.rest.state import State, running
 from service.settings import Settings
@@ -53,10 +54,10 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
     )
-    for module in (jobs, answers, artifacts, operations, keys, health, pages):
+    for module in (jobs, answers, activity, artifacts, operations, keys, health, pages):
         app.router.routes.extend(module.router.routes)
     if (dashboard / "index.html").is_file():
-        app.frontend("/", directory=dashboard)
+        app.router.routes.append(Dashboard(dashboard))
     else:
         app.router.routes.extend(pages.home.routes)
     problems.install(app)

@@ -46,6 +46,7 @@ class HintHub:
         self._newest: OrderedDict[UUID, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._ended = False
+        self._anyone: set[asyncio.Future[int]] = set()
         self.connected = False
         """True while hints arrive."""
 
@@ -87,6 +88,19 @@ class HintHub:
                 if not futures:
                     del self._waiting[job_id]
 
+    async def wait_any(self, timeout: float) -> bool:
+        """Wait for a hint of whichever job. False: none came in time."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._anyone.add(future)
+        try:
+            async with asyncio.timeout(timeout):
+                await future
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._anyone.discard(future)
+
     def hear(self, job_id: UUID, seq: int) -> None:
         """Pass a hint on to those who wait in this process (also for what this process itself did)."""
         if seq > self._newest.get(job_id, 0):
@@ -94,7 +108,7 @@ class HintHub:
             self._newest.move_to_end(job_id)
             if len(self._newest) > _REMEMBERED:
                 self._newest.popitem(last=False)
-        for future in self._waiting.pop(job_id, ()):
+        for future in (*self._waiting.pop(job_id, ()), *self._anyone):
             if not future.done():
                 future.set_result(seq)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import abstractmethod
 from uuid import UUID
 
 import structlog
@@ -33,16 +34,8 @@ PAGE = 500
 log = structlog.get_logger("kantor.api")
 
 
-class EventStream(Response):
-    """It ends after the event "finished", after ten minutes, or when the process ends."""
-
-    def __init__(self, state: State, project_id: UUID, job_id: UUID, rows: list[EventRow], after: int) -> None:
-        super().__init__()
-        self._state = state
-        self._project_id = project_id
-        self._job_id = job_id
-        self._rows = rows
-        self._after = after
+class Stream(Response):
+    """Sends what ``_send_all`` has to say until that ends or the reader leaves."""
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
@@ -57,22 +50,37 @@ class EventStream(Response):
             sending.cancel()
             leaving.cancel()
 
+    @abstractmethod
+    async def _send_all(self, send: Send) -> None: ...
+
+
+class EventStream(Stream):
+    """It ends after the event "finished", after ten minutes, or when the process ends."""
+
+    def __init__(self, state: State, project_id: UUID, job_id: UUID, rows: list[EventRow], after: int) -> None:
+        super().__init__()
+        self._state = state
+        self._project_id = project_id
+        self._job_id = job_id
+        self._rows = rows
+        self._after = after
+
     async def _send_all(self, send: Send) -> None:
         begin = heard = time.monotonic()
-        await _write(send, b"retry: %d\n\n" % RECONNECT_MILLISECONDS)
+        await write(send, b"retry: %d\n\n" % RECONNECT_MILLISECONDS)
         while True:
             if self._rows:
-                await _write(send, b"".join(map(_message, self._rows)))
+                await write(send, b"".join(map(_message, self._rows)))
                 self._after, heard = self._rows[-1].seq, time.monotonic()
                 if self._rows[-1].type == "finished":
                     break
             if len(self._rows) < PAGE:
                 now = time.monotonic()
                 if now - begin >= LIFETIME_SECONDS or self._state.stopping.is_set():
-                    await _write(send, b": reconnect\n\n")
+                    await write(send, b": reconnect\n\n")
                     break
                 if now - heard >= HEARTBEAT_SECONDS:
-                    await _write(send, b": still here\n\n")
+                    await write(send, b": still here\n\n")
                     heard = now
                 seconds = min(heard + HEARTBEAT_SECONDS, begin + LIFETIME_SECONDS) - now
                 await waiting.next_event(self._state, self._job_id, self._after, seconds)
@@ -84,7 +92,7 @@ def _message(row: EventRow) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (row.seq, row.type.encode(), views.event_json(row))
 
 
-async def _write(send: Send, data: bytes) -> None:
+async def write(send: Send, data: bytes) -> None:
     """Send, as long as the reader takes it within ``SEND_SECONDS``."""
     try:
         async with asyncio.timeout(SEND_SECONDS):
