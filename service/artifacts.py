@@ -303,6 +303,12 @@ def use(conn: Database, project_id: UUID, job_id: UUID, references: Sequence[tup
     require(references, {encode(ARTIFACT, row[0]) for row in rows})
 
 
+def digests(conn: Database, project_id: UUID, artifact_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """SHA-256 of the content of each artifact that there is."""
+    query = "SELECT id, sha256 FROM artifact WHERE project_id = %s AND id = ANY(%s)"
+    return {row[0]: bytes(row[1]) for row in conn.execute(query, (project_id, list(artifact_ids))).fetchall()}
+
+
 def require(references: Sequence[tuple[str, str]], existing: set[str]) -> None:
     """Raises ``KantorError`` "artifact-missing" with the pointers of those that don't exist."""
     errors = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +34,8 @@ class Draft:
 
     Attributes:
         document: JSON ``{"problem": …, "options": …}``: what was given, normalised, without defaults.
-        fingerprint: of everything in the request, whatever its spacing and order of fields.
+        fingerprint: of everything in the request, whatever its spacing and order of fields. Artifacts count by their
+            ids here, and by what they hold once they are looked up: a file that is uploaded anew is the same request.
         references: (JSON pointer, artifact id) of all artifacts that the problem refers to.
     """
 
@@ -67,10 +68,8 @@ def draft(body: bytes) -> Draft:
     request.problem.__pydantic_fields_set__.add("kind")  # who reads the document finds the family by it
     problem = request.problem.model_dump_json(exclude_unset=True).encode()
     document = b'{"problem":%s,"options":%s}' % (problem, request.options.model_dump_json(exclude_unset=True).encode())
-    digest = hashlib.sha256(document)
-    digest.update(request.model_dump_json(exclude={"problem", "options"}).encode())
     references = tuple(_references(from_json(document), "")) if b'"art_' in document else ()
-    return Draft(request, document, digest.digest(), references)
+    return Draft(request, document, _fingerprint(request, document), references)
 
 
 async def check(state: State, draft: Draft) -> str:
@@ -107,9 +106,21 @@ async def require_artifacts(state: State, project_id: UUID, draft: Draft) -> Non
         artifacts.require(draft.references, existing)
 
 
+def _fingerprint(request: JobRequest, document: bytes) -> bytes:
+    digest = hashlib.sha256(document)
+    digest.update(request.model_dump_json(exclude={"problem", "options"}).encode())
+    return digest.digest()
+
+
 def _store_alone(
     conn: Database, item: Submission, references: tuple[tuple[str, str], ...], settings: Settings
 ) -> Submitted:
+    if references and item.idempotency_key is not None:
+        names = {decode(ARTIFACT, name): name.encode() for _, name in references}
+        by_content = item.document
+        for artifact_id, digest in artifacts.digests(conn, item.project_id, list(names)).items():
+            by_content = by_content.replace(names[artifact_id], digest.hex().encode())
+        item = replace(item, fingerprint=_fingerprint(item.request, by_content))
     with conn.transaction():
         outcome = jobs.submit_many(conn, [item], settings=settings)[0]
         if isinstance(outcome, KantorError):

@@ -186,6 +186,12 @@ def test_events_may_begin_anywhere(both: Both) -> None:
     assert script.requests[1].headers["last-event-id"] == "7"
 
 
+def test_events_of_a_job_that_is_over_end_at_once(both: Both, pauses: list[float]) -> None:
+    script = Script(httpx.Response(202, json=job()), httpx.Response(204))
+    assert list(both.client(script).submit(PROGRAM).events(after=9)) == []
+    assert pauses == []
+
+
 def test_lists_of_jobs_fetch_pages_as_they_are_needed(both: Both) -> None:
     pages = [
         httpx.Response(200, json={"jobs": [job(), job()], "next_page_token": "t1"}),

@@ -67,7 +67,9 @@ def events(policy: Policy, job_id: str, after: int = 0, *, end: float | None = N
             headers["Last-Event-ID"] = str(after)
         call = Call("GET", address, headers=headers, silence=left)
         try:
-            yield from send(Open(call), max_retries=policy.max_retries, patience=min(policy.patience, left))
+            reply = yield from send(Open(call), max_retries=policy.max_retries, patience=min(policy.patience, left))
+            if reply.status == 204:  # the job is over, and nothing follows
+                return
             parser = Parser()
             while (chunk := (yield Read())) is not None:
                 for message in parser.feed(chunk):

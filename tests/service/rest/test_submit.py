@@ -78,6 +78,17 @@ def test_an_idempotency_key_gives_the_first_job_again_and_is_not_reused_for_anot
     assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")
 
 
+def test_a_file_uploaded_anew_is_the_same_request_and_another_file_is_not(client: httpx.Client) -> None:
+    def submit(content: bytes) -> httpx.Response:
+        artifact = client.post("/v1/artifacts?filename=a.lp", content=content).json()["id"]
+        body = {"problem": {"kind": "program", "file": {"artifact": artifact}}}
+        return client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "by content"})
+
+    first, again, other = submit(b"max\n x\nend\n"), submit(b"max\n x\nend\n"), submit(b"min\n x\nend\n")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")
+
+
 def test_submits_of_many_clients_at_once_with_one_key_make_one_job(api: LiveApi, client: httpx.Client) -> None:
     found: list[str] = []
 
