@@ -1,0 +1,354 @@
+"""The rules behind ``structure``: what one operation does to sign, degree and curvature of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from api_schemas.expression.program import Input, Operation
+
+Curvature = Literal["constant", "affine", "convex", "concave", "unknown"]
+Sign = Literal["positive", "nonnegative", "nonpositive", "negative", "unknown"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Of one operation's value, elementwise.
+
+    Attributes:
+        strong: variables in which the sum of all elements is strongly convex, if the whole is convex.
+    """
+
+    sign: Sign = "unknown"
+    degree: int | None = 0
+    curvature: Curvature = "constant"
+    smooth: bool = True
+    strong: frozenset[str] = frozenset()
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+_LINEAR = frozenset({"sum", "mean", "cumsum", "transpose", "index", "reshape", "concatenate", "stack", "take", "float"})
+#: (curvature of the function, where it rises: everywhere "up", with the sign of its argument "even").
+_SHAPES: dict[str, tuple[Curvature, str]] = {
+    "exp": ("convex", "up"),
+    "expm1": ("convex", "up"),
+    "log": ("concave", "up"),
+    "log1p": ("concave", "up"),
+    "sqrt": ("concave", "up"),
+    "softplus": ("convex", "up"),
+    "relu": ("convex", "up"),
+    "logsumexp": ("convex", "up"),
+    "amax": ("convex", "up"),
+    "amin": ("concave", "up"),
+    "maximum": ("convex", "up"),
+    "minimum": ("concave", "up"),
+    "abs": ("convex", "even"),
+    "square": ("convex", "even"),
+    "huber": ("convex", "even"),
+    "cosh": ("convex", "even"),
+    "norm1": ("convex", "even"),
+    "norm2": ("convex", "even"),
+    "norm2sq": ("convex", "even"),
+    "cross_entropy": ("convex", "none"),
+}
+_KINKED = frozenset({"abs", "relu", "amax", "amin", "maximum", "minimum", "norm1", "norm2", "where"})
+_POSITIVE = frozenset({"exp", "softplus", "sigmoid", "cosh", "softmax"})
+_NONNEGATIVE = frozenset({"square", "abs", "relu", "sqrt", "huber", "norm1", "norm2", "norm2sq", "cross_entropy"})
+_KEEPS_SIGN = _LINEAR | {"amax", "amin", "prod", "expm1", "log1p", "arctan", "sinh", "tanh", "erf", "reciprocal"}
+
+
+def fact(
+    index: int,
+    operations: Sequence[Operation],
+    inputs: Mapping[str, Input],
+    variables: Collection[str],
+    facts: Mapping[int, Fact],
+) -> Fact:
+    """What is known of ``operations[index]``, given what is known of those before it."""
+    operation = operations[index]
+    if operation.op == "constant":
+        value = operation.attribute("value")
+        return Fact("positive" if value > 0 else "negative" if value < 0 else "nonnegative")
+    if operation.op == "input":
+        given = inputs[operation.attribute("name")]
+        sign: Sign = "nonnegative" if given.nonnegative else "unknown"
+        return Fact(sign, 1, "affine") if given.name in variables else Fact(sign)
+    arguments = [facts[argument] for argument in operation.arguments]
+    sign = _sign(operation, arguments)
+    smooth = all(argument.smooth for argument in arguments)
+    if all(argument.curvature == "constant" for argument in arguments):
+        return Fact(sign)
+    twice = _squared(index, operations)
+    if twice is not None:
+        factor, base = twice
+        return _quadratic(operations, factor, base, facts, smooth)
+    smooth = smooth and not (operation.op in _KINKED and _kinks(operation, arguments))
+    strong = _strong(operation, arguments, operations)
+    return Fact(sign, _degree(operation, arguments, operations), _curvature(operation, arguments), smooth, strong)
+
+
+def _kinks(operation: Operation, arguments: Sequence[Fact]) -> bool:
+    """False where the kink is out of reach by sign."""
+    if operation.op in ("abs", "relu", "norm1"):
+        return arguments[0].sign not in ("positive", "negative", "nonnegative")
+    if operation.op == "where":
+        return arguments[0].curvature != "constant"
+    return True
+
+
+def _squared(index: int, operations: Sequence[Operation]) -> tuple[int | None, int] | None:
+    """(factor, base) if the operation is base*base or factor*base*base, written in one of the usual ways."""
+    operation = operations[index]
+    if operation.op not in ("mul", "matmul"):
+        return None
+    left, right = operation.arguments
+    if operation.op == "matmul":
+        return (None, left) if left == right and len(operations[left].shape) == 1 else None
+    if left == right:
+        return None, left
+    for product, base in ((left, right), (right, left)):
+        inner = operations[product]
+        if inner.op == "mul" and base in inner.arguments:
+            first, second = inner.arguments
+            return (second if first == base else first), base
+    return None
+
+
+def _quadratic(
+    operations: Sequence[Operation],
+    factor: int | None,
+    base: int,
+    facts: Mapping[int, Fact],
+    smooth: bool,
+) -> Fact:
+    inner = facts[base]
+    scale = Fact("positive") if factor is None else facts[factor]
+    degree = None if inner.degree is None or scale.degree is None else 2 * inner.degree + scale.degree
+    square = _composed("convex", "even", inner)
+    curvature = _times(scale, square) if scale.curvature == "constant" else "unknown"
+    sign: Sign = _product(scale.sign, "nonnegative")
+    strong = _named(base, operations) if scale.sign == "positive" and inner.curvature == "affine" else _NOTHING
+    return Fact(sign, degree, curvature, smooth, strong)
+
+
+def _named(index: int, operations: Sequence[Operation]) -> frozenset[str]:
+    """The variable that a value is, all of it, in whatever shape."""
+    while operations[index].op in ("reshape", "transpose"):
+        index = operations[index].arguments[0]
+    operation = operations[index]
+    return frozenset({operation.attribute("name")}) if operation.op == "input" else _NOTHING
+
+
+def _strong(operation: Operation, arguments: Sequence[Fact], operations: Sequence[Operation]) -> frozenset[str]:
+    first = arguments[0]
+    if operation.op in ("square", "norm2sq"):
+        return _named(operation.arguments[0], operations) if first.curvature == "affine" else _NOTHING
+    if operation.op in ("sum", "mean", "reshape", "transpose"):
+        return first.strong
+    if operation.op == "add":
+        return first.strong | arguments[1].strong
+    if operation.op == "mul":
+        for scale, value in ((first, arguments[1]), (arguments[1], first)):
+            if scale.curvature == "constant" and scale.sign == "positive":
+                return value.strong
+    if operation.op == "div" and arguments[1].curvature == "constant" and arguments[1].sign == "positive":
+        return first.strong
+    return _NOTHING
+
+
+def _degree(operation: Operation, arguments: Sequence[Fact], operations: Sequence[Operation]) -> int | None:
+    degrees = [argument.degree for argument in arguments]
+    if any(degree is None for degree in degrees):
+        return None
+    known = [degree for degree in degrees if degree is not None]
+    op = operation.op
+    if op in _LINEAR or op in ("add", "sub", "neg"):
+        result: int | None = max(known)
+    elif op in ("mul", "matmul"):
+        result = sum(known)
+    elif op in ("square", "norm2sq"):
+        result = 2 * known[0]
+    elif op == "div":
+        result = known[0] if known[1] == 0 else None
+    elif op == "where":
+        result = max(known[1:]) if known[0] == 0 else None
+    elif op == "pow":
+        p = operation.attribute("exponent")
+        result = known[0] * int(p) if p >= 0.0 and p == int(p) else None
+    elif op == "prod":
+        before = operations[operation.arguments[0]].shape
+        axis = operation.attribute("axis")
+        count = 1
+        for length in before if axis is None else (before[axis],):
+            count *= length
+        result = known[0] * count
+    else:
+        result = None
+    # beyond this nobody asks, and numbers must not grow without bound
+    return result if result is None or result <= 1_000_000 else None
+
+
+def _curvature(operation: Operation, arguments: Sequence[Fact]) -> Curvature:
+    op = operation.op
+    first = arguments[0]
+    if op in _LINEAR or op in ("add", "where"):
+        if op == "where" and first.curvature != "constant":
+            return "unknown"
+        return _joined([argument.curvature for argument in (arguments[1:] if op == "where" else arguments)])
+    if op == "neg":
+        return _flipped(first.curvature)
+    if op == "sub":
+        return _joined([first.curvature, _flipped(arguments[1].curvature)])
+    if op in ("mul", "matmul"):
+        for scale, value in ((first, arguments[1]), (arguments[1], first)):
+            if scale.curvature == "constant":
+                return _times(scale, value.curvature)
+        return "unknown"
+    if op == "div":
+        if arguments[1].curvature == "constant":
+            return _times(arguments[1], first.curvature)
+        if first.curvature == "constant" and arguments[1].sign in ("positive", "nonnegative"):
+            return _times(first, _composed("convex", "down", arguments[1]))
+        return "unknown"
+    if op == "reciprocal":
+        return _composed("convex", "down", first) if first.sign in ("positive", "nonnegative") else "unknown"
+    if op == "pow":
+        return _power(operation.attribute("exponent"), first)
+    if op == "power":
+        base, exponent = arguments
+        known = base.curvature == "constant" and base.sign == "positive"
+        return _composed("convex", "none", exponent) if known else "unknown"
+    rule = _SHAPES.get(op)
+    if rule is None:
+        return "unknown"
+    results = {_composed(rule[0], rule[1], argument) for argument in arguments if argument.curvature != "constant"}
+    return rule[0] if results == {rule[0]} else "unknown"
+
+
+def _power(p: float, argument: Fact) -> Curvature:
+    nonnegative = argument.sign in ("positive", "nonnegative")
+    if p >= 2.0 and p % 2.0 == 0.0:
+        return _composed("convex", "even", argument)
+    if p > 1.0:
+        return _composed("convex", "up", argument) if nonnegative else "unknown"
+    if p > 0.0:
+        return _composed("concave", "up", argument)
+    return _composed("convex", "down", argument) if nonnegative else "unknown"
+
+
+def _composed(outer: Curvature, rises: str, inner: Fact) -> Curvature:
+    """The composition rule: a convex function that rises takes convex arguments, one that falls concave ones."""
+    if inner.curvature in ("constant", "affine"):
+        return outer
+    if rises == "even":
+        rises = {"positive": "up", "nonnegative": "up", "negative": "down", "nonpositive": "down"}.get(
+            inner.sign, "none"
+        )
+    wanted: Curvature = outer if rises == "up" else _flipped(outer)
+    return outer if rises != "none" and inner.curvature == wanted else "unknown"
+
+
+def _flipped(curvature: Curvature) -> Curvature:
+    if curvature == "convex":
+        return "concave"
+    return "convex" if curvature == "concave" else curvature
+
+
+def _times(scale: Fact, curvature: Curvature) -> Curvature:
+    if curvature in ("constant", "affine"):
+        return curvature
+    if scale.sign in ("positive", "nonnegative"):
+        return curvature
+    return _flipped(curvature) if scale.sign in ("negative", "nonpositive") else "unknown"
+
+
+def _joined(curvatures: Sequence[Curvature]) -> Curvature:
+    kinds = set(curvatures) - {"constant"}
+    if not kinds:
+        return "constant"
+    if kinds == {"affine"}:
+        return "affine"
+    kinds.discard("affine")
+    return kinds.pop() if len(kinds) == 1 else "unknown"
+
+
+def _opposite(sign: Sign) -> Sign:
+    pairs: dict[Sign, Sign] = {
+        "positive": "negative",
+        "negative": "positive",
+        "nonnegative": "nonpositive",
+        "nonpositive": "nonnegative",
+    }
+    return pairs.get(sign, "unknown")
+
+
+def _product(a: Sign, b: Sign) -> Sign:
+    if "unknown" in (a, b):
+        return "unknown"
+    strict = {a, b} <= {"positive", "negative"}
+    same = (a in ("positive", "nonnegative")) == (b in ("positive", "nonnegative"))
+    if same:
+        return "positive" if strict else "nonnegative"
+    return "negative" if strict else "nonpositive"
+
+
+def _sum(a: Sign, b: Sign) -> Sign:
+    up, down = ("positive", "nonnegative"), ("negative", "nonpositive")
+    if a in up and b in up:
+        return "positive" if "positive" in (a, b) else "nonnegative"
+    if a in down and b in down:
+        return "negative" if "negative" in (a, b) else "nonpositive"
+    return "unknown"
+
+
+def _common(signs: Sequence[Sign]) -> Sign:
+    """The sign that all have."""
+    kinds = set(signs)
+    if len(kinds) == 1:
+        return signs[0]
+    if kinds <= {"positive", "nonnegative"}:
+        return "nonnegative"
+    return "nonpositive" if kinds <= {"negative", "nonpositive"} else "unknown"
+
+
+def _sign(operation: Operation, arguments: Sequence[Fact]) -> Sign:
+    op = operation.op
+    signs = [argument.sign for argument in arguments]
+    if op == "neg":
+        return _opposite(signs[0])
+    if op == "add":
+        return _sum(*signs)
+    if op == "sub":
+        return _sum(signs[0], _opposite(signs[1]))
+    if op in ("mul", "div", "matmul"):
+        if op == "mul" and operation.arguments[0] == operation.arguments[1]:
+            return "positive" if signs[0] in ("positive", "negative") else "nonnegative"
+        return _product(*signs)
+    if op in _POSITIVE:
+        return "positive"
+    if op in _NONNEGATIVE:
+        strict = op not in ("relu", "cross_entropy", "huber") and signs[0] in ("positive", "negative")
+        return "positive" if strict or (op == "relu" and signs[0] == "positive") else "nonnegative"
+    if op == "pow":
+        p = operation.attribute("exponent")
+        even = p % 2.0 == 0.0
+        if signs[0] == "positive":
+            return "positive"
+        return "nonnegative" if even or p != int(p) or signs[0] == "nonnegative" else "unknown"
+    if op == "power":
+        return "positive" if signs[0] == "positive" else "nonnegative"
+    if op == "maximum":
+        if "positive" in signs:
+            return "positive"
+        return "nonnegative" if "nonnegative" in signs else _common(signs)
+    if op == "minimum":
+        if "negative" in signs:
+            return "negative"
+        return "nonpositive" if "nonpositive" in signs else _common(signs)
+    if op == "where":
+        return _common(signs[1:])
+    if op == "prod":
+        return signs[0] if signs[0] in ("positive", "nonnegative") else "unknown"
+    return _common(signs) if op in _KEEPS_SIGN else "unknown"
