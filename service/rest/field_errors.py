@@ -109,7 +109,7 @@ def words(value: Any, error: Located) -> tuple[str, str]:
         choices = _QUOTED.findall(str(context.get("expected_tags", "")))
         return f"{str(context['discriminator']).strip(chr(39))} must be {_either(choices)}", ""
     if kind == "invalid_problem":
-        return str(context["message"]), ""
+        return str(context["message"]), str(context.get("hint", ""))
     if kind == "value_error":
         return str(context["error"]), ""
     return error.message.replace("Input should", "must").replace("Value should", "must")[:200], ""
