@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,48 +31,31 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def contract() -> str:
-    from api_schemas import arrays, artifacts, certificates, events, jobs, programs
+    import api_schemas
 
-    groups: list[tuple[str, list[type[BaseModel]]]] = [
-        ("Submitting", [jobs.JobRequest]),
-        (
-            "Programs",
-            [
-                programs.Program,
-                programs.ProgramFile,
-                programs.SecondOrderCone,
-                programs.SpecialOrderedSet,
-                programs.Indicator,
-                programs.Scenarios,
-                programs.ChangedVector,
-            ],
-        ),
-        ("Arrays", [arrays.CsrMatrix, arrays.CooMatrix, arrays.RawArray, arrays.ArrayReference]),
-        ("Options", [programs.ProgramOptions, programs.WarmStart, programs.BasisStart]),
-        ("Jobs", [jobs.Job, jobs.JobSummary, jobs.Inspection, events.Event, artifacts.Artifact]),
-        (
-            "Answers",
-            [
-                programs.ProgramAnswer,
-                programs.ScenarioAnswer,
-                programs.InfeasibleSubsystem,
-                programs.Relaxation,
-                programs.RangingAnswer,
-                programs.PoolSolution,
-            ],
-        ),
-        ("Certificates", [certificates.Certificate, certificates.Check]),
-    ]
     lines = [
         "# Problems, options, answers",
         "",
         'Made from `api_schemas`. Infinity and NaN are the JSON strings `"Infinity"`, `"-Infinity"` and `"NaN"`.',
     ]
-    for title, models in groups:
-        lines += ["", f"## {title}"]
-        for model in models:
+    for found in sorted(pkgutil.iter_modules(api_schemas.__path__), key=lambda entry: place(entry.name)):
+        module = importlib.import_module(f"api_schemas.{found.name}")
+        models = [
+            model
+            for model in vars(module).values()
+            if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
+        ]
+        if models and found.name != "base":
+            lines += ["", f"## {(module.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
+        for model in models if found.name != "base" else []:
             lines += ["", f"### {model.__name__}", "", (model.__doc__ or "").strip(), "", *fields(model)]
     return "\n".join(lines) + "\n"
+
+
+def place(module: str) -> tuple[int, str]:
+    """Where a part of the contract comes: jobs first, then the families."""
+    first = ("jobs", "options", "programs", "arrays", "certificates", "events")
+    return (first.index(module) if module in first else len(first), module)
 
 
 def fields(model: type[BaseModel]) -> Iterator[str]:
@@ -119,32 +104,27 @@ def cell(text: str) -> str:
 
 
 def engines() -> str:
-    from solvers.core.registry import load, names
-    from solvers.programs.options import OPTIONS
+    from solvers.core import registry
+    from workers.families import load
 
-    lines = [
-        "# Engines",
-        "",
-        "What a worker with everything installed offers; `kantor engines` shows what yours do.",
-        "",
-        "## Options of every program engine",
-        "",
-        *options(OPTIONS),
-    ]
-    for name in names("program"):
-        spec = load("program", name).spec
-        lines += [
-            "",
-            f"## {spec.id}",
-            "",
-            f"**{spec.title} {spec.version}**. {spec.summary}",
-            "",
-            f"- solves: {', '.join(sorted(spec.solves))}",
-            f"- can: {', '.join(sorted(spec.capabilities)) or '-'}",
-            f"- source: {spec.citation or '-'}",
-        ]
-        if spec.options:
-            lines += ["", *options(spec.options)]
+    lines = ["# Engines", "", "What a worker with everything installed offers; `kantor engines` shows what yours do."]
+    for family in registry.families():
+        shared = options(load(family).shared_options)
+        lines += ["", f"## {family}", "", f"Options of every {family} engine:", "", *shared]
+        for name in registry.names(family):
+            spec = registry.load(family, name).spec
+            lines += [
+                "",
+                f"### {spec.id}",
+                "",
+                f"**{spec.title} {spec.version}**. {spec.summary}",
+                "",
+                f"- solves: {', '.join(sorted(spec.solves))}",
+                f"- can: {', '.join(sorted(spec.capabilities)) or '-'}",
+                f"- source: {spec.citation or '-'}",
+            ]
+            if spec.options:
+                lines += ["", *options(spec.options)]
     return "\n".join(lines) + "\n"
 
 
@@ -181,19 +161,26 @@ def errors() -> str:
 
 def settings() -> str:
     from service.settings import Settings
+    from workers.settings import WorkerSettings
 
-    lines = [
-        "# Settings",
+    lines = ["# Settings", "", (Settings.__doc__ or "").strip(), "", *variables(Settings, "KANTOR")]
+    lines += [
         "",
-        (Settings.__doc__ or "").strip(),
+        "## Workers",
         "",
-        "| variable | default | |",
-        "|---|---|---|",
+        (WorkerSettings.__doc__ or "").strip(),
+        "",
+        *variables(WorkerSettings, "KANTOR_WORKER"),
     ]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default_factory is not None or field.default in ("", None) else f"`{field.default}`"
-        lines.append(f"| `KANTOR_{name.upper()}` | {default} | {cell(' '.join((field.description or '').split()))} |")
     return "\n".join(lines) + "\n"
+
+
+def variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    yield "| variable | default | |"
+    yield "|---|---|---|"
+    for name, field in model.model_fields.items():
+        default = "" if field.default_factory is not None or field.default in ("", None) else f"`{field.default}`"
+        yield f"| `{prefix}_{name.upper()}` | {default} | {cell(' '.join((field.description or '').split()))} |"
 
 
 def rest() -> str:
