@@ -43,8 +43,9 @@ class InputConstraint:
 
     Attributes:
         tree: prefix lists: ``["<=", ["+", ["var", "x"], ["*", 2, ["var", "y"]]], 10]``. Leaves are numbers, strings and
-            booleans, and ``["var", name]``. Operators: + * min max and or (any number of operands), - / pow mod < <= > >=
-            == != (two), neg abs exp log sqrt floor ceil not (one). The root is a comparison or a combination of such.
+            booleans, and ``["var", name]``. Operators: + * min max and or (any number of operands), - / pow mod < <= >
+            >= == != (two), neg abs exp log sqrt floor ceil not (one). The root is a comparison or a combination of
+            such.
         text: how people see it.
     """
 

@@ -1,8 +1,8 @@
 """Ask and tell: how an engine learns of trials and suggests the next ones.
 
 An engine keeps nothing that is not in the study, its options, the seed and the observations: built anew from them in
-another process it makes the same suggestions. ``StudyEngine`` is what the registry names (family ``"study"``); ``solve`` is one
-whole step for a worker: build, update, suggest.
+another process it makes the same suggestions. ``StudyEngine`` is what the registry names (family ``"study"``);
+``solve`` is one whole step for a worker: build, update, suggest.
 """
 
 from __future__ import annotations

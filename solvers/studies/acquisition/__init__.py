@@ -1,0 +1,1 @@
+"""What a point promises under a model: improvement, hypervolume, feasibility; and the search for the best point."""

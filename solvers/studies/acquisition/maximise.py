@@ -1,0 +1,217 @@
+"""The search for the point with the highest acquisition in any space: sample widely, climb by gradients, step through
+levels.
+
+Work: one batch of ``candidates`` evaluations, then ``starts`` runs of L-BFGS-B over the smooth columns, alternating
+with the best single change of a discrete column (all its levels up to 16, otherwise steps of 1, 2, 4... levels) until
+none helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import minimize
+
+from solvers.studies.encoding import Array, Encoding
+from solvers.studies.parameters import Value
+
+
+class Acquisition(Protocol):
+    """A function of complete rows, to be maximised."""
+
+    def values(self, rows: Array) -> Array:
+        """(q,) values of (q, parameters) rows."""
+        ...
+
+    def slopes(self, rows: Array) -> tuple[Array, Array]:
+        """(q,) values and (q, smooth) derivatives with respect to the places of smooth columns."""
+        ...
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on one search."""
+
+    candidates: int = 512
+    starts: int = 4
+    iterations: int = 60
+    rounds: int = 3
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where to look: a box of places, fixed columns, points to stay away from, a test for constraints on the inputs.
+
+    Attributes:
+        low, high: (parameters,) places.
+        fixed: places by column.
+        taken: keys (``Encoding.keys``) of points that must not be returned.
+        allowed: tells for complete rows whether they may be returned, or None if all may.
+    """
+
+    low: Array
+    high: Array
+    fixed: Mapping[int, float]
+    taken: frozenset[bytes]
+    allowed: Callable[[Array], Array] | None = None
+
+    def admit(self, encoding: Encoding, rows: Array) -> Array:
+        """Mask of complete rows that may be returned."""
+        mask = np.array([key not in self.taken for key in encoding.keys(rows)], dtype=bool)
+        if self.allowed is not None and mask.any():
+            mask[mask] = self.allowed(rows[mask])
+        return mask
+
+    def pin(self, rows: Array) -> Array:
+        """Rows with the fixed columns put in, clipped to the box."""
+        rows = np.clip(rows, self.low, self.high)
+        for column, place in self.fixed.items():
+            rows[:, column] = place
+        return rows
+
+
+def whole_region(encoding: Encoding, fixed: Mapping[str, Value], taken: frozenset[bytes]) -> Region:
+    """All of the space, with fixed values."""
+    space = encoding.space
+    width = len(encoding.names)
+    allowed = None
+    if space.constraints:
+
+        def allowed(rows: Array) -> Array:
+            return np.array([space.feasible(encoding.point(row)) for row in rows], dtype=bool)
+
+    places = {encoding.column[name]: space.by_name[name].unit(value) for name, value in fixed.items()}
+    return Region(np.zeros(width), np.ones(width), places, taken, allowed)
+
+
+def maximise(
+    acquisition: Acquisition,
+    encoding: Encoding,
+    region: Region,
+    places: Array,
+    effort: Effort,
+) -> list[tuple[Array, float]]:
+    """The best distinct points found, best first, as (place row without NaN, value); empty if the region has none left.
+
+    Args:
+        places: (candidates, parameters) rows without NaN to begin with.
+    """
+    places = region.pin(places)
+    rows = encoding.complete(places)
+    mask = region.admit(encoding, rows)
+    places, rows = places[mask], rows[mask]
+    if len(rows) == 0:
+        return []
+    values = acquisition.values(rows)
+    found: dict[bytes, tuple[Array, float]] = {}
+    for i in _starts(rows, values, effort.starts):
+        place, value = places[i], float(values[i])
+        for _ in range(effort.rounds):
+            before = value
+            place, value = _climb(acquisition, encoding, region, place, value, effort.iterations)
+            if len(encoding.discrete) == 0:
+                break
+            place, value = _step(acquisition, encoding, region, place, value)
+            if value <= before + 1e-9 * max(1.0, abs(before)):
+                break
+        found[encoding.keys(encoding.complete(place[None]))[0]] = (place, value)
+    for i in np.argsort(-values, kind="stable")[: 2 * effort.starts]:
+        found.setdefault(encoding.keys(rows[i : i + 1])[0], (places[i], float(values[i])))
+    return sorted(found.values(), key=lambda pair: -pair[1])
+
+
+def _starts(rows: Array, values: Array, count: int) -> list[int]:
+    """The best row, then rows that trade their value against the distance to those chosen."""
+    filled = np.nan_to_num(rows, nan=-0.5)
+    order = np.argsort(-values, kind="stable")[: max(32, 8 * count)]
+    chosen = [int(order[0])]
+    spread = max(float(values[order[0]] - values[order[-1]]), 1e-12)
+    distance = np.linalg.norm(filled[order] - filled[order[0]], axis=1)
+    while len(chosen) < min(count, len(order)):
+        score = (values[order] - values[order[0]]) / spread + 0.5 * np.minimum(distance / (distance.max() + 1e-12), 0.5)
+        score[distance < 1e-6] = -np.inf
+        best = int(np.argmax(score))
+        if not np.isfinite(score[best]):
+            break
+        chosen.append(int(order[best]))
+        distance = np.minimum(distance, np.linalg.norm(filled[order] - filled[order[best]], axis=1))
+    return chosen
+
+
+def _climb(
+    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float, iterations: int
+) -> tuple[Array, float]:
+    """L-BFGS-B over the active smooth columns; discrete ones among them are relaxed and then snapped."""
+    complete = encoding.complete(place[None])[0]
+    free = [
+        k
+        for k, i in enumerate(encoding.smooth)
+        if int(i) not in region.fixed and not np.isnan(complete[i]) and region.high[i] > region.low[i]
+    ]
+    if not free:
+        return place, value
+    columns = encoding.smooth[free]
+    base = complete.copy()
+
+    def negative(x: Array) -> tuple[float, Array]:
+        base[columns] = x
+        f, slope = acquisition.slopes(base[None])
+        return -float(f[0]), -slope[0, free]
+
+    result = minimize(
+        negative,
+        complete[columns],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(region.low[columns], region.high[columns], strict=True)),
+        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-6},
+    )
+    start, end = place[columns], np.asarray(result.x)
+    for shrink in (1.0, 0.5, 0.25, 0.1, 0.03):
+        moved = place.copy()
+        moved[columns] = start + shrink * (end - start)
+        row = encoding.complete(moved[None])
+        if region.admit(encoding, row)[0]:
+            new = float(acquisition.values(row)[0])
+            if new > value:
+                return moved, new
+    return place, value
+
+
+def _step(
+    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float
+) -> tuple[Array, float]:
+    """The best chain of single changes of discrete columns, each better than the last; at most one for each column."""
+    for _ in range(len(encoding.discrete)):
+        moves = []
+        for i in encoding.discrete:
+            if int(i) in region.fixed:
+                continue
+            levels = int(encoding.levels[i])
+            now = encoding.snap(place[None])[0, i]
+            if levels <= 16:
+                targets = (np.arange(levels) + 0.5) / levels
+            else:
+                steps = 2.0 ** np.arange(int(np.log2(levels)))
+                targets = now + np.concatenate([-steps, steps]) / levels
+            for target in targets[(targets >= 0) & (targets <= 1) & (np.abs(targets - now) > 1e-9)]:
+                moved = place.copy()
+                moved[i] = target
+                moves.append(moved)
+        if not moves:
+            return place, value
+        candidates = region.pin(np.array(moves))
+        rows = encoding.complete(candidates)
+        mask = region.admit(encoding, rows)
+        if not mask.any():
+            return place, value
+        candidates = candidates[mask]
+        values = acquisition.values(rows[mask])
+        best = int(np.argmax(values))
+        if values[best] <= value + 1e-9 * max(1.0, abs(value)):
+            return place, value
+        place, value = candidates[best], float(values[best])
+    return place, value

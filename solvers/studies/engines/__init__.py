@@ -1,0 +1,1 @@
+"""The engines of studies, one a file."""

@@ -1,0 +1,1 @@
+"""Gaussian processes: kernel, hyperparameters by the marginal likelihood, posterior."""
