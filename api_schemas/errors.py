@@ -37,6 +37,7 @@ CODES: dict[str, ErrorCode] = {
         ErrorCode("method-not-allowed", 405, "This address has other methods", "UNIMPLEMENTED"),
         ErrorCode("not-acceptable", 406, "This form of reply is not offered", "INVALID_ARGUMENT"),
         ErrorCode("conflict", 409, "The state does not allow this", "FAILED_PRECONDITION"),
+        ErrorCode("stale-lease", 409, "Another evaluator has the trial, or it is over", "ABORTED"),
         ErrorCode("not-finished", 409, "The job has no answer yet", "FAILED_PRECONDITION"),
         ErrorCode("idempotency-mismatch", 422, "The idempotency key was used with another request", "INVALID_ARGUMENT"),
         ErrorCode("range-not-satisfiable", 416, "The range lies outside the content", "OUT_OF_RANGE"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.errors import Problem
+from api_schemas.options import SolveOptions
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
+from api_schemas.studies import StudyAnswer, StudyWork
 
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "expired"})
@@ -16,14 +18,23 @@ FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "e
 Task = Literal["solve", "inspect"]
 """solve: answer and certificate. inspect: read and analyse the problem only."""
 
-ProblemInput = Program
-"""The union of all problems, ``Annotated[A | B, Field(discriminator="kind")]``. A new family adds itself here, in
-``OptionsInput`` and ``OPTIONS``, and (as here, on ``kind``) in ``AnswerOutput``."""
-OptionsInput = ProgramOptions
-AnswerOutput = ProgramAnswer
 
-OPTIONS: dict[str, type[Model]] = {
+def _kind(value: Any) -> Any:
+    """What a problem says that it is; a program need not say it."""
+    return value.get("kind", "program") if isinstance(value, dict) else getattr(value, "kind", None)
+
+
+ProblemInput = Annotated[
+    Annotated[Program, Tag("program")] | Annotated[StudyWork, Tag("study")],
+    Discriminator(_kind),
+]
+"""The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
+OptionsInput = ProgramOptions | SolveOptions
+AnswerOutput = Annotated[ProgramAnswer | StudyAnswer, Field(discriminator="kind")]
+
+OPTIONS: dict[str, type[SolveOptions]] = {
     "program": ProgramOptions,
+    "study": SolveOptions,
 }
 """The options of each kind of problem."""
 

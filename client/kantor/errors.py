@@ -186,6 +186,12 @@ class Conflict(APIError):
     code = "conflict"
 
 
+class StaleLease(Conflict):
+    """Another evaluator has the trial now, or it is over: stop evaluating it."""
+
+    code = "stale-lease"
+
+
 class NotFinished(Conflict):
     """The job has no answer yet."""
 

@@ -56,6 +56,10 @@ def describe(model: type[BaseModel], value: Any, error: Located) -> FieldError:
         detail, hint = words(_at(value, path), error)
     if error.type == "extra_forbidden":
         hint = near(str(path[-1]), _fields_at(model, error))
+    if error.type == "union_tag_invalid" and error.context["discriminator"] == "_kind()":
+        relative, tag = "/kind", error.context["tag"]
+        choices = _QUOTED.findall(error.context["expected_tags"])
+        detail, hint = f"must be {_either(choices)}{_but(tag)}", near(tag, choices)
     return FieldError(pointer=pointer(path) + str(relative), detail=detail, hint=hint)
 
 

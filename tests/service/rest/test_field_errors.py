@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api_schemas.errors import KantorError
-from api_schemas.jobs import JobRequest
+from api_schemas.jobs import OPTIONS, JobRequest
 from service.rest.parsing import parse
 
 GOOD: dict[str, Any] = {"objective": [1, 2]}
+KINDS = " or ".join(filter(None, (", ".join(list(OPTIONS)[:-1]), list(OPTIONS)[-1])))
 
 
 def refused(body: Any) -> KantorError:
@@ -72,7 +73,7 @@ def told(body: Any) -> list[tuple[str, str, str]]:
         (
             {"problem": {"kind": "programm"}},
             "invalid-request",
-            [("/problem/kind", 'must be program, but is "programm"', "did you mean 'program'?")],
+            [("/problem/kind", f'must be {KINDS}, but is "programm"', "did you mean 'program'?")],
         ),
         (
             {"problem": {"objective": "a"}},
