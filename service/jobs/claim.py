@@ -1,42 +1,101 @@
-"""Claiming: a worker takes the best job of its pools."""
+"""Claiming: whose turn it is, and that project's best job.
+
+Between projects (max-min fairness, as Hahne 1991 has it for round robin): of those with jobs in the queue the one that
+runs the fewest beside its weight; of equals the one that has passed the fewest turns, each of ``1 / weight``. A project
+that comes back from a pause starts at most one turn before the others: what it left unused is gone. Within a project:
+highest priority, then oldest.
+
+A claim looks at one entry of an index for each project that waits, never at the length of its queue.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
+import psycopg
+from psycopg.pq import TransactionStatus
+
 from api_schemas.ids import WORKER, encode
 from service.jobs.rows import Claim
 from service.store.connect import Database
 
-# The order in which jobs are served. Fairness between projects belongs here (and in the index job_queue).
-_BEST_FIRST = "ORDER BY job.priority DESC, job.id"
+_TRIES = 8
+"""Of a claim whose slot of a quota another claim took meanwhile."""
 
 _FITS = """job.pool = wanted.pool
-    AND (job.engine IN ('auto', 'race') OR job.kind || ':' || job.engine = ANY(%(engines)s::text[]))
+    AND (job.engine IN ('auto', 'race') OR job.kind || ':' || job.engine = ANY((SELECT %(engines)s::text[])::text[]))
     AND (job.not_before IS NULL OR job.not_before <= now())
     AND (job.deadline_at IS NULL OR job.deadline_at > now())
     AND job.cancel_requested_at IS NULL
     AND job.attempt - job.uncounted < job.max_attempts"""
 
-# The best of each pool, and the best of those whose lease ran out, are locked; the best of them is taken. A row that
-# another claim has locked is skipped, so that claims never wait for each other.
+# waiting: the projects with queued jobs, by jumping from one to the next in the index job_queue.
+# standing: how they stand to each other. due: the best job of the first one that has a job for this worker.
+# A row that another claim has locked is skipped, so that claims never wait for each other (but those of a project
+# with a quota that want the same slot).
 _CLAIM = f"""
-WITH candidate AS MATERIALIZED (
-    SELECT queued.* FROM unnest(%(pools)s::text[]) AS wanted (pool) CROSS JOIN LATERAL (
-        SELECT job.id, job.priority, false AS takeover FROM job WHERE job.state = 'queued' AND {_FITS}
-        {_BEST_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED) AS queued
+WITH RECURSIVE waiting AS (
+    SELECT wanted.pool, (SELECT job.project_id FROM job WHERE job.state = 'queued' AND job.pool = wanted.pool
+                         ORDER BY job.project_id LIMIT 1) AS project_id
+    FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool)
     UNION ALL
-    SELECT lapsed.* FROM unnest(%(pools)s::text[]) AS wanted (pool) CROSS JOIN LATERAL (
-        SELECT job.id, job.priority, true FROM job WHERE job.state = 'running' AND job.lease_until < now() AND {_FITS}
-        {_BEST_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED) AS lapsed
+    SELECT waiting.pool, (SELECT job.project_id FROM job WHERE job.state = 'queued' AND job.pool = waiting.pool
+                          AND job.project_id > waiting.project_id ORDER BY job.project_id LIMIT 1)
+    FROM waiting WHERE waiting.project_id IS NOT NULL
+), standing AS MATERIALIZED (
+    -- LIMIT 1: by the index, however many projects there are
+    SELECT waiting.project_id, array_agg(waiting.pool) AS pools, min(project.weight) AS weight,
+        min(project.max_running) AS max_running, max(turn.passed) AS passed, max(turn.served_at) AS served_at,
+        sum((SELECT count(*) FROM job WHERE job.state = 'running' AND job.project_id = waiting.project_id
+             AND job.pool = waiting.pool)) AS running
+    FROM waiting CROSS JOIN LATERAL (SELECT * FROM project WHERE id = waiting.project_id LIMIT 1) AS project
+        LEFT JOIN LATERAL (SELECT * FROM turn WHERE turn.project_id = waiting.project_id
+                           AND turn.pool = waiting.pool LIMIT 1) AS turn ON true
+    GROUP BY waiting.project_id
+), ranked AS (
+    SELECT standing.*, CASE WHEN passed IS NULL THEN coalesce((SELECT min(passed) FROM standing) - 1, 0)
+        -- only the one that is behind all others is ever below this
+        ELSE greatest(passed, (SELECT passed FROM standing ORDER BY passed LIMIT 1 OFFSET 1) - 1) END AS start
+    FROM standing
+), due AS MATERIALIZED (
+    SELECT best.id, best.project_id, best.priority, false AS takeover, free.slot, ranked.start + 1.0 / weight AS passed
+    FROM (SELECT * FROM ranked ORDER BY running / weight, start, served_at NULLS FIRST, project_id) AS ranked
+    CROSS JOIN LATERAL (
+        SELECT NULL::smallint AS slot WHERE ranked.max_running IS NULL
+        UNION ALL
+        (SELECT slot FROM generate_series(1, ranked.max_running) AS slot
+         WHERE ranked.max_running > (SELECT count(*) FROM job WHERE job.state = 'running'
+                                     AND job.project_id = ranked.project_id)
+            AND NOT EXISTS (SELECT FROM job WHERE job.state = 'running' AND job.project_id = ranked.project_id
+                            AND job.slot = slot.slot)
+         ORDER BY random() LIMIT 1)
+    ) AS free
+    CROSS JOIN LATERAL (
+        SELECT queued.* FROM unnest(ranked.pools) AS wanted (pool) CROSS JOIN LATERAL (
+            SELECT job.id, job.project_id, job.priority FROM job
+            WHERE job.state = 'queued' AND job.project_id = ranked.project_id AND {_FITS}
+            ORDER BY job.priority DESC, job.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS queued
+        ORDER BY queued.priority DESC, queued.id LIMIT 1
+    ) AS best
+    LIMIT 1
+), candidate AS MATERIALIZED (
+    SELECT * FROM due
+    UNION ALL
+    SELECT lapsed.* FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool) CROSS JOIN LATERAL (
+        SELECT job.id, job.project_id, job.priority, true, job.slot, NULL::double precision FROM job
+        WHERE job.state = 'running' AND job.lease_until < now() AND {_FITS}
+        ORDER BY job.priority DESC, job.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS lapsed
+), best AS MATERIALIZED (
+    -- A lapsed job has had its turn already; before jobs of its own project it goes by priority and age.
+    SELECT * FROM candidate
+    ORDER BY takeover AND project_id IS DISTINCT FROM (SELECT project_id FROM due) DESC, priority DESC, id LIMIT 1
 ), claimed AS (
     UPDATE job SET
-        state = 'running', attempt = job.attempt + 1, worker_id = %(worker)s,
+        state = 'running', attempt = job.attempt + 1, worker_id = %(worker)s, slot = best.slot, claimed_at = now(),
         lease_until = now() + make_interval(secs => %(lease)s),
         started_at = coalesce(job.started_at, now()), last_seq = job.last_seq + 1
-    FROM (SELECT job.id, job.takeover FROM candidate AS job {_BEST_FIRST} LIMIT 1) AS best
-        JOIN job_input ON job_input.job_id = best.id
+    FROM best JOIN job_input ON job_input.job_id = best.id
     WHERE job.id = best.id
     RETURNING job.id, job.attempt, job.project_id, job.kind, job.task, job.engine, job.name, job.pool, job.priority,
         job.max_attempts, job.uncounted, job.created_at, job.deadline_at,
@@ -49,6 +108,20 @@ WITH candidate AS MATERIALIZED (
     FROM claimed
 ), unrung AS (
     DELETE FROM outbox WHERE job_id = (SELECT id FROM claimed) AND topic = 'run'
+), had AS (
+    -- Not for the last claim of the moment: another that holds the row writes nearly the same.
+    UPDATE turn SET passed = mine.passed, served_at = clock_timestamp()
+    FROM (SELECT turn.project_id, turn.pool, best.passed FROM claimed JOIN best USING (id)
+            JOIN turn ON turn.project_id = claimed.project_id AND turn.pool = claimed.pool
+          WHERE NOT best.takeover FOR NO KEY UPDATE OF turn SKIP LOCKED) AS mine
+    WHERE turn.project_id = mine.project_id AND turn.pool = mine.pool
+), first AS (
+    INSERT INTO turn (project_id, pool, passed, served_at)
+    SELECT claimed.project_id, claimed.pool, best.passed, clock_timestamp() FROM claimed JOIN best USING (id)
+    WHERE NOT best.takeover
+        AND NOT EXISTS (SELECT FROM turn WHERE turn.project_id = claimed.project_id AND turn.pool = claimed.pool)
+        AND pg_try_advisory_xact_lock(hashtextextended(claimed.pool || claimed.project_id, 0))
+    ON CONFLICT DO NOTHING
 )
 SELECT * FROM claimed
 """  # noqa: S608
@@ -62,7 +135,9 @@ def claim(
     worker_id: UUID,
     lease_seconds: float,
 ) -> Claim | None:
-    """Take the best job: highest priority, then oldest, queued or left behind by a worker whose lease ran out.
+    """Take the best job of the project whose turn it is, or one left behind by a worker whose lease ran out.
+
+    A project at its quota of running jobs is passed over; the quota is exact, however many claim at once.
 
     Args:
         pools: queues that the worker serves.
@@ -78,5 +153,12 @@ def claim(
         "worker_name": encode(WORKER, worker_id),
         "lease": lease_seconds,
     }
-    row = conn.execute(_CLAIM, parameters, prepare=True, binary=True).fetchone()
-    return None if row is None else Claim(*row)
+    for tried in range(1, _TRIES + 1):
+        try:
+            row = conn.execute(_CLAIM, parameters, prepare=True, binary=True).fetchone()
+        except psycopg.errors.UniqueViolation:
+            if conn.info.transaction_status != TransactionStatus.IDLE or tried == _TRIES:
+                raise
+            continue
+        return None if row is None else Claim(*row)
+    return None

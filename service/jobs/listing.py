@@ -63,7 +63,8 @@ def list_page(
         parameters["after"] = pages.read(page_token, bound, settings.pepper)
     where = " AND ".join(["job.project_id = %(project)s", *conditions])
     statement = f"SELECT {COLUMNS} FROM job WHERE {where} ORDER BY job.id DESC LIMIT %(limit)s"  # noqa: S608
-    rows = [JobRow(*row) for row in conn.execute(statement, parameters).fetchall()]
+    # not prepared: which index is best depends on the values of the filters
+    rows = [JobRow(*row) for row in conn.execute(statement, parameters, prepare=False).fetchall()]
     if len(rows) <= size:
         return rows, ""
     return rows[:size], pages.sign(rows[size - 1].id, bound, settings.pepper)
