@@ -1,0 +1,160 @@
+"""Checks of answers to problems without a dual that could be evaluated here: barycenters, Gromov, sliced. What can be
+recomputed is; what rests on the engine is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import coo_array, csr_array
+
+from solvers.core.certificate import Check
+from solvers.transport.answer import TransportAnswer
+from solvers.transport.certificates.bounds import lower_bound
+from solvers.transport.certificates.case import case_of
+from solvers.transport.certificates.plain import CLAIM, MARGINALS, Examined
+from solvers.transport.certificates.plans import SparseEntries
+from solvers.transport.certificates.repair import staircase
+from solvers.transport.certificates.values import upper_bound
+from solvers.transport.plan import LowRankPlan, SparsePlan
+from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport
+
+#: Largest number of pairs for which transport to a measure is solved anew, as a linear program.
+PAIRS = 40_000
+
+#: Directions for the estimate that a sliced distance is compared with, and how many standard errors it may be off.
+DIRECTIONS, DEVIATIONS = 256, 6.0
+
+
+def examine(problem: Barycenter | Gromov | Sliced, answer: TransportAnswer, options: Mapping[str, Any]) -> Examined:
+    """As ``plain.examine``."""
+    if isinstance(problem, Gromov):
+        return _gromov(problem, answer, options)
+    if isinstance(problem, Sliced):
+        return _sliced(problem, answer)
+    if isinstance(problem, Barycenter):
+        return _barycenter(problem, answer)
+    text = "Nothing of this answer can be checked here: it rests on the engine."
+    return Examined([Check("answer", "trusted", text)], answer)
+
+
+def _gromov(problem: Gromov, answer: TransportAnswer, options: Mapping[str, Any]) -> Examined:
+    plan = _dense_or_sparse(answer)
+    if plan.shape != (problem.n, problem.m):
+        raise ValueError(f"a plan of shape {plan.shape}")
+    values = plan.data if isinstance(plan, csr_array) else plan
+    if not np.isfinite(values).all() or (values < 0.0).any():
+        raise ValueError("a plan with entries that are negative or not finite")
+    rows, columns = plan.sum(axis=1), plan.sum(axis=0)
+    error = float(np.abs(rows - problem.a).sum() + np.abs(columns - problem.b).sum())
+    allowed = max(float(options.get("marginal_tolerance") or MARGINALS), MARGINALS)
+    words = f"The plan is non-negative, its marginals are off by {error:.2g} in all."
+    checks = [Check("marginals", "passed" if error <= allowed else "failed", words, error, allowed)]
+    quadratic = rows @ (problem.C**2 @ rows) + columns @ (problem.D**2 @ columns)
+    quadratic -= 2.0 * float(((plan.T @ problem.C @ plan) * problem.D).sum())
+    cost = problem.alpha * float(quadratic)
+    size = problem.alpha * float(np.abs(problem.C).max() + np.abs(problem.D).max()) ** 2
+    if problem.M is not None:
+        cost += (1.0 - problem.alpha) * float((plan * problem.M).sum())
+        size += (1.0 - problem.alpha) * float(np.abs(problem.M).max())
+    checks.append(_same("cost", "distortion of the plan", answer.cost, cost, CLAIM * size))
+    text = "The problem is not convex: that no other coupling has less distortion cannot be shown."
+    checks.append(Check("gap", "failed" if answer.status == "optimal" else "trusted", text))
+    return Examined(checks, replace(answer, cost=cost, bound=None))
+
+
+def _dense_or_sparse(answer: TransportAnswer) -> Any:
+    if isinstance(answer.plan, SparsePlan):
+        return csr_array(answer.plan.matrix)
+    if isinstance(answer.plan, LowRankPlan):
+        return (answer.plan.Q / answer.plan.weights) @ answer.plan.R.T
+    raise ValueError("there is no plan")
+
+
+def _sliced(problem: Sliced, answer: TransportAnswer) -> Examined:
+    """An estimate of our own, with other directions: the two must agree as two samples of one mean do."""
+    if answer.cost is None or not math.isfinite(answer.cost):
+        return Examined([Check("cost", "failed", "The answer has no value.")], replace(answer, cost=None, bound=None))
+    directions = np.random.default_rng(0x5EED).standard_normal((DIRECTIONS, problem.x.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    sample = np.array([_on_a_line(problem, direction) for direction in directions])
+    mean, deviation = float(sample.mean()), float(sample.std())
+    allowed = DEVIATIONS * deviation * math.sqrt(1.0 / DIRECTIONS + 1.0 / problem.projections) + 1e-9 * abs(mean)
+    off = abs(answer.cost - mean)
+    words = f"Over {DIRECTIONS} other directions the mean is {mean:.6g}; the answer's is {answer.cost:.6g}"
+    if off <= allowed:
+        return Examined([Check("cost", "passed", f"{words}: they agree as samples do.", off, allowed)], answer)
+    return Examined([Check("cost", "failed", f"{words}: too far apart for samples of one mean.", off, allowed)], answer)
+
+
+def _on_a_line(problem: Sliced, direction: np.ndarray) -> float:
+    """Transport on a line joins masses in their order."""
+    x, y = problem.x @ direction, problem.y @ direction
+    rows, columns, masses = staircase(problem.a, problem.b, np.argsort(x), np.argsort(y))
+    return float(masses @ np.abs(x[rows] - y[columns]) ** problem.p)
+
+
+def _barycenter(problem: Barycenter, answer: TransportAnswer) -> Examined:
+    weights, support = answer.weights, answer.support if answer.support is not None else problem.support
+    if weights is None or weights.shape != (len(support),) or support.shape[1] != problem.support.shape[1]:
+        raise ValueError("the barycenter's weights do not fit its points")
+    if not np.isfinite(weights).all() or not np.isfinite(support).all():
+        raise ValueError("the barycenter has entries that are not finite")
+    off = abs(float(weights.sum()) - 1.0) + float(-np.minimum(weights, 0.0).sum())
+    fixed = problem.free or np.array_equal(support, problem.support)
+    words = f"The weights are non-negative and sum to one up to {off:.2g}; the points are as given or free."
+    checks = [Check("weights", "passed" if off <= 1e-9 and fixed else "failed", words, off, 1e-9)]
+    checks.append(_barycenter_cost(problem, np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum(), support, answer))
+    text = "That no other measure is nearer to all of them rests on the engine."
+    checks.append(Check("gap", "trusted" if not problem.free or answer.status != "optimal" else "failed", text))
+    return Examined(checks, answer)
+
+
+def _barycenter_cost(problem: Barycenter, weights: np.ndarray, support: np.ndarray, answer: TransportAnswer) -> Check:
+    sizes = [len(support) * len(measure.weights) for measure in problem.measures]
+    if answer.cost is None or problem.regularization is not None or max(sizes) > PAIRS or sum(sizes) > 10 * PAIRS:
+        return Check("cost", "trusted", "The value at these weights was not computed anew: it is the engine's.")
+    lower = upper = 0.0
+    for share, measure in zip(problem.weights, problem.measures, strict=True):
+        one = Transport.build(
+            support, measure.points, a=weights, b=measure.weights, cost=problem.cost, p=problem.p, normalize=True
+        )
+        found = _by_linear_program(one)
+        lower, upper = lower + share * found[0], upper + share * found[1]
+    allowed = 1e-6 * max(abs(upper), 1e-9 * problem.support.size)
+    off = max(lower - answer.cost, answer.cost - upper, 0.0)
+    text = f"Transport from these weights costs {upper:.10g} in the weighted sum, solved anew and proved."
+    if off <= allowed:
+        return Check("cost", "passed", text, off, allowed)
+    return Check("cost", "failed", f"{text[:-1]}; claimed was {answer.cost:.10g}.", off, allowed)
+
+
+def _by_linear_program(problem: Transport) -> tuple[float, float]:
+    """Bounds on the optimum, by HiGHS's simplex (no engine of this family), proved as any other answer is."""
+    case = case_of(problem, 0.0)
+    n, m = case.costs.n, case.costs.m
+    rows, columns = np.divmod(np.arange(n * m), m)
+    ones = np.ones(2 * n * m)
+    equations = coo_array((ones, (np.concatenate([rows, n + columns]), np.tile(np.arange(n * m), 2))), (n + m, n * m))
+    sides = np.concatenate([case.a.weights, case.b.weights])
+    cost = case.costs.entries(rows, columns)[0]
+    result = linprog(cost, A_eq=equations.tocsr(), b_eq=sides, method="highs-ds")
+    if result.x is None:
+        return 0.0, math.inf
+    duals = result.eqlin.marginals
+    lower = lower_bound(case, duals[:n], duals[n:])
+    plan = SparseEntries(rows, columns, np.maximum(result.x, 0.0))
+    return lower.value, upper_bound(plan, case, lower.lowest, lower.highest).value
+
+
+def _same(name: str, words: str, claimed: float | None, found: float, allowed: float) -> Check:
+    if claimed is None or not math.isfinite(claimed):
+        return Check(name, "failed", f"The {words} is {found:.10g}; the answer does not say it.")
+    off = abs(claimed - found)
+    if off <= allowed:
+        return Check(name, "passed", f"The {words} is {found:.10g}, as claimed.", off, allowed)
+    return Check(name, "failed", f"The {words} is {found:.10g}, not {claimed:.10g} as claimed.", off, allowed)

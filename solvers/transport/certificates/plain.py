@@ -1,0 +1,263 @@
+"""Checks of an answer to one transport problem (``solvers.transport.problem.Transport``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from solvers.core.certificate import Check, Outcome
+from solvers.transport.answer import TransportAnswer
+from solvers.transport.certificates.bounds import LowerBound, lower_bound
+from solvers.transport.certificates.case import Case, case_of
+from solvers.transport.certificates.duals import regularized_bound
+from solvers.transport.certificates.plans import SparseEntries, evaluated, product_cost
+from solvers.transport.certificates.sums import total
+from solvers.transport.certificates.values import UpperBound, upper_bound
+from solvers.transport.plan import LowRankPlan, SparsePlan
+from solvers.transport.problem import Transport
+
+#: A claimed number is right to this part of its size.
+CLAIM = 1e-9
+
+#: The gap between cost and bound that may be called none, where the user asked for nothing: of exact engines, of
+#: others.
+EXACT_GAP, OTHER_GAP = 1e-9, 1e-3
+
+#: The same for a regularized problem, whose two values meet as its marginals become exact.
+REGULARIZED_GAP = 1e-6
+
+#: A gap below this part of (mass times the largest cost) is rounding, whatever the optimum's own size.
+ROUNDING_GAP = 1e-12
+
+#: Largest accepted error of marginals, relative to the mass, where the user asked for nothing.
+MARGINALS = 1e-9
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found: the checks, and the answer with the numbers and the plan that they prove."""
+
+    checks: list[Check]
+    answer: TransportAnswer
+
+
+def examine(problem: Transport, answer: TransportAnswer, options: Mapping[str, Any]) -> Examined:
+    """Check an answer that claims to be optimal, feasible or imprecise.
+
+    Raises:
+        ValueError: the plan cannot be read.
+    """
+    epsilon, checks = _strength(problem, answer)
+    case = case_of(problem, epsilon)
+    if answer.plan is None:
+        text = "The answer has no plan, so nothing shows that its cost can be had."
+        return Examined([*checks, Check("marginals", "failed", text)], replace(answer, cost=None, bound=None))
+    f, g = (None if given is None else np.asarray(given, dtype=float) for given in (answer.f, answer.g))
+    for given, size in ((f, problem.n), (g, problem.m)):
+        if given is not None and given.shape != (size,):
+            raise ValueError(f"potentials of shape {given.shape} for {size} points")
+    f, g = None if f is None else f[case.rows], None if g is None else g[case.columns]
+    lower = lower_bound(case, f, g)
+    plan = evaluated(answer.plan, case)
+    upper = upper_bound(plan, case, lower.lowest, lower.highest, may_repair=problem.max_nonzeros is None)
+    seen = _Seen(problem, answer, options, case, lower, upper, f, g)
+    checks += seen.checks()
+    return Examined(checks, seen.proved())
+
+
+class _Seen:
+    """One answer with the bounds that were computed for it."""
+
+    def __init__(
+        self,
+        problem: Transport,
+        answer: TransportAnswer,
+        options: Mapping[str, Any],
+        case: Case,
+        lower: LowerBound,
+        upper: UpperBound,
+        f: np.ndarray | None,
+        g: np.ndarray | None,
+    ) -> None:
+        self.problem, self.answer, self.options, self.case = problem, answer, options, case
+        self.lower, self.upper = lower, upper
+        self.size = case.scale * max(abs(lower.lowest), abs(lower.highest))
+        self.dual: float | None = None
+        self.potential_error: float | None = None
+        if case.epsilon and f is not None and g is not None:
+            self.dual, self.potential_error = regularized_bound(case, f, g)
+
+    def checks(self) -> list[Check]:
+        found = [self._marginals(), *self._form(), *self._claims()]
+        if self.case.epsilon:
+            found.append(self._regularized_gap())
+            found.append(self._bounds("passed"))
+        else:
+            found.append(self._gap())
+        return found
+
+    def proved(self) -> TransportAnswer:
+        """The answer with what was proved in the place of what was claimed."""
+        upper = self.upper
+        changes: dict[str, Any] = {
+            "cost": upper.value if math.isfinite(upper.value) else None,
+            "bound": self.lower.value if math.isfinite(self.lower.value) else None,
+        }
+        if self.case.epsilon:
+            finite = upper.objective is not None and math.isfinite(upper.objective)
+            changes["objective"] = upper.objective if finite else None
+            changes["objective_bound"] = self.dual if self.dual is not None and math.isfinite(self.dual) else None
+        if upper.repaired and isinstance(upper.plan, SparseEntries) and isinstance(self.answer.plan, SparsePlan):
+            changes["plan"] = SparsePlan(self._matrix(upper.plan))
+        return replace(self.answer, **changes)
+
+    def _matrix(self, plan: SparseEntries) -> sp.csr_array:
+        where = self.case.rows[plan.rows], self.case.columns[plan.columns]
+        matrix = sp.coo_array((plan.values, where), shape=(self.problem.n, self.problem.m)).tocsr()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return matrix
+
+    def _marginals(self) -> Check:
+        if self.case.mass is None:
+            return Check(
+                "marginals", "passed", "The plan is non-negative; its marginals are free, and penalised as asked."
+            )
+        allowed = max(float(self.options.get("marginal_tolerance") or MARGINALS), MARGINALS) * self.case.scale
+        error = self.upper.error
+        words = f"The plan is non-negative, its marginals are off by {error:.2g} in all"
+        if error <= allowed:
+            return Check("marginals", "passed", f"{words}.", error, allowed)
+        mended = "; the cost below is that of the plan once repaired" if self.upper.repaired else ""
+        return Check("marginals", "failed", f"{words}{mended}.", error, allowed)
+
+    def _form(self) -> list[Check]:
+        """Non-zeros in a column, rank."""
+        found = []
+        most = self.problem.max_nonzeros
+        if most is not None:
+            if not isinstance(self.answer.plan, SparsePlan):
+                return [Check("sparsity", "failed", "The plan is not given entry by entry.")]
+            matrix = sp.csc_array(self.answer.plan.matrix)
+            matrix.eliminate_zeros()
+            count = int(np.diff(matrix.indptr).max(initial=0))
+            outcome: Outcome = "passed" if count <= most else "failed"
+            text = f"The fullest column of the plan has {count} non-zeros; {most} are allowed."
+            found.append(Check("sparsity", outcome, text, float(count), float(most), "exact"))
+        if self.problem.rank is not None and isinstance(self.answer.plan, LowRankPlan):
+            rank = len(self.answer.plan.weights)
+            within: Outcome = "passed" if rank <= self.problem.rank else "failed"
+            text = f"The plan is a sum of {rank} products; {self.problem.rank} are allowed."
+            found.append(Check("rank", within, text, float(rank), float(self.problem.rank), "exact"))
+        return found
+
+    def _claims(self) -> list[Check]:
+        """The numbers that the engine stated, against those computed here."""
+        found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size)]
+        if self.answer.bound is not None:
+            found.append(_below("dual-bound", "lower bound", self.answer.bound, self.lower.value, self.size))
+        if self.case.epsilon and self.upper.objective is not None:
+            words = "regularized objective"
+            size = max(self.size, self.case.epsilon * self.case.scale)
+            found.append(_claim("regularized-objective", words, self.answer.objective, self.upper.objective, size))
+        return [check for check in found if check is not None]
+
+    def _gap(self) -> Check:
+        """The claim of optimality of a problem without regularization."""
+        if self.answer.status != "optimal":
+            return self._bounds("passed")
+        upper, lower = self.upper.value, self.lower.value
+        asked = self.options.get("tolerance")
+        part = float(asked) if asked is not None else (OTHER_GAP if self.answer.epsilon else EXACT_GAP)
+        allowed = max(part * max(abs(upper), abs(lower)), ROUNDING_GAP * self.size)
+        gap = upper - lower
+        if gap <= allowed:
+            return Check("gap", "passed", f"{self._words()}: a gap of {_relative(upper, lower)}.", gap, allowed)
+        text = f"{self._words()}: a gap of {_relative(upper, lower)}, more than {part:.2g}."
+        return Check("gap", "failed", text, gap, allowed)
+
+    def _bounds(self, outcome: Outcome) -> Check:
+        """Without a claim of optimality: what is known of the optimum."""
+        upper, lower = self.upper.value, self.lower.value
+        if not (math.isfinite(upper) and math.isfinite(lower)):
+            words = "plan" if not math.isfinite(upper) else "potentials"
+            return Check("bounds", "trusted", f"The {words} prove nothing about the optimum without regularization.")
+        return Check("bounds", outcome, f"{self._words()}: a gap of {_relative(upper, lower)}.", upper - lower)
+
+    def _words(self) -> str:
+        where = " without regularization" if self.case.epsilon else ""
+        return (
+            f"The optimum{where} lies between {self.lower.value:.10g} (feasible potentials) and {self.upper.value:.10g}"
+            " (feasible plan), roundings included"
+        )
+
+    def _regularized_gap(self) -> Check:
+        upper, lower = self.upper.objective, self.dual
+        name = "regularized-gap"
+        if upper is None or lower is None or not (math.isfinite(upper) and math.isfinite(lower)):
+            missing = "potentials" if lower is None else "a plan or potentials that prove it"
+            return Check(
+                name, "trusted", f"How near the regularized optimum is rests on the engine: there are no {missing}."
+            )
+        wanted = float(self.options.get("marginal_tolerance") or MARGINALS)
+        allowed = max(REGULARIZED_GAP * max(abs(upper), abs(lower)), 10 * wanted * self.size)
+        gap = upper - lower
+        text = (
+            f"With regularization {self.case.epsilon:.6g} the optimum lies between {lower:.10g} and {upper:.10g}:"
+            f" a gap of {_relative(upper, lower)}"
+        )
+        if self.answer.status != "optimal" or gap <= allowed:
+            return Check(name, "passed", f"{text}.", gap, allowed if self.answer.status == "optimal" else None)
+        return Check(name, "failed", f"{text}, too much to call it optimal.", gap, allowed)
+
+
+def _strength(problem: Transport, answer: TransportAnswer) -> tuple[float, list[Check]]:
+    """The regularization's strength in units of the cost, and a check of a relative one."""
+    asked = problem.regularization
+    if asked is None:
+        return 0.0, []
+    if not asked.relative:
+        used = answer.epsilon if answer.epsilon is not None else asked.strength
+        return asked.strength, [_same_strength(used, asked.strength)] if used != asked.strength else []
+    case = case_of(problem, 0.0)
+    mass = total(case.a.weights) * total(case.b.weights)
+    expected = asked.strength * product_cost(case.costs, case.a.weights, case.b.weights)[0] / mass
+    if answer.epsilon is None:
+        return expected, []
+    check = _same_strength(answer.epsilon, expected)
+    # a difference in the last digits is the engine's rounding of the mean; the problem it solved is the one to check
+    return (answer.epsilon if check.outcome == "passed" else expected), [check]
+
+
+def _same_strength(used: float, expected: float) -> Check:
+    outcome: Outcome = "passed" if abs(used - expected) <= 1e-6 * expected else "failed"
+    text = f"The regularization is {used:.6g}; asked for was {expected:.6g}."
+    return Check("regularization", outcome, text, abs(used - expected), 1e-6 * expected)
+
+
+def _claim(name: str, words: str, claimed: float | None, found: float, size: float) -> Check | None:
+    if claimed is None:
+        return None
+    allowed = CLAIM * max(abs(found), size) if math.isfinite(found) else 0.0
+    off = abs(claimed - found)
+    if off <= allowed:
+        return Check(name, "passed", f"The {words} is {found:.10g}, as claimed.", off, allowed)
+    return Check(name, "failed", f"The {words} is {found:.10g}, not {claimed:.10g} as claimed.", off, allowed)
+
+
+def _below(name: str, words: str, claimed: float, found: float, size: float) -> Check:
+    allowed = CLAIM * max(abs(found), size) if math.isfinite(found) else 0.0
+    if claimed <= found + allowed:
+        return Check(name, "passed", f"The potentials prove a {words} of {found:.10g}.", found, None)
+    text = f"The claimed {words} {claimed:.10g} is not proved by the potentials; they prove {found:.10g}."
+    return Check(name, "failed", text, claimed - found, allowed)
+
+
+def _relative(upper: float, lower: float) -> str:
+    scale = max(abs(upper), abs(lower))
+    return "0" if upper <= lower else f"{(upper - lower) / scale:.2g}" if scale else "0"
