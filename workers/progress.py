@@ -116,10 +116,13 @@ class LogBook:
             text = text[-TAIL:]
         self._tail.append(text)
         self._tail_size += len(text)
-        while self._tail_size > TAIL:
-            gone = self._tail.popleft()
-            self._tail_size -= len(gone)
-            self._omitted += len(gone)
+        while (over := self._tail_size - TAIL) > 0:
+            oldest = self._tail.popleft()
+            if len(oldest) > over:
+                self._tail.appendleft(oldest[over:])
+            gone = min(over, len(oldest))
+            self._tail_size -= gone
+            self._omitted += gone
 
 
 def is_finite_number(value: Any) -> bool:

@@ -127,30 +127,54 @@ class Zygotes:
         self._closed = False
 
     def start(self, *, only: Collection[str] = (), pools: Collection[str] = ()) -> Catalogue:
-        """Import all engines (or ``only`` these, as "family:id"), each in its own process, and learn what they are.
+        """Import all engines (or ``only`` these, as "family:id") and learn what they are: those with the same
+        requirements in one process, and each in its own where that process dies.
 
-        The first of each process group goes on as the zygote of its group and imports the others.
+        The process of a group's first engine goes on as the zygote of the group and imports the others.
 
         Raises:
             ZygoteLostError: nothing can be started.
         """
         with self._lock:
-            first = self._root()
-            names = [name for name in first.call("list")["engines"] if not only or name in only]
-            candidates = {name: first.spawn(name) for name in names}
-            for name, zygote in candidates.items():
-                zygote.ask("load", engines=[name], name=name)
-            entries = [_described(name, zygote) for name, zygote in candidates.items()]
+            listed: list[list[str]] = self._root().call("list")["engines"]
+            wanted = [[name for name in together if not only or name in only] for together in listed]
+            entries, homes = self._described([together for together in wanted if together])
             catalogue = catalogue_of(entries, pools)
             self._engines = catalogue.by_group()
             for group, members in self._engines.items():
-                zygote = candidates.pop(members[0])
+                if homes[members[0]] in self._groups.values():
+                    self.of(group)  # two groups with the same requirements
+                    continue
+                zygote = self._groups[group] = homes[members[0]]
                 zygote.name = group
-                self._groups[group] = zygote
                 self._load(zygote, group, members[1:])
-            for zygote in candidates.values():
+            for zygote in set(homes.values()) - set(self._groups.values()):
                 self._bury(zygote)
             return catalogue
+
+    def _described(self, batches: Sequence[Sequence[str]]) -> tuple[list[dict[str, Any]], dict[str, Zygote]]:
+        """What engines say of themselves, and the process that has imported each. All batches work at once."""
+        first = self._root()
+        asked = [(batch, first.spawn(batch[0])) for batch in batches]
+        for batch, zygote in asked:
+            zygote.ask("load", engines=list(batch), name=batch[0])
+        entries: list[dict[str, Any]] = []
+        homes: dict[str, Zygote] = {}
+        for batch, zygote in asked:
+            try:
+                found = zygote.hear()["engines"]
+            except ZygoteLostError:
+                self._bury(zygote)
+                if len(batch) == 1:
+                    family, _, engine = batch[0].partition(":")
+                    entries.append({"family": family, "id": engine, "error": "the process that imported it died"})
+                    continue
+                found, alone = self._described([[name] for name in batch])
+                homes |= alone
+            else:
+                homes |= dict.fromkeys(batch, zygote)
+            entries += found
+        return entries, homes
 
     def of(self, group: str) -> Zygote:
         """The living zygote of a group.
@@ -222,15 +246,6 @@ class Zygotes:
         with contextlib.suppress(ZygoteLostError):
             if self._first is not None and self._first.alive:
                 self._first.wait(zygote.pid)
-
-
-def _described(name: str, zygote: Zygote) -> dict[str, Any]:
-    try:
-        entry: dict[str, Any] = zygote.hear()["engines"][0]
-    except ZygoteLostError:
-        family, _, engine = name.partition(":")
-        return {"family": family, "id": engine, "error": "the process that imported it died"}
-    return entry
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

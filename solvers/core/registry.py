@@ -43,6 +43,12 @@ def names(family: str) -> tuple[str, ...]:
     return tuple(name for kind, name in _catalogue() if kind == family)
 
 
+def requirements(family: str, name: str) -> tuple[str, ...]:
+    """The import names without which a built-in engine is not offered. Of others nothing is known before they are
+    imported: they are alone with their own name."""
+    return next((requires for kind, known, _, requires in BUILT_IN if (kind, known) == (family, name)), (name,))
+
+
 def families() -> tuple[str, ...]:
     """The families for which at least one engine is offered."""
     return tuple(dict.fromkeys(kind for kind, _ in _catalogue()))

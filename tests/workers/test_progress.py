@@ -87,3 +87,12 @@ def test_beyond_its_limit_only_the_end_of_a_log_is_kept() -> None:
     assert log.endswith("line 99999\n")
     assert "letters left out" in log
     assert all(len(text) <= LOG_EVENT for text in texts)
+
+
+def test_the_end_of_a_log_is_kept_to_the_letter_however_it_came() -> None:
+    book = LogBook(10)
+    book.add("x" * 10)
+    book.add("a" * TAIL)
+    book.add("and a last line\n")
+    *_, end = book.take(0.0, last=True)
+    assert end == "[16 letters left out]\n" + "a" * (TAIL - 16) + "and a last line\n"

@@ -12,11 +12,17 @@ from solvers.core.engine import EngineSpec, Option
 from workers import families
 
 
-def installed() -> list[str]:
-    """Engines of the known families whose requirements are installed, as "family:id". Imports none of them."""
-    return [
-        f"{kind}:{name}" for kind in registry.families() if kind in families.FAMILIES for name in registry.names(kind)
-    ]
+def installed() -> list[list[str]]:
+    """Engines of the known families whose requirements are installed, as "family:id". Imports none of them.
+
+    Those with the same requirements stand together: they may be imported in one process.
+    """
+    together: dict[tuple[str, ...], list[str]] = {}
+    for kind in registry.families():
+        if kind in families.FAMILIES:
+            for name in registry.names(kind):
+                together.setdefault(registry.requirements(kind, name), []).append(f"{kind}:{name}")
+    return list(together.values())
 
 
 def describe(engine: str) -> dict[str, Any]:
