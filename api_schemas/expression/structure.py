@@ -57,7 +57,7 @@ class Structure:
             return self.curvature
         degree = {None: "", 2: "quadratic"}.get(self.degree, f"polynomial of degree {self.degree}")
         kind = "strongly convex" if self.strongly_convex else "" if self.curvature == "unknown" else self.curvature
-        words = " ".join(part for part in (kind, degree or "nonlinear" if not kind else degree) if part)
+        words = f"{kind} {degree}".strip() or "nonlinear"
         return words if self.smooth else f"{words}, not smooth"
 
 
