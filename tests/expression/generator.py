@@ -62,11 +62,11 @@ def expressions(draw: Any, shape: tuple[int, ...] = (), depth: int = 4) -> str:
 _TOKENS = """
 x y z W s t A Q c k labels lam 0 1 2 3.5 1e300 .5 64 ( ) [ ] , : . .T + - * / @ ** = == <= >= < > axis axis= axis=0
 sum( mean( exp( where( take( reshape( stack( concatenate( cross_entropy( softmax( huber( norm2( trace( outer(
-log( sqrt( -1 __class__ import lambda ' " \\ # ; { } \x00 é \n \t
-""".split(" ")
+log( sqrt( -1 __class__ import lambda ' " \\ # ; { } é
+"""
 
 
 def soup() -> st.SearchStrategy[str]:
     """Tokens in any order: mostly nonsense."""
-    token = st.sampled_from([t for line in _TOKENS for t in line.split("\n") if t] + ["\n", " "])
+    token = st.sampled_from(_TOKENS.split() + ["\n", "\t", "\x00"])
     return st.lists(token, max_size=30).map(" ".join) | st.text(max_size=60)

@@ -44,15 +44,20 @@ def _reduction(function: Any) -> Any:
     return lambda a, axis=None: function(np.asarray(a), axis=axis)
 
 
+#: Of one name in numpy.
+_SAME = (
+    "exp", "log", "log1p", "expm1", "sqrt", "square", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh",
+)  # fmt: skip
+
 #: The functions of the language in numpy and scipy: an evaluator that shares nothing with the language.
 REFERENCE: dict[str, Any] = {
-    **{n: getattr(np, n) for n in "exp log log1p expm1 sqrt square sin cos tan arctan sinh cosh tanh".split()},
+    **{n: getattr(np, n) for n in _SAME},
     "abs": np.abs,
     "erf": special.erf,
     "sigmoid": special.expit,
     "softplus": lambda a: np.logaddexp(0, a),
     "relu": lambda a: np.maximum(a, 0),
-    **{n: _reduction(getattr(np, n)) for n in "sum mean prod amax amin".split()},
+    **{n: _reduction(getattr(np, n)) for n in ("sum", "mean", "prod", "amax", "amin")},
     "logsumexp": _reduction(special.logsumexp),
     "norm1": _reduction(lambda a, axis: np.sum(np.abs(a), axis=axis)),
     "norm2": _reduction(lambda a, axis: np.sqrt(np.sum(a * a, axis=axis))),
