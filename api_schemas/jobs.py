@@ -11,6 +11,7 @@ from api_schemas.errors import Problem
 from api_schemas.options import SolveOptions
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
 from api_schemas.studies import StudyAnswer, StudyWork
+from api_schemas.transport import TransportAnswer, TransportOptions, TransportProblem
 
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "expired"})
@@ -25,15 +26,18 @@ def _kind(value: Any) -> Any:
 
 
 ProblemInput = Annotated[
-    Annotated[Program, Tag("program")] | Annotated[StudyWork, Tag("study")],
+    Annotated[Program, Tag("program")]
+    | Annotated[TransportProblem, Tag("transport")]
+    | Annotated[StudyWork, Tag("study")],
     Discriminator(_kind),
 ]
 """The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
-OptionsInput = ProgramOptions | SolveOptions
-AnswerOutput = Annotated[ProgramAnswer | StudyAnswer, Field(discriminator="kind")]
+OptionsInput = ProgramOptions | TransportOptions | SolveOptions
+AnswerOutput = Annotated[ProgramAnswer | TransportAnswer | StudyAnswer, Field(discriminator="kind")]
 
 OPTIONS: dict[str, type[SolveOptions]] = {
     "program": ProgramOptions,
+    "transport": TransportOptions,
     "study": SolveOptions,
 }
 """The options of each kind of problem."""

@@ -39,8 +39,8 @@ class Side:
             result: np.ndarray = np.clip(potential, -self.strength, self.strength)
             return result
         if self.mass is not None:
-            result: np.ndarray = np.minimum(potential, self._level(potential))
-            return result
+            lowered: np.ndarray = np.minimum(potential, self._level(potential))
+            return lowered
         return potential
 
     def value(self, potential: np.ndarray) -> tuple[float, float]:
@@ -74,8 +74,8 @@ class Side:
 
     def _divergence(self, marginal: np.ndarray) -> np.ndarray:
         if self.divergence == "tv":
-            result: np.ndarray = np.abs(marginal - self.weights)
-            return result
+            distance: np.ndarray = np.abs(marginal - self.weights)
+            return distance
         ratio = np.maximum(marginal, 1e-300) / self.weights
         result: np.ndarray = np.where(marginal > 0.0, marginal * np.log(ratio), 0.0) - marginal + self.weights
         return result
