@@ -68,5 +68,5 @@ log( sqrt( -1 __class__ import lambda ' " \\ # ; { } é
 
 def soup() -> st.SearchStrategy[str]:
     """Tokens in any order: mostly nonsense."""
-    token = st.sampled_from(_TOKENS.split() + ["\n", "\t", "\x00"])
+    token = st.sampled_from([*_TOKENS.split(), "\n", "\t", "\x00"])
     return st.lists(token, max_size=30).map(" ".join) | st.text(max_size=60)
