@@ -38,6 +38,25 @@ def vector(value: Any, files: Files, pointer: str, kind: Kind = "real") -> np.nd
     return array
 
 
+def tensor(value: Any, files: Files, pointer: str) -> np.ndarray:
+    """Doubles (or the integers of an artifact) of any number of dimensions.
+
+    Raises:
+        Refusal: as ``vector``; a list of lists whose rows differ in length.
+    """
+    if not isinstance(value, list) or not value or not isinstance(value[0], list):
+        return _array(value, files, pointer, "real")
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        length = len(value[0])
+        for k, row in enumerate(value):
+            if not isinstance(row, list) or len(row) != length:
+                words = f"{len(row)} numbers" if isinstance(row, list) else "no list"
+                raise _wrong(f"{pointer}/{k}", f"row {k} has {words}, but row 0 has {length}") from None
+        raise _wrong(pointer, "not rows of numbers") from None
+
+
 def matrix(value: dict[str, Any], files: Files, pointer: str) -> sp.csr_array | sp.coo_array:
     """A sparse matrix as it was sent: nothing is summed or sorted; what is wrong in it is for ``Program.build`` to say.
 

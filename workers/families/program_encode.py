@@ -12,56 +12,8 @@ from solvers.core.certificate import Certificate
 from solvers.programs.answer import Basis, ProgramAnswer, ScenarioAnswer
 from solvers.programs.problem import Program
 from workers.families import Encoded, Files, Work
-from workers.families.arrays import listed, number, sane
-
-#: Bytes of names as numpy stores them; above, they stay in the JSON.
-MAX_NAMES = 256 << 20
-
-_ANSWER = "answer.npz"
-
-
-class _Arrays:
-    """Decides for each array where it goes, and writes those of the artifact."""
-
-    def __init__(self, files: Files, inline_limit: int) -> None:
-        self._files = files
-        self._limit = inline_limit
-        self._apart: dict[str, np.ndarray] = {}
-        self._references: list[dict[str, Any]] = []
-        self.artifact: str | None = None
-
-    def place(self, name: str, array: np.ndarray | None, *, apart: bool = False) -> Any:
-        """The array as JSON, or a reference to be completed by ``close``."""
-        if array is None:
-            return None
-        if array.nbytes <= self._limit and not apart:
-            return listed(array)
-        return self.refer(name, array)
-
-    def refer(self, name: str, array: np.ndarray) -> dict[str, Any]:
-        self._apart[name] = np.ascontiguousarray(array)
-        reference = {"artifact": None, "member": name}
-        self._references.append(reference)
-        return reference
-
-    def names(self, name: str, names: tuple[str, ...] | None) -> Any:
-        if names is None:
-            return None
-        letters = sum(map(len, names))
-        if letters <= self._limit or 4 * len(names) * max(map(len, names)) > MAX_NAMES:
-            return names
-        self._apart[name] = np.array(names)
-        return None
-
-    def close(self) -> None:
-        """Store what goes apart, and write its artifact's id into the references."""
-        if not self._apart:
-            return
-        path = self._files.folder / _ANSWER
-        np.savez(path, allow_pickle=False, **self._apart)
-        self.artifact = self._files.store(path, _ANSWER)
-        for reference in self._references:
-            reference["artifact"] = self.artifact
+from workers.families.arrays import number, sane
+from workers.families.placement import Placement, certificate_document
 
 
 def encode(
@@ -76,7 +28,7 @@ def encode(
     problem: Program = work.problem
     include = work.extra["include"]
     wanted: Collection[str] | None = None if include is None else set(include)
-    arrays = _Arrays(files, inline_limit)
+    arrays = Placement(files, inline_limit)
     document: dict[str, Any] = {
         "kind": "program",
         "status": answer.status,
@@ -129,7 +81,7 @@ def encode(
     document["engine_version"] = answer.engine_version
     document["why"] = answer.why
     document["statistics"] = sane(answer.statistics)
-    document["certificate"] = _certificate(certificate)
+    document["certificate"] = certificate_document(certificate)
     arrays.close()
     document["arrays_artifact"] = arrays.artifact
     summary = {
@@ -146,7 +98,7 @@ def encode(
     return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
 
 
-def _basis(basis: Basis, arrays: _Arrays) -> dict[str, Any]:
+def _basis(basis: Basis, arrays: Placement) -> dict[str, Any]:
     return {
         "variables": arrays.place("basis/variables", basis.variables),
         "rows": arrays.place("basis/rows", basis.rows),
@@ -172,7 +124,7 @@ def _subsystem(problem: Program, answer: ProgramAnswer) -> dict[str, Any]:
 
 
 def _scenarios(
-    work: Work, answers: tuple[ScenarioAnswer, ...], arrays: _Arrays, limit: int, wanted: Collection[str] | None
+    work: Work, answers: tuple[ScenarioAnswer, ...], arrays: Placement, limit: int, wanted: Collection[str] | None
 ) -> list[dict[str, Any]]:
     names = work.extra["scenarios"].names
     keep_x, keep_duals = (wanted is None or part in wanted for part in ("primal", "row_duals"))
@@ -198,23 +150,3 @@ def _scenarios(
         }
         for k, answer in enumerate(answers)
     ]
-
-
-def _certificate(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "rests_on_engine": certificate.rests_on_engine,
-        "checks": [
-            {
-                "name": check.name,
-                "outcome": check.outcome,
-                "text": check.text,
-                "value": number(check.value),
-                "tolerance": number(check.tolerance),
-                "arithmetic": check.arithmetic,
-            }
-            for check in certificate.checks
-        ],
-        "seconds": certificate.seconds,
-    }

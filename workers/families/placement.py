@@ -1,0 +1,81 @@
+"""Arrays of an answer: small ones in its JSON, large ones in an artifact. For every family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solvers.core.certificate import Certificate
+from workers.families import Files
+from workers.families.arrays import listed, number, sane
+
+#: Bytes of names as numpy stores them; above, they stay in the JSON.
+MAX_NAMES = 256 << 20
+
+_ANSWER = "answer.npz"
+
+
+class Placement:
+    """Decides for each array where it goes, and writes those of the artifact."""
+
+    def __init__(self, files: Files, inline_limit: int) -> None:
+        self._files = files
+        self._limit = inline_limit
+        self._apart: dict[str, np.ndarray] = {}
+        self._references: list[dict[str, Any]] = []
+        self.artifact: str | None = None
+
+    def place(self, name: str, array: np.ndarray | None, *, apart: bool = False) -> Any:
+        """The array as JSON, or a reference to be completed by ``close``."""
+        if array is None:
+            return None
+        if array.nbytes <= self._limit and not apart:
+            return listed(array) if array.ndim == 1 else sane(array.tolist())
+        return self.refer(name, array)
+
+    def refer(self, name: str, array: np.ndarray) -> dict[str, Any]:
+        self._apart[name] = np.ascontiguousarray(array)
+        reference = {"artifact": None, "member": name}
+        self._references.append(reference)
+        return reference
+
+    def names(self, name: str, names: tuple[str, ...] | None) -> Any:
+        if names is None:
+            return None
+        letters = sum(map(len, names))
+        if letters <= self._limit or 4 * len(names) * max(map(len, names)) > MAX_NAMES:
+            return names
+        self._apart[name] = np.array(names)
+        return None
+
+    def close(self) -> None:
+        """Store what goes apart, and write its artifact's id into the references."""
+        if not self._apart:
+            return
+        path = self._files.folder / _ANSWER
+        np.savez(path, allow_pickle=False, **self._apart)
+        self.artifact = self._files.store(path, _ANSWER)
+        for reference in self._references:
+            reference["artifact"] = self.artifact
+
+
+def certificate_document(certificate: Certificate) -> dict[str, Any]:
+    """The contract's form of a certificate."""
+    return {
+        "verified": certificate.verified,
+        "proved": certificate.proved,
+        "rests_on_engine": certificate.rests_on_engine,
+        "checks": [
+            {
+                "name": check.name,
+                "outcome": check.outcome,
+                "text": check.text,
+                "value": number(check.value),
+                "tolerance": number(check.tolerance),
+                "arithmetic": check.arithmetic,
+            }
+            for check in certificate.checks
+        ],
+        "seconds": certificate.seconds,
+    }
