@@ -19,6 +19,10 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("program", "cp-sat", "solvers.programs.engines.cp_sat:ENGINE", ("ortools",)),
     ("program", "pdlp", "solvers.programs.engines.pdlp:ENGINE", ("ortools",)),
     ("program", "clarabel", "solvers.programs.engines.clarabel:ENGINE", ("clarabel",)),
+    ("study", "gp", "solvers.studies.engines.gp:ENGINE", ("scipy",)),
+    ("transport", "network-simplex", "solvers.transport.engines.network_simplex:ENGINE", ("ot",)),
+    ("transport", "sinkhorn", "solvers.transport.engines.sinkhorn:ENGINE", ("torch",)),
+    ("transport", "sinkhorn-newton", "solvers.transport.engines.sinkhorn_newton:ENGINE", ("torch",)),
 )
 
 ENTRY_POINT_GROUP = "kantor.engines"

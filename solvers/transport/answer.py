@@ -35,6 +35,8 @@ class TransportAnswer:
         f, g: (n,) and (m,) potentials, in the sign where ``f_i + g_j <= M_ij`` is dual feasible. For entropic problems
             ``P_ij = a_i b_j exp((f_i + g_j - M_ij) / epsilon)``; for quadratic ones
             ``P_ij = max(f_i + g_j - M_ij, 0) / epsilon``.
+            In partial problems g contains the multiplier v of the mass: the dual value is the largest over v of
+            ``<a, min(f, 0)> + <b, min(g - v, 0)> + v mass`` (regularized: less ``epsilon * (sum P - sum a sum b)``).
         marginal_error: ``sum |P 1 - a| + sum |P' 1 - b|`` of the plan described by the potentials, before repair; for
             unbalanced problems the residual of the optimality conditions instead, in the same units of mass.
         support: (s, d) points and ``weights`` (s,) of a barycenter.

@@ -1,0 +1,204 @@
+"""``network-simplex``: exact plans, with POT's network simplex (Bonneel, van de Panne, Paris, Heidrich 2011).
+
+The simplex runs without the interpreter lock in a thread of its own, so that stop requests are heard; it cannot be
+interrupted, but is given its iterations in growing portions and ends after the portion at hand. Floor: O(n m) memory;
+measured by the authors of the design notes at n = 1000, 2000, 5000: 0.14, 0.5 to 1.0, 5.6 to 11 s on one core.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import ot
+import scipy.sparse as sp
+
+from solvers.core.engine import Context, EngineSpec
+from solvers.core.errors import EngineFailure, OutOfMemory
+from solvers.transport.answer import TransportAnswer
+from solvers.transport.engines.common import answered, begin
+from solvers.transport.numerics.reduction import Balanced, balanced, dual_value
+from solvers.transport.numerics.setup import budget
+from solvers.transport.numerics.watch import Watch
+from solvers.transport.plan import SparsePlan
+from solvers.transport.problem import Transport
+
+#: Pivots of the first portion for each node; later portions are twice as long as the one before.
+FIRST_PORTION = 500
+
+#: Relative gap at which the simplex' own end counts as optimal: what rounding leaves.
+EXACT = 1e-9
+
+
+class NetworkSimplex:
+    """See the module."""
+
+    spec = EngineSpec(
+        id="network-simplex",
+        family="transport",
+        version=version("POT"),
+        title="Network simplex (POT)",
+        summary="Exact plans with at most n + m - 1 non-zeros; the fastest way for up to some thousand points",
+        solves=frozenset(
+            {"points", "matrix", "unregularized", "balanced", "partial", "unbalanced-tv", "semi-relaxed-tv"}
+        ),
+        capabilities=frozenset({"exact", "potentials", "warm-start", "deterministic"}),
+        requires=("ot",),
+        citation="doi:10.1145/2070781.2024192; pythonot.github.io",
+    )
+
+    def solve(self, problem: Transport, options: Mapping[str, Any], context: Context) -> TransportAnswer:
+        """See ``Engine``.
+
+        Raises:
+            UnsupportedProblem, InvalidOption, OutOfMemory, EngineFailure.
+        """
+        values = begin(self.spec, problem, options)
+        watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
+        needed = 8.0 * 4.0 * (problem.n + 1) * (problem.m + 1)
+        if needed > budget(values):
+            raise OutOfMemory(
+                f"the network simplex needs about {needed / 1e6:,.0f} MB for {problem.n:,} x {problem.m:,} costs",
+                pointer="/memory_limit",
+                hint="engine sinkhorn-newton, which can do without the matrix; or more memory",
+            )
+        if watch.stopped():
+            return answered(self.spec, "no-solution", watch.limit, message="stopped before it began")
+        form = balanced(problem)
+        flow, log = self._run(form, values, watch)
+        if flow is None:
+            return answered(
+                self.spec,
+                "no-solution",
+                watch.limit or "iterations",
+                statistics={"seconds": watch.seconds},
+                message="stopped before an optimal basis was found; the network simplex has no usable plan before",
+            )
+        matrix = sp.csr_array(flow)
+        matrix.sort_indices()
+        f, g = form.potentials(*_of_all_nodes(form, log["u"], log["v"]))
+        M = form.M[: problem.n, : problem.m]
+        plan = form.plan(matrix)
+        cost = float(plan.multiply(M).sum()) + penalties(problem, plan)
+        bound = dual_value(problem, M, f, g)
+        error = 0.0 if form.extended else _marginal_error(problem, plan)
+        tolerance = max(values["tolerance"] or EXACT, EXACT) * max(abs(cost), abs(bound))
+        exact = cost - bound <= tolerance or cost - bound <= 1e-12 * float(np.abs(M).max()) * float(problem.a.sum())
+        watch.end(objective=cost, bound=bound)
+        return answered(
+            self.spec,
+            "optimal" if exact else "feasible",
+            None if exact else "slow-progress",
+            cost=cost,
+            bound=bound,
+            plan=SparsePlan(plan),
+            f=f,
+            g=g,
+            marginal_error=error,
+            statistics={"seconds": watch.seconds, "nonzeros": int(plan.nnz)},
+            message="optimal basis" if exact else "the basis is not optimal to the asked gap",
+        )
+
+    def _run(self, form: Balanced, values: dict[str, Any], watch: Watch) -> tuple[np.ndarray | None, dict[str, Any]]:
+        """The flow and POT's log; None if told to stop, or at the iteration limit."""
+        start = values["start"]
+        potentials = None
+        if start is not None and start.f is not None and start.g is not None and not form.extended:
+            potentials = (np.asarray(start.f, dtype=np.float64), np.asarray(start.g, dtype=np.float64))
+        most = values["iteration_limit"]
+        portion = FIRST_PORTION * sum(form.M.shape)
+        done = 0
+        while True:
+            portion = portion if most is None else min(portion, most - done)
+            if portion <= 0:
+                return None, {}
+            found = _in_thread(form, portion, potentials, watch)
+            if found is None:
+                return None, {}
+            flow, log = found
+            if log["result_code"] == 1:
+                return flow, log
+            if log["result_code"] != 3:
+                raise EngineFailure(f"network simplex: {log['warning']}")
+            done += portion
+            portion *= 2
+            potentials = (log["u"], log["v"])
+
+
+def _in_thread(
+    form: Balanced, portion: int, potentials: tuple[np.ndarray, np.ndarray] | None, watch: Watch
+) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """POT's flow and log in the units of the form; None if told to stop."""
+    mass, unit = float(form.a.sum()), float(np.abs(form.M).max()) or 1.0
+    start = None if potentials is None else (potentials[0] / unit, potentials[1] / unit)
+    box: list[Any] = []
+
+    def work() -> None:
+        try:
+            box.append(
+                ot.emd(
+                    form.a / mass,
+                    form.b / mass,
+                    form.M / unit,
+                    numItermax=portion,
+                    log=True,
+                    center_dual=False,
+                    check_marginals=False,
+                    potentials_init=start,
+                )
+            )
+        except BaseException as error:
+            box.append(error)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the portion was used up is in the log, too
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        wait = 0.0005
+        while thread.is_alive():
+            thread.join(wait)
+            wait = min(0.02, wait * 1.5)
+            if thread.is_alive() and watch.stopped():
+                return None
+    if isinstance(box[0], BaseException):
+        raise EngineFailure(f"network simplex: {box[0]}") from box[0]
+    flow, log = box[0]
+    return flow * mass, {**log, "u": log["u"] * unit, "v": log["v"] * unit}
+
+
+def _of_all_nodes(form: Balanced, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Feasible potentials for the nodes without mass, of which the simplex knows nothing."""
+    f, g = f.copy(), g.copy()
+    rows, columns = form.a > 0.0, form.b > 0.0
+    if not columns.all():
+        g[~columns] = (form.M[rows][:, ~columns] - f[rows, None]).min(axis=0)
+    if not rows.all():
+        f[~rows] = (form.M[~rows] - g).min(axis=1)
+    return f, g
+
+
+def penalties(problem: Transport, plan: sp.csr_array) -> float:
+    """What the marginals cost (total variation)."""
+    if problem.variant not in ("unbalanced", "semi-relaxed"):
+        return 0.0
+    total = 0.0
+    for strength, weights, marginal in (
+        (problem.strength_a, problem.a, plan.sum(axis=1)),
+        (problem.strength_b, problem.b, plan.sum(axis=0)),
+    ):
+        if np.isfinite(strength):
+            total += strength * float(np.abs(np.asarray(marginal).ravel() - weights).sum())
+    return total
+
+
+def _marginal_error(problem: Transport, plan: sp.csr_array) -> float:
+    rows = np.asarray(plan.sum(axis=1)).ravel()
+    columns = np.asarray(plan.sum(axis=0)).ravel()
+    return float(np.abs(rows - problem.a).sum() + np.abs(columns - problem.b).sum())
+
+
+ENGINE = NetworkSimplex()

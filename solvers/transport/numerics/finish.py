@@ -1,0 +1,171 @@
+"""From a state of the iteration to an answer: a plan with repaired marginals, primal and dual values, potentials of
+all nodes.
+
+Rounding after Altschuler, Weed, Rigollet (2017), algorithm 2: columns that carry too much are scaled down, and what is
+then missing is spread as a rank-one plan. Dual values: the entropic dual at (f, g); for the unregularized problem the
+hard c-transform ``f_i = min_j M_ij - g_j``, which is always feasible.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from solvers.transport.numerics.geometry import Geometry
+from solvers.transport.numerics.marginals import CappedTotal, TotalVariation
+from solvers.transport.numerics.passes import Passes, State
+from solvers.transport.numerics.setup import Setup
+from solvers.transport.plan import PotentialPlan
+
+
+def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -> dict[str, Any]:
+    """The numerical fields of a TransportAnswer: cost, bound, objective and its bound (where ``regularized``), plan,
+    f, g, marginal_error. Costs one pass, two where the state keeps no plan; polls no stop."""
+    a, b, epsilon, geometry = passes.a, passes.b, state.epsilon, setup.geometry
+    partial = isinstance(passes.columns, CappedTotal)
+    shrink = torch.ones_like(b)
+    if passes.exact or partial:
+        shrink = (b / state.columns.clamp_min(1e-290)).clamp(max=1.0)
+    if isinstance(passes.columns, CappedTotal):
+        total = float(torch.dot(shrink, state.columns))
+        shrink *= min(1.0, passes.columns.mass / total)
+    missing_b = (b - shrink * state.columns).clamp_min(0.0) if passes.exact or partial else torch.zeros_like(b)
+    h = state.g / epsilon + passes.log_b + shrink.log()
+    feasible_g = _bounded(passes, state.g)
+    cost = missing_cost = 0.0
+    row_sums = torch.empty_like(a)
+    c_transform = torch.empty_like(a)
+    for rows in geometry.tiles():
+        tile = geometry.tile(rows)
+        if state.P is not None:
+            P = state.P[rows] * shrink
+        else:
+            P = a[rows, None] * torch.add(h, tile, alpha=-1.0 / epsilon).add_(state.f[rows, None] / epsilon).exp_()
+        row_sums[rows] = P.sum(1)
+        cost += float((P * tile).sum())
+        c_transform[rows] = (tile - feasible_g).amin(1)
+        missing = (a[rows] - row_sums[rows]).clamp_min(0.0)
+        missing_cost += float(torch.dot(missing, tile @ missing_b))
+    missing_a = (a - row_sums).clamp_min(0.0) if passes.exact or partial else torch.zeros_like(a)
+    left_a, left_b = float(missing_a.sum()), float(missing_b.sum())
+    share = 0.0
+    if left_a > 0.0 and left_b > 0.0:
+        wanted = left_b
+        if isinstance(passes.columns, CappedTotal):
+            wanted = max(0.0, passes.columns.mass - float(row_sums.sum()))
+        share = wanted / (left_a * left_b)
+    cost += share * missing_cost
+    marginal_a = row_sums + missing_a * (share * left_b)
+    marginal_b = shrink * state.columns + missing_b * (share * left_a)
+    penalties = passes.rows.penalty(a, marginal_a) + passes.columns.penalty(b, marginal_b)
+    bound = passes.rows.dual(a, c_transform) + passes.columns.dual(b, feasible_g)
+    found: dict[str, Any] = {
+        "cost": setup.scale * (cost + penalties),
+        "bound": setup.scale * bound,
+        "marginal_error": setup.scale * state.error,
+        "epsilon": epsilon,
+    }
+    if regularized:
+        divergence = _divergence(passes, state, h, missing_a, missing_b * share)
+        rate = setup.scale * epsilon
+        outside = setup.scale * (setup.scale - 1.0) * epsilon - rate * math.log(setup.scale)
+        mass = float(a.sum() * b.sum())
+        dual = passes.rows.dual(a, state.f) + passes.columns.dual(b, state.g)
+        plan_mass = float(state.columns.sum())
+        found["objective"] = found["cost"] + rate * divergence + outside
+        found["objective_bound"] = setup.scale * (dual - epsilon * (plan_mass - mass)) + outside
+    shift = epsilon * math.log(setup.scale)
+    f = state.f - shift if regularized else c_transform
+    g = state.g if regularized else feasible_g
+    found["f"], found["g"] = everywhere(setup, f, g, epsilon if regularized else 0.0)
+    plan_f, plan_g = everywhere(setup, state.f - shift, state.g + epsilon * shrink.log(), epsilon)
+    rest = [np.zeros(setup.problem.n), np.zeros(setup.problem.m)]
+    sides = [(setup.rows, missing_a * setup.scale), (setup.columns, missing_b * share)]
+    for k, (kept, values) in enumerate(reversed(sides) if setup.flipped else sides):
+        rest[k][kept] = values.cpu().numpy()
+    found["plan"] = PotentialPlan(plan_f, plan_g, epsilon, rest[0], rest[1])
+    return found
+
+
+def _bounded(passes: Passes, g: torch.Tensor) -> torch.Tensor:
+    """g lowered so far that no c-transform falls below ``-tau`` of a total variation."""
+    if not isinstance(passes.rows, TotalVariation):
+        return g
+    lowest = torch.full_like(g, math.inf)
+    for rows in passes.geometry.tiles():
+        lowest = torch.minimum(lowest, passes.geometry.tile(rows).amin(0))
+    return torch.minimum(g, passes.rows.tau + lowest)
+
+
+def _divergence(
+    passes: Passes, state: State, h: torch.Tensor, missing_a: torch.Tensor, missing_b: torch.Tensor
+) -> float:
+    """``KL(P | a b')`` of the repaired plan."""
+    total = 0.0
+    geometry, epsilon = passes.geometry, state.epsilon
+    for rows in geometry.tiles():
+        logs = torch.add(h - passes.log_b, geometry.tile(rows), alpha=-1.0 / epsilon).add_(
+            state.f[rows, None] / epsilon
+        )
+        product = passes.a[rows, None] * passes.b
+        ratio = logs.exp_().add_(missing_a[rows, None] * missing_b / product)
+        total += float((product * (torch.xlogy(ratio, ratio) - ratio + 1.0)).sum())
+    return total
+
+
+def everywhere(setup: Setup, f: torch.Tensor, g: torch.Tensor, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Potentials of all nodes in the problem's own order: those without mass get their (soft) c-transform."""
+    problem = setup.problem
+    first, second = (g, f) if setup.flipped else (f, g)
+    kept_a, kept_b = (setup.columns, setup.rows) if setup.flipped else (setup.rows, setup.columns)
+    values_a, values_b = first.cpu().numpy(), second.cpu().numpy()
+    whole_a = np.empty(problem.n)
+    whole_a[kept_a] = values_a
+    if len(kept_a) < problem.n:
+        empty = np.setdiff1d(np.arange(problem.n), kept_a)
+        whole_a[empty] = _transform(problem, empty, kept_b, values_b, problem.b[kept_b], epsilon, transposed=False)
+    whole_b = np.empty(problem.m)
+    whole_b[kept_b] = values_b
+    if len(kept_b) < problem.m:
+        empty = np.setdiff1d(np.arange(problem.m), kept_b)
+        # against all sources, so that pairs of two empty nodes are feasible too
+        weights = np.maximum(problem.a, 0.0)
+        whole_b[empty] = _transform(problem, empty, np.arange(problem.n), whole_a, weights, epsilon, transposed=True)
+    return whole_a, whole_b
+
+
+def _transform(
+    problem: Any,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    epsilon: float,
+    *,
+    transposed: bool,
+) -> np.ndarray:
+    mine, others = (problem.y, problem.x) if transposed else (problem.x, problem.y)
+    M = None
+    if problem.cost == "matrix":
+        M = (problem.M.T if transposed else problem.M)[np.ix_(ours, theirs)]
+    geometry = Geometry(
+        None if M is not None else mine[ours],
+        None if M is not None else others[theirs],
+        M,
+        problem.cost,
+        problem.p,
+        device=torch.device("cpu"),
+        keep=False,
+    )
+    potential, found = torch.from_numpy(values), torch.empty(len(ours), dtype=torch.float64)
+    logs = torch.from_numpy(weights).log() if epsilon > 0.0 else None
+    for rows in geometry.tiles():
+        reduced = potential - geometry.tile(rows)
+        if logs is None:
+            found[rows] = -reduced.amax(1)
+        else:
+            found[rows] = -epsilon * torch.logsumexp(reduced / epsilon + logs, 1)
+    return found.numpy()

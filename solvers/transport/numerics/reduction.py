@@ -1,0 +1,116 @@
+"""Partial and total-variation problems as balanced ones with one more node a side, and back.
+
+Partial (Chapel, Alaya, Gasso 2020): the extra nodes take what is not transported, for free. Total variation: mass is
+destroyed at a source for ``strength_a``, made at a target for ``strength_b``; where it is cheaper, made at the best
+source and moved, or moved and destroyed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from solvers.transport.numerics.geometry import matrix_of
+from solvers.transport.problem import Transport
+
+
+@dataclass
+class Balanced:
+    """A balanced problem: a (n',), b (m',), M (n', m'); ``extended`` if the last node of each side is an extra one."""
+
+    problem: Transport
+    a: np.ndarray
+    b: np.ndarray
+    M: np.ndarray
+    extended: bool
+
+    def plan(self, flow: sp.csr_array) -> sp.csr_array:
+        """The plan of the original problem from one of this."""
+        if not self.extended:
+            return flow
+        n, m = self.problem.n, self.problem.m
+        inner = flow[:n, :m].tocoo()
+        if self.problem.variant == "partial":
+            return sp.csr_array(inner)
+        M = self.M[:n, :m]
+        rows, columns, data = [inner.row], [inner.col], [inner.data]
+        made = flow[[n], :m].toarray()[0]
+        lost = flow[:n, [m]].toarray()[:, 0]
+        for j in np.flatnonzero((made > 0.0) & (self.M[n, :m] < self.problem.strength_b)):
+            rows.append([int(M[:, j].argmin())])
+            columns.append([j])
+            data.append([made[j]])
+        for i in np.flatnonzero((lost > 0.0) & (self.M[:n, m] < self.problem.strength_a)):
+            rows.append([i])
+            columns.append([int(M[i].argmin())])
+            data.append([lost[i]])
+        entries = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
+        return sp.csr_array(sp.coo_array(entries, shape=(n, m)))
+
+    def potentials(self, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Potentials of the original problem, dual feasible if these are."""
+        if not self.extended:
+            return f, g
+        n, m = self.problem.n, self.problem.m
+        inner_f, inner_g = f[:n] + g[m], g[:m] - g[m]
+        if self.problem.variant == "partial":
+            return np.minimum(inner_f, 0.0), inner_g
+        sides = ((inner_f, self.problem.strength_a), (inner_g, self.problem.strength_b))
+        clipped = [np.clip(side, -strength, strength) for side, strength in sides]
+        return clipped[0], clipped[1]
+
+
+def balanced(problem: Transport) -> Balanced:
+    """The balanced form of a balanced, partial, unbalanced-tv or semi-relaxed-tv problem."""
+    M = matrix_of(problem)
+    if problem.variant == "balanced":
+        return Balanced(problem, problem.a, problem.b, M, extended=False)
+    n, m = M.shape
+    total_a, total_b = math.fsum(problem.a), math.fsum(problem.b)
+    whole = np.empty((n + 1, m + 1))
+    whole[:n, :m] = M
+    if problem.variant == "partial":
+        assert problem.mass is not None
+        whole[n, :m] = whole[:n, m] = 0.0
+        low = min(0.0, float(M.min()))
+        whole[n, m] = 2.0 * float(M.max() - low) + 1.0
+        extra_a, extra_b = total_b - problem.mass, total_a - problem.mass
+    else:
+        whole[n, :m] = np.minimum(problem.strength_b, problem.strength_a + M.min(axis=0))
+        whole[:n, m] = np.minimum(problem.strength_a, problem.strength_b + M.min(axis=1))
+        whole[n, m] = 0.0
+        extra_a, extra_b = total_b, total_a
+    a = np.append(problem.a, max(extra_a, 0.0))
+    b = np.append(problem.b, max(extra_b, 0.0))
+    return Balanced(problem, a, b * (math.fsum(a) / math.fsum(b)), whole, extended=True)
+
+
+def dual_value(problem: Transport, M: np.ndarray, f: np.ndarray, g: np.ndarray) -> float:
+    """The dual value of (f, g) after f is lowered to the c-transform of g: a lower bound on the optimum up to
+    rounding."""
+    if problem.variant in ("unbalanced", "semi-relaxed"):  # so that no f must fall below -strength_a
+        g = np.minimum(np.clip(g, -problem.strength_b, problem.strength_b), problem.strength_a + M.min(axis=0))
+    f = np.minimum(f, (M - g).min(axis=1))
+    if problem.variant == "balanced":
+        return float(problem.a @ f + problem.b @ g)
+    if problem.variant == "partial":
+        assert problem.mass is not None
+        base = float(problem.a @ np.minimum(f, 0.0))
+        return base + best_level(problem.b, g, problem.mass)[1]
+    rounding = 1e-12 * float(np.abs(M).max())
+    if (f < -problem.strength_a - rounding).any() or (g < -problem.strength_b - rounding).any():
+        return -math.inf
+    return float(problem.a @ np.minimum(f, problem.strength_a) + problem.b @ np.minimum(g, problem.strength_b))
+
+
+def best_level(b: np.ndarray, g: np.ndarray, mass: float) -> tuple[float, float]:
+    """``max over v of sum_j b_j min(g_j - v, 0) + v mass``: v and the value. Concave, with a kink at each g_j."""
+    order = np.argsort(-g)
+    kinks = g[order]
+    above = np.cumsum(b[order])
+    k = min(int(np.searchsorted(above, mass)), len(b) - 1)
+    level = float(kinks[k])
+    return level, float(b @ np.minimum(g - level, 0.0)) + level * mass

@@ -1,0 +1,144 @@
+"""From a problem to what engines compute with: positive weights of total 1, the smaller side second, epsilon in units
+of the cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from solvers.core.errors import InvalidOption, InvalidProblem, OutOfMemory
+from solvers.transport.numerics.geometry import LARGEST_DENSE, Geometry
+from solvers.transport.problem import Transport
+
+#: Below this multiple of the largest cost, double precision cannot represent the plan's exponents usefully.
+SMALLEST_EPSILON = 1e-13
+
+
+@dataclass
+class Setup:
+    """The part of a problem that carries mass.
+
+    Attributes:
+        a, b: (n',) and (m',) positive weights, divided by ``total_a`` for balanced problems, as they are for others.
+        scale: what the weights were divided by.
+        rows, columns: indices of the kept sources and targets in the original problem, in the geometry's orientation.
+        flipped: rows are the problem's targets.
+        epsilon: strength of the regularization in units of the cost; None without.
+        epsilon_from: ``"problem"``, ``"relative"`` or "".
+        mean_cost: ``sum a b M / (sum a sum b)``.
+    """
+
+    problem: Transport
+    geometry: Geometry
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: float
+    rows: np.ndarray
+    columns: np.ndarray
+    flipped: bool
+    epsilon: float | None
+    epsilon_from: str
+    mean_cost: float
+
+    @property
+    def keep(self) -> bool:
+        """True if matrices of the size of the plan are kept."""
+        return self.geometry.dense is not None
+
+
+def prepare(problem: Transport, options: Mapping[str, Any], *, flip: bool = True, matrices: float = 3.0) -> Setup:
+    """See ``Setup``.
+
+    Args:
+        flip: allow to exchange sources and targets so that there are at most as many columns as rows.
+        matrices: how many (n, m) matrices of doubles the engine keeps, if it keeps any.
+
+    Raises:
+        InvalidProblem: an epsilon that double precision cannot serve.
+        OutOfMemory: a user's matrix with too little memory for the work on it.
+    """
+    device = device_of(options)
+    kept_a, kept_b = np.flatnonzero(problem.a > 0.0), np.flatnonzero(problem.b > 0.0)
+    flipped = flip and len(kept_b) > len(kept_a)
+    x, y, M = problem.x, problem.y, problem.M
+    whole = len(kept_a) == problem.n and len(kept_b) == problem.m
+    if problem.cost == "matrix":
+        assert M is not None
+        M = M if whole else M[np.ix_(kept_a, kept_b)]
+        M = M.T if flipped else M
+    else:
+        assert x is not None
+        assert y is not None
+        x, y = (x, y) if whole else (x[kept_a], y[kept_b])
+        x, y = (y, x) if flipped else (x, y)
+    size = len(kept_a) * len(kept_b)
+    keep = size <= min(LARGEST_DENSE, budget(options) / (8.0 * matrices))
+    if problem.cost == "matrix" and not keep:
+        raise OutOfMemory(
+            f"a cost matrix of {len(kept_a):,} x {len(kept_b):,} needs {8e-6 * matrices * size:,.0f} MB with its plans",
+            pointer="/memory_limit",
+            hint="points instead of a matrix: their costs are computed where they are needed",
+        )
+    geometry = Geometry(
+        x, y, None if problem.cost != "matrix" else M, problem.cost, problem.p, device=device, keep=keep
+    )
+    a, b = problem.a[kept_a], problem.b[kept_b]
+    scale = math.fsum(a) if problem.variant == "balanced" else 1.0
+    first, second = (b, a) if flipped else (a, b)
+    weights_a = torch.from_numpy(first / scale).to(device)
+    weights_b = torch.from_numpy(second / scale).to(device)
+    mean = geometry.mean(weights_a, weights_b) / float(weights_a.sum() * weights_b.sum())
+    epsilon, source = None, ""
+    if problem.regularization is not None:
+        relative = problem.regularization.relative
+        epsilon = problem.regularization.strength * (mean if relative else 1.0)
+        source = "relative" if relative else "problem"
+        if relative and not mean > 0.0:
+            epsilon, source = problem.regularization.strength, "problem"  # all costs are 0: any scale serves
+        largest = geometry.largest()
+        if problem.regularization.kind == "entropic" and epsilon < SMALLEST_EPSILON * largest:
+            raise InvalidProblem(
+                f"an epsilon of {epsilon:g} is below what double precision can serve for costs up to {largest:g}",
+                pointer="/regularization",
+                hint=f"at least {SMALLEST_EPSILON * largest:.3g}, or none: exact engines need no regularization",
+            )
+    rows, columns = (kept_b, kept_a) if flipped else (kept_a, kept_b)
+    return Setup(problem, geometry, weights_a, weights_b, scale, rows, columns, flipped, epsilon, source, mean)
+
+
+def device_of(options: Mapping[str, Any]) -> torch.device:
+    """Where to compute.
+
+    Raises:
+        InvalidOption: CUDA is asked for and there is none.
+    """
+    wish = options.get("device") or "auto"
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise InvalidOption("there is no CUDA device here", pointer="/device", hint="auto or cpu")
+    return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def budget(options: Mapping[str, Any]) -> float:
+    """Bytes that matrices may take: the memory limit, otherwise half of what is free, less a fixed part for the
+    process."""
+    limit = options.get("memory_limit")
+    if limit is not None:
+        return max(0.0, float(limit) * 1e6)
+    return 0.5 * free_memory()
+
+
+def free_memory() -> float:
+    """Bytes of memory that could be had on this machine now; 4e9 where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return float(line.split()[1]) * 1024.0
+    except OSError:
+        return 4e9
+    return 4e9
