@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all check format bench docs openapi clean
+.PHONY: help setup demo serve test test-all check format bench docs openapi dashboard clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make the virtual environment and install everything into it
+	@$(BIN)/python dashboard/build.py --optional --fetch
 
 $(READY): pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Kantor needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
@@ -24,7 +25,8 @@ $(READY): pyproject.toml client/pyproject.toml constraints.txt
 demo: $(READY) ## solve real instances on an embedded Kantor, print a table, stop
 	@$(BIN)/python examples/demo.py
 
-serve: $(READY) ## keep an embedded Kantor running at http://127.0.0.1:8000
+serve: $(READY) ## keep an embedded Kantor running, with its dashboard at http://127.0.0.1:8000
+	@$(BIN)/python dashboard/build.py --optional --fetch
 	@$(BIN)/kantor up
 
 test: $(READY) ## the tests (slow sets left out)
@@ -40,7 +42,11 @@ check: $(READY) ## formatter, linter, types, import rules, OpenAPI snapshot, doc
 	cd client && ../$(BIN)/mypy --config-file ../pyproject.toml -p kantor
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi --check
+	$(BIN)/python dashboard/build.py check --optional --fetch
 	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+dashboard: $(READY) ## build the web pages; with a Node of the machine, or one from a wheel
+	@$(BIN)/python dashboard/build.py --fetch
 
 format: $(READY) ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -56,4 +62,4 @@ docs: $(READY) ## build the documentation site into build/site
 	$(BIN)/mkdocs build --strict --site-dir build/site
 
 clean: ## remove the virtual environment and build products
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist dashboard/node_modules dashboard/dist service/_dashboard .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,157 @@
+/** Ready problems of every family, each as a request that the API takes as it is. */
+
+export interface Example {
+  id: string;
+  title: string;
+  text: string;
+  kind: string;
+  request: () => Record<string, unknown>;
+}
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    id: "production",
+    title: "Production plan",
+    kind: "program",
+    text: "A linear program: two products, three plants, the largest profit. Its duals say what an hour more is worth.",
+    request: () => ({
+      name: "production plan",
+      problem: {
+        kind: "program",
+        file: {
+          format: "lp",
+          filename: "production.lp",
+          content: `max
+ profit: 3 doors + 5 windows
+subject to
+ plant_1: doors <= 4
+ plant_2: 2 windows <= 12
+ plant_3: 3 doors + 2 windows <= 18
+end
+`,
+        },
+      },
+      options: { log: true },
+    }),
+  },
+  {
+    id: "knapsack",
+    title: "Hard knapsack",
+    kind: "program",
+    text: "An integer program that takes a while: 100 items, 5 limits. Watch incumbent and bound close in; 20 seconds at most.",
+    request: () => ({ name: "hard knapsack", problem: knapsack(100, 5, 7), options: { time_limit: 20, log: true } }),
+  },
+  {
+    id: "portfolio",
+    title: "Portfolio",
+    kind: "program",
+    text: "A convex quadratic program: least variance for a return of at least 8 %.",
+    request: () => ({
+      name: "portfolio",
+      problem: {
+        kind: "program",
+        objective: [0, 0, 0, 0],
+        Q: coo(4, [
+          [0, 0, 0.08],
+          [0, 1, 0.01],
+          [1, 0, 0.01],
+          [1, 1, 0.06],
+          [2, 2, 0.1],
+          [2, 3, -0.02],
+          [3, 2, -0.02],
+          [3, 3, 0.04],
+        ]),
+        A: { format: "coo", shape: [2, 4], data: [1, 1, 1, 1, 0.12, 0.09, 0.15, 0.03], row: [0, 0, 0, 0, 1, 1, 1, 1], col: [0, 1, 2, 3, 0, 1, 2, 3] },
+        row_lower: [1, 0.08],
+        row_upper: [1, "Infinity"],
+        variable_names: ["energy", "health", "technology", "bonds"],
+        constraint_names: ["all of it", "return"],
+      },
+    }),
+  },
+  {
+    id: "infeasible",
+    title: "Contradiction",
+    kind: "program",
+    text: "A model that cannot be met, with the few rows that contradict each other (an irreducible infeasible subsystem).",
+    request: () => ({
+      name: "contradiction",
+      problem: {
+        kind: "program",
+        file: {
+          format: "lp",
+          filename: "shifts.lp",
+          content: `min
+ cost: 20 day + 26 night + 4 spare
+subject to
+ demand: day + night >= 12
+ day_staff: day <= 5
+ night_staff: night <= 6
+ budget: 20 day + 26 night + 4 spare <= 900
+bounds
+ spare <= 10
+end
+`,
+        },
+      },
+      options: { iis: true, relax: true },
+    }),
+  },
+  {
+    id: "race",
+    title: "A race of engines",
+    kind: "program",
+    text: "Several engines on one integer program: the first certified answer wins, incumbents are handed over.",
+    request: () => ({
+      name: "race",
+      engine: "race",
+      problem: knapsack(40, 3, 3),
+      options: { time_limit: 20, log: true },
+    }),
+  },
+];
+
+function coo(n: number, entries: readonly (readonly [number, number, number])[]): Record<string, unknown> {
+  return {
+    format: "coo",
+    shape: [n, n],
+    data: entries.map((entry) => entry[2]),
+    row: entries.map((entry) => entry[0]),
+    col: entries.map((entry) => entry[1]),
+  };
+}
+
+/** Correlated multidimensional knapsack: profits near the weights make the bound slow to close. */
+export function knapsack(items: number, limits: number, seed: number): Record<string, unknown> {
+  const random = generator(seed);
+  const weights = Array.from({ length: limits }, () => Array.from({ length: items }, () => 10 + Math.floor(random() * 990)));
+  const profit = Array.from({ length: items }, (_, j) =>
+    Math.round(weights.reduce((sum, row) => sum + (row[j] ?? 0), 0) / limits + 500 * random()),
+  );
+  return {
+    kind: "program",
+    sense: "max",
+    objective: profit,
+    A: {
+      format: "csr",
+      shape: [limits, items],
+      data: weights.flat(),
+      indices: weights.flatMap((row) => row.map((_, j) => j)),
+      indptr: Array.from({ length: limits + 1 }, (_, i) => i * items),
+    },
+    row_upper: weights.map((row) => Math.floor(row.reduce((a, b) => a + b, 0) / 2)),
+    upper: profit.map(() => 1),
+    integrality: profit.map(() => 1),
+    variable_names: profit.map((_, j) => `item_${j + 1}`),
+    constraint_names: weights.map((_, i) => `limit_${i + 1}`),
+  };
+}
+
+/** The same numbers everywhere (a linear congruential generator, Numerical Recipes). */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

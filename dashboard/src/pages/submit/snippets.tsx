@@ -1,0 +1,26 @@
+import { useState, type ReactNode } from "react";
+import { save } from "../../lib/download";
+import { body, commandLine, curl, python, type Request } from "../../lib/snippets";
+import { Code, Tabs } from "../../parts/basic";
+
+/** What was chosen, to copy. */
+export function Snippets({ request }: { request: Request }): ReactNode {
+  const [chosen, setChosen] = useState("python");
+  return (
+    <section aria-label="The same as code">
+      <Tabs
+        label="Language"
+        chosen={chosen}
+        choose={setChosen}
+        tabs={[
+          { id: "python", title: "Python", content: () => <Code text={python(request)} label="Python" /> },
+          { id: "curl", title: "curl", content: () => <Code text={curl(request, location.origin)} label="curl" /> },
+          { id: "cli", title: "Command", content: () => <Code text={commandLine(request)} label="kantor" /> },
+        ]}
+      />
+      <button type="button" className="small" onClick={() => save([JSON.stringify(body(request), null, 1)], "request.json", "application/json")}>
+        Request (JSON)
+      </button>
+    </section>
+  );
+}
