@@ -118,8 +118,8 @@ def declare_variables(scope: Scope, variables: Mapping[str, Variable], pointer: 
         place = f"{pointer}/{name}"
         low, high = variable.inline("lower"), variable.inline("upper")
         with at(place):
-            nonnegative = isinstance(low, int | float) and low >= 0
-            scope.variable(name, variable.shape, group=group, nonnegative=nonnegative)
+            least = float(low) if isinstance(low, int | float) else None
+            scope.variable(name, variable.shape, group=group, least=least)
         for field in ("start", "lower", "upper"):
             value = getattr(variable, field)
             if isinstance(value, list):

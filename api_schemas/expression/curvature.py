@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from api_schemas.expression.program import Input, Operation
+from api_schemas.expression.shapes import size
 
 Curvature = Literal["constant", "affine", "convex", "concave", "unknown"]
 Sign = Literal["positive", "nonnegative", "nonpositive", "negative", "unknown"]
@@ -17,17 +18,18 @@ class Fact:
     """Of one operation's value, elementwise.
 
     Attributes:
-        strong: variables in which the sum of all elements is strongly convex, if the whole is convex.
+        strong: variables in which the sum of all elements is strongly convex, if the whole is convex, each with a
+            modulus that is known (0 if it is only known to be positive).
     """
 
     sign: Sign = "unknown"
     degree: int | None = 0
     curvature: Curvature = "constant"
     smooth: bool = True
-    strong: frozenset[str] = frozenset()
+    strong: Mapping[str, float] = field(default_factory=dict)
 
 
-_NOTHING: frozenset[str] = frozenset()
+_NOTHING: Mapping[str, float] = {}
 
 _LINEAR = frozenset({"sum", "mean", "cumsum", "transpose", "index", "reshape", "concatenate", "stack", "take", "float"})
 #: (curvature of the function, where it rises: everywhere "up", with the sign of its argument "even").
@@ -73,7 +75,8 @@ def fact(
         return Fact("positive" if value > 0 else "negative" if value < 0 else "nonnegative")
     if operation.op == "input":
         given = inputs[operation.attribute("name")]
-        sign: Sign = "nonnegative" if given.nonnegative else "unknown"
+        least = given.least
+        sign: Sign = "unknown" if least is None or least < 0.0 else "positive" if least > 0.0 else "nonnegative"
         return Fact(sign, 1, "affine") if given.name in variables else Fact(sign)
     arguments = [facts[argument] for argument in operation.arguments]
     sign = _sign(operation, arguments)
@@ -83,9 +86,9 @@ def fact(
     twice = _squared(index, operations)
     if twice is not None:
         factor, base = twice
-        return _quadratic(operations, factor, base, facts, smooth)
+        return _quadratic(operations, inputs, factor, base, facts, smooth)
     smooth = smooth and not (operation.op in _KINKED and _kinks(operation, arguments))
-    strong = _strong(operation, arguments, operations)
+    strong = _strong(operation, arguments, operations, inputs)
     return Fact(sign, _degree(operation, arguments, operations), _curvature(operation, arguments), smooth, strong)
 
 
@@ -104,8 +107,8 @@ def _squared(index: int, operations: Sequence[Operation]) -> tuple[int | None, i
     if operation.op not in ("mul", "matmul"):
         return None
     left, right = operation.arguments
-    if operation.op == "matmul":
-        return (None, left) if left == right and len(operations[left].shape) == 1 else None
+    if operation.op == "matmul" and not len(operations[left].shape) == len(operations[right].shape) == 1:
+        return None
     if left == right:
         return None, left
     for product, base in ((left, right), (right, left)):
@@ -118,6 +121,7 @@ def _squared(index: int, operations: Sequence[Operation]) -> tuple[int | None, i
 
 def _quadratic(
     operations: Sequence[Operation],
+    inputs: Mapping[str, Input],
     factor: int | None,
     base: int,
     facts: Mapping[int, Fact],
@@ -130,31 +134,54 @@ def _quadratic(
     curvature = _times(scale, square) if scale.curvature == "constant" else "unknown"
     sign: Sign = _product(scale.sign, "nonnegative")
     strong = _named(base, operations) if scale.sign == "positive" and inner.curvature == "affine" else _NOTHING
+    if factor is not None:
+        strong = _scaled(strong, _least(factor, operations, inputs))
     return Fact(sign, degree, curvature, smooth, strong)
 
 
-def _named(index: int, operations: Sequence[Operation]) -> frozenset[str]:
-    """The variable that a value is, all of it, in whatever shape."""
+def _least(index: int, operations: Sequence[Operation], inputs: Mapping[str, Input]) -> float:
+    """What a positive value is known not to be below; 0 if nothing is known."""
+    operation = operations[index]
+    if operation.op == "constant":
+        return float(operation.attribute("value"))
+    given = inputs[operation.attribute("name")] if operation.op == "input" else None
+    return max(given.least, 0.0) if given is not None and given.least is not None else 0.0
+
+
+def _scaled(strong: Mapping[str, float], factor: float) -> Mapping[str, float]:
+    return {name: factor * modulus for name, modulus in strong.items()}
+
+
+def _named(index: int, operations: Sequence[Operation]) -> Mapping[str, float]:
+    """The variable that a value is, all of it, in whatever shape, with the modulus of its square."""
     while operations[index].op in ("reshape", "transpose"):
         index = operations[index].arguments[0]
     operation = operations[index]
-    return frozenset({operation.attribute("name")}) if operation.op == "input" else _NOTHING
+    return {operation.attribute("name"): 2.0} if operation.op == "input" else _NOTHING
 
 
-def _strong(operation: Operation, arguments: Sequence[Fact], operations: Sequence[Operation]) -> frozenset[str]:
+def _strong(
+    operation: Operation, arguments: Sequence[Fact], operations: Sequence[Operation], inputs: Mapping[str, Input]
+) -> Mapping[str, float]:
     first = arguments[0]
     if operation.op in ("square", "norm2sq"):
         return _named(operation.arguments[0], operations) if first.curvature == "affine" else _NOTHING
-    if operation.op in ("sum", "mean", "reshape", "transpose"):
+    if operation.op in ("sum", "reshape", "transpose"):
         return first.strong
+    if operation.op == "mean":
+        before = size(operations[operation.arguments[0]].shape)
+        return _scaled(first.strong, size(operation.shape) / before)
     if operation.op == "add":
-        return first.strong | arguments[1].strong
+        second = arguments[1].strong
+        return {name: first.strong.get(name, 0.0) + second.get(name, 0.0) for name in {*first.strong, *second}}
     if operation.op == "mul":
-        for scale, value in ((first, arguments[1]), (arguments[1], first)):
+        for k in (0, 1):
+            scale, value = arguments[k], arguments[1 - k]
             if scale.curvature == "constant" and scale.sign == "positive":
-                return value.strong
+                return _scaled(value.strong, _least(operation.arguments[k], operations, inputs))
     if operation.op == "div" and arguments[1].curvature == "constant" and arguments[1].sign == "positive":
-        return first.strong
+        divisor = operations[operation.arguments[1]]
+        return _scaled(first.strong, 1.0 / divisor.attribute("value") if divisor.op == "constant" else 0.0)
     return _NOTHING
 
 

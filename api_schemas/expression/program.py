@@ -62,7 +62,7 @@ class Input:
 
     Attributes:
         group: for a variable, whose it is: ``""``, ``"upper"``, ``"lower"``...
-        nonnegative: True if all its elements are known to be >= 0 (lower bounds of a variable, a look at data).
+        least: what all its elements are known not to be below (bounds of a variable, a look at data); None if unknown.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Input:
     role: Role
     dtype: DType = "float64"
     group: str = ""
-    nonnegative: bool = False
+    least: float | None = None
 
 
 def plain(operations: list[Operation], inputs: Mapping[str, Input], outputs: Mapping[str, int]) -> dict[str, Any]:

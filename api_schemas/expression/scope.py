@@ -57,21 +57,21 @@ class Scope:
         self.elements = 0
         self._places: dict[Operation, int] = {}
 
-    def variable(self, name: str, shape: Sequence[int] = (), *, group: str = "", nonnegative: bool = False) -> Input:
-        """Declare a variable.
+    def variable(self, name: str, shape: Sequence[int] = (), *, group: str = "", least: float | None = None) -> Input:
+        """Declare a variable of a group, with a lower bound on all its elements where one is known.
 
         Raises:
             ExpressionError: the name is not a name, is taken, or the shape is too large.
         """
-        return self._declare(Input(name, tuple(shape), "variable", "float64", group, nonnegative))
+        return self._declare(Input(name, tuple(shape), "variable", "float64", group, least))
 
-    def data(self, name: str, shape: Sequence[int], dtype: DType = "float64", *, nonnegative: bool = False) -> Input:
+    def data(self, name: str, shape: Sequence[int], dtype: DType = "float64", *, least: float | None = None) -> Input:
         """Declare an array of data; ``int64`` arrays may also be labels and indices.
 
         Raises:
             ExpressionError: as for ``variable``.
         """
-        return self._declare(Input(name, tuple(shape), "data", dtype, "", nonnegative))
+        return self._declare(Input(name, tuple(shape), "data", dtype, "", least))
 
     def let(self, name: str, source: str) -> Expression:
         """Name an expression, for those that follow.

@@ -26,6 +26,7 @@ class Structure:
         sign: ``positive``, ``nonnegative``, ``nonpositive``, ``negative`` or ``unknown``.
         smooth: continuously differentiable wherever it is defined, by its operations.
         strongly_convex: True if it is strongly convex in those variables for all values of the others.
+        modulus: of strong convexity, as far as numbers in the text and bounds of data give it; 0 if unknown.
         variables: those of the variables that it uses.
         parameters: other variables that it uses.
         data: data that it uses.
@@ -36,6 +37,7 @@ class Structure:
     sign: Sign
     smooth: bool
     strongly_convex: bool
+    modulus: float
     variables: frozenset[str]
     parameters: frozenset[str]
     data: frozenset[str]
@@ -75,12 +77,14 @@ def structure(
         facts[index] = fact(index, listed, inputs, variables, facts)
     last = facts[root]
     wanted = frozenset(variables)
+    strong = bool(wanted) and last.curvature == "convex" and wanted <= last.strong.keys()
     return Structure(
         degree=last.degree if last.degree is not None and last.degree <= MAX_DEGREE else None,
         curvature=last.curvature,
         sign=last.sign,
         smooth=last.smooth,
-        strongly_convex=bool(wanted) and last.curvature == "convex" and wanted <= last.strong,
+        strongly_convex=strong,
+        modulus=min(last.strong[name] for name in wanted) if strong else 0.0,
         variables=frozenset(used & wanted),
         parameters=frozenset(name for name in used - wanted if inputs[name].role == "variable"),
         data=frozenset(name for name in used if inputs[name].role == "data"),

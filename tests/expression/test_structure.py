@@ -12,7 +12,7 @@ def _found(text: str, *variables: str) -> Structure:
     for name in ("w", "v", "lam"):
         scope.variable(name, (5,))
     scope.variable("W", (5, 3))
-    scope.variable("p", (5,), nonnegative=True)
+    scope.variable("p", (5,), least=0.0)
     scope.data("X", (8, 5))
     scope.data("y", (8,))
     scope.data("labels", (8,), "int64")
@@ -101,3 +101,18 @@ def test_structure_has_words() -> None:
     assert _found("sum(sin(w))").words == "nonlinear"
     assert _found("norm1(w)").words == "convex, not smooth"
     assert _found("prod(w)").words == "polynomial of degree 5"
+
+
+@pytest.mark.parametrize(
+    ("text", "modulus"),
+    [
+        ("norm2sq(w)", 2.0),
+        ("norm2sq(X @ w) + 0.25*sum(w**2)", 0.5),
+        ("mean(w**2) + w @ w / 10", 0.6),
+        ("3*w @ w + 2*sum(w*w)", 10.0),
+        ("sum((lam**2 + 0.1)*w*w)", 0.0),
+        ("norm2sq(X @ w)", 0.0),
+    ],
+)
+def test_the_modulus_of_strong_convexity_is_what_the_numbers_give(text: str, modulus: float) -> None:
+    assert _found(text, "w").modulus == pytest.approx(modulus)
