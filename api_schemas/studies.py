@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
+from api_schemas.certificates import Certificate
 from api_schemas.study_spaces import Parameter, Point, check_space
 
 Metric = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -331,6 +332,7 @@ class StudyAnswer(Reply):
     replay: dict[str, Any] | None = None
     message: str = ""
     statistics: dict[str, Any] = {}
+    certificate: Certificate | None = None
 
 
 class Analysis(Reply):

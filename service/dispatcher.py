@@ -20,6 +20,7 @@ from service.dispatch import reaper, relay, retention
 from service.dispatch.loop import Duty
 from service.settings import Settings, SettingsError
 from service.store.connect import Database
+from service.studies import leases
 
 log = structlog.get_logger("kantor.dispatcher")
 
@@ -84,7 +85,10 @@ class Dispatcher:
         for job in reaped or ():
             log.info("reaped", job=job.job_id.hex, outcome=job.outcome)
             hints.publish(self._line, job.job_id, job.seq)
-        return len(reaped or ()) >= reaper.BATCH
+        returned = leases.reap(conn) if connected >= self._grace else 0
+        if returned:
+            log.info("trials_returned", count=returned)
+        return max(len(reaped or ()) - reaper.BATCH, returned - leases.BATCH) >= 0
 
     def _sweep(self, conn: Database, _: float) -> bool:
         found = outbox.remember_forgotten(conn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import threading
@@ -19,8 +20,9 @@ import structlog
 import api_schemas
 from api_schemas.errors import KantorError
 from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
-from service import hints, jobs, registry
+from service import hints, hooks, jobs, registry
 from service.artifacts import ArtifactStore
+from service.bell import Bell
 from service.broker import BrokerDownError, Line
 from service.jobs import Claim
 from service.settings import Settings
@@ -73,6 +75,7 @@ class Worker:
         self.runners.warm_up(self.catalogue.group_of(self.catalogue.engines[0].family, "auto"), self.concurrency)
         self.artifacts = ArtifactStore(self.settings)
         self.line = Line(self.settings)
+        self.bell = Bell(self.settings)
         self.journal = Journal(self.database, self._tell)
         self.keeper = Keeper(
             self.database,
@@ -126,11 +129,16 @@ class Worker:
         self.keeper.hold(supervisor)
         try:
             try:
+                supervisor.claim = self._loaded(claim)
                 outcome = supervisor.run()
+            except KantorError as error:
+                outcome = Finished("failed", error=error.problem())
+            except psycopg.OperationalError:
+                outcome = HandedBack("the database could not be reached")
             except Exception as error:
                 log.exception("the supervisor failed", job=encode(JOB, claim.job_id))
                 outcome = failed("internal", f"Kantor made a mistake: {type(error).__name__}: {error}")
-            self._write_end(supervisor, outcome)
+            self._write_end(supervisor, outcome, claim)
         finally:
             self.keeper.release(supervisor)
             self.journal.leave(supervisor.page)
@@ -141,6 +149,14 @@ class Worker:
             seconds=round(time.monotonic() - began, 4),
             milliseconds=supervisor.milliseconds,
         )
+
+    def _loaded(self, claim: Claim) -> Claim:
+        """The claim with the data that its kind has in the database."""
+        hook = hooks.of(claim.kind)
+        if hook is None:
+            return claim
+        with self.database.connection() as connection:
+            return dataclasses.replace(claim, document=hook.load(connection, claim))
 
     def must_hand_back(self) -> bool:
         """True once running jobs shall go back to the queue."""
@@ -166,6 +182,7 @@ class Worker:
         self.runners.close()
         self.zygotes.close()
         self.line.close()
+        self.bell.close()
 
     # ------------------------------------------------------------------ for supervisors
 
@@ -204,17 +221,16 @@ class Worker:
 
     # ------------------------------------------------------------------ the end of a job
 
-    def _write_end(self, supervisor: Supervisor, outcome: Outcome) -> None:
+    def _write_end(self, supervisor: Supervisor, outcome: Outcome, claim: Claim) -> None:
         """Write it, as often as the database needs; who has lost the job writes nothing.
 
         While the database is away nobody else can take the job, so there is nothing better to do than to try again.
         """
-        claim = supervisor.claim
         tries = 0
         while not isinstance(outcome, Lost):
             try:
                 with self.database.connection() as connection:
-                    seq = self._end(connection, supervisor, outcome)
+                    seq = self._end(connection, supervisor, outcome, claim)
             except psycopg.OperationalError as error:
                 if self._drain_at is not None and self.must_hand_back() and tries > 3:
                     log.error("the end of a job could not be written", job=encode(JOB, claim.job_id))
@@ -234,23 +250,15 @@ class Worker:
                 self._tell(claim, seq)
             return
 
-    def _end(self, connection: Database, supervisor: Supervisor, outcome: Finished | HandedBack) -> int | None:
-        claim, page = supervisor.claim, supervisor.page
+    def _end(
+        self, connection: Database, supervisor: Supervisor, outcome: Finished | HandedBack, claim: Claim
+    ) -> int | None:
+        page = supervisor.page
         with page.writing:
             events, progress = page.take()
             try:
                 if isinstance(outcome, Finished):
-                    return jobs.finish(
-                        connection,
-                        claim.job_id,
-                        claim.attempt,
-                        state=outcome.state,
-                        answer=outcome.document,
-                        summary=outcome.summary,
-                        error=outcome.error,
-                        events=events,
-                        progress=progress,
-                    )
+                    return self._finish(connection, outcome, claim, events, progress)
                 with connection.transaction():
                     if events:
                         jobs.add_events(connection, claim.job_id, claim.attempt, events, progress)
@@ -260,6 +268,35 @@ class Worker:
             except psycopg.OperationalError:
                 page.put_back(events, progress)
                 raise
+
+    def _finish(
+        self,
+        connection: Database,
+        outcome: Finished,
+        claim: Claim,
+        events: list[dict[str, Any]],
+        progress: dict[str, Any] | None,
+    ) -> int | None:
+        hook = hooks.of(claim.kind)
+        follows: UUID | None = None
+        with contextlib.nullcontext() if hook is None else connection.transaction():
+            seq = jobs.finish(
+                connection,
+                claim.job_id,
+                claim.attempt,
+                state=outcome.state,
+                answer=outcome.document,
+                summary=outcome.summary,
+                error=outcome.error,
+                events=events,
+                progress=progress,
+            )
+            if hook is not None and seq is not None:
+                finished = hooks.Finish(outcome.state, outcome.document, outcome.error)
+                follows = hook.on_finish(connection, claim, finished, self.settings)
+        if follows is not None:
+            self.bell.ring(claim.pool, follows)
+        return seq
 
     def _tell(self, claim: Claim, seq: int) -> None:
         hints.publish(self.line, claim.job_id, seq)

@@ -89,4 +89,5 @@ def _path(prefix: str, name: str, what: str) -> Any:
 
 JobId = Annotated[UUID, _path(ids.JOB, "job_id", "job")]
 ArtifactId = Annotated[UUID, _path(ids.ARTIFACT, "artifact_id", "artifact")]
+StudyId = Annotated[UUID, _path(ids.STUDY, "study_id", "study")]
 KeyId = Annotated[UUID, _path(ids.KEY, "key_id", "key")]

@@ -7,12 +7,23 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api_schemas import VERSION
 from api_schemas.errors import Problem
 from api_schemas.jobs import JobRequest
 from api_schemas.keys import KeyRequest
+from api_schemas.studies import (
+    AskRequest,
+    EditRequest,
+    LeaseRequest,
+    PredictRequest,
+    ReportRequest,
+    StudyRequest,
+    TellRequest,
+    TrialRequest,
+)
 
 DESCRIPTION = """\
 Optimization as a service. A job is a problem with options; a worker solves it; the answer carries a certificate that
@@ -22,10 +33,16 @@ problem details (RFC 9457) with a stable `code` and, for each wrong field, a JSO
 TAGS = [
     {"name": "jobs", "description": "Submit problems, follow them, fetch answers."},
     {"name": "artifacts", "description": "Large inputs and answers."},
+    {"name": "studies", "description": "Black-box optimization by ask and tell."},
     {"name": "service", "description": "Engines, workers, queues."},
     {"name": "keys", "description": "API keys of the project."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
+BODIES: tuple[type[BaseModel], ...] = (
+    *(JobRequest, KeyRequest),
+    *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
+)
+"""What the routes read by hand."""
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "kt_...", "description": "An API key."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
@@ -87,7 +104,7 @@ def _generate(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     _, definitions = models_json_schema(
-        [(JobRequest, "validation"), (KeyRequest, "validation"), (Problem, "serialization")],
+        [*((model, "validation") for model in BODIES), (Problem, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
     schemas = schema["components"]["schemas"] = _plain(schema["components"]["schemas"])

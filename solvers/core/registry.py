@@ -20,9 +20,11 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("program", "pdlp", "solvers.programs.engines.pdlp:ENGINE", ("ortools",)),
     ("program", "clarabel", "solvers.programs.engines.clarabel:ENGINE", ("clarabel",)),
     ("study", "gp", "solvers.studies.engines.gp:ENGINE", ("scipy",)),
+    ("transport", "line", "solvers.transport.engines.line:ENGINE", ()),
     ("transport", "network-simplex", "solvers.transport.engines.network_simplex:ENGINE", ("ot",)),
     ("transport", "sinkhorn", "solvers.transport.engines.sinkhorn:ENGINE", ("torch",)),
     ("transport", "sinkhorn-newton", "solvers.transport.engines.sinkhorn_newton:ENGINE", ("torch",)),
+    ("transport", "batched-newton", "solvers.transport.engines.batched_newton:ENGINE", ("torch",)),
 )
 
 ENTRY_POINT_GROUP = "kantor.engines"

@@ -1,0 +1,88 @@
+"""Suggestions that are ready before anyone asks: made by jobs of kind "study", at most one at a time for each study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from api_schemas.ids import STUDY, encode
+from api_schemas.jobs import JobRequest
+from api_schemas.options import SolveOptions
+from api_schemas.studies import StudyWork
+from service import jobs
+from service.jobs import Submitted
+from service.settings import Settings
+from service.store.connect import Database
+from service.studies.rows import StudyRow
+
+POOL = "cpu"
+RETENTION_SECONDS = 3600.0
+"""A job of a study is of no interest once its answer is stored with the study."""
+
+_UNDER_WAY = """
+SELECT study.suggesting, job.state IN ('queued', 'running')
+FROM study LEFT JOIN job ON job.id = study.suggesting WHERE study.project_id = %s AND study.id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A job that makes suggestions.
+
+    Attributes:
+        submitted: if this call made it: ring for it.
+    """
+
+    job_id: UUID
+    submitted: Submitted | None = None
+
+
+def refill(conn: Database, study: StudyRow, *, count: int = 1, pool: str = POOL, settings: Settings) -> Pending:
+    """See that a job makes suggestions from the newest data: the one under way (it reads the data when it begins, and
+    another follows if there were newer ones then), or a new one.
+    """
+    found = conn.execute(_UNDER_WAY, (study.project_id, study.id), prepare=True).fetchone()
+    if found is not None and found[1]:
+        return Pending(found[0])
+    with conn.transaction():
+        # Of several who saw none, one makes it.
+        row = conn.execute("SELECT suggesting FROM study WHERE id = %s FOR UPDATE", (study.id,)).fetchone()
+        if row is not None and row[0] is not None and (found is None or row[0] != found[0]):
+            return Pending(row[0])
+        return follow_up(conn, study, count=count, pool=pool, settings=settings)
+
+
+def follow_up(conn: Database, study: StudyRow, *, count: int, pool: str = POOL, settings: Settings) -> Pending:
+    """A new job, within a transaction that has locked the study."""
+    submitted = submit(conn, study, {"work": "suggest", "count": count}, pool=pool, settings=settings)
+    conn.execute("UPDATE study SET suggesting = %s WHERE id = %s", (submitted.job_id, study.id))
+    return Pending(submitted.job_id, submitted)
+
+
+def suggest_with(
+    conn: Database, study: StudyRow, fixed: Mapping[str, Any], *, count: int, pool: str = POOL, settings: Settings
+) -> Pending:
+    """A job that makes suggestions in which some values are fixed."""
+    work = {"work": "suggest", "count": count, "fixed": dict(fixed)}
+    submitted = submit(conn, study, work, pool=pool, settings=settings)
+    return Pending(submitted.job_id, submitted)
+
+
+def submit(
+    conn: Database, study: StudyRow, work: Mapping[str, Any], *, pool: str = POOL, settings: Settings
+) -> Submitted:
+    """A job that works on a study."""
+    name = encode(STUDY, study.id)
+    problem = StudyWork.model_validate({"study": name, **work})
+    request = JobRequest(
+        problem=problem,
+        engine=study.definition["engine"],
+        options=SolveOptions(),
+        name=f"{problem.work}: {study.name}"[:255],
+        labels={"study": name},
+        retention=RETENTION_SECONDS,
+    )
+    document = b'{"problem":%s,"options":{}}' % problem.model_dump_json().encode()
+    return jobs.submit(conn, study.project_id, request, document, pool=pool, settings=settings)
