@@ -42,6 +42,7 @@ CODES: dict[str, ErrorCode] = {
         ErrorCode("idempotency-mismatch", 422, "The idempotency key was used with another request", "INVALID_ARGUMENT"),
         ErrorCode("range-not-satisfiable", 416, "The range lies outside the content", "OUT_OF_RANGE"),
         ErrorCode("rate-limited", 429, "Too many requests", "RESOURCE_EXHAUSTED"),
+        ErrorCode("quota-exceeded", 429, "The project's quota is used up", "RESOURCE_EXHAUSTED"),
         # the run
         ErrorCode("engine-failure", 500, "The engine broke", "INTERNAL"),
         ErrorCode("out-of-memory", 500, "The memory limit was reached", "RESOURCE_EXHAUSTED"),

@@ -11,6 +11,7 @@ _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 JOB, ARTIFACT, PROJECT, KEY, WORKER = "job", "art", "prj", "key", "wrk"
+ORGANISATION, MEMBER, AUDIT, WEBHOOK, DELIVERY = "org", "mem", "aud", "whk", "msg"
 STUDY, SCHEDULE = "std", "sch"
 
 

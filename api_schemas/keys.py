@@ -13,8 +13,9 @@ from api_schemas.base import Model, Name, Reply, Time
 PREFIX = "kt_"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-Scope = Literal["read", "write", "admin"]
-"""read: see jobs and artifacts; write: submit, cancel, delete; admin: manage keys."""
+Scope = Literal["read", "write", "admin", "owner"]
+"""read: see jobs and artifacts; write: submit, cancel, delete; admin: manage keys and webhooks of the project; owner:
+manage projects and members of the organisation."""
 
 
 def new_secret() -> str:
@@ -47,6 +48,17 @@ class KeyRequest(Model):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=16)] = ["read", "write"]
     expires_in: Annotated[float, Field(gt=0, le=100 * 366 * 86400)] | None = None
     """Seconds; None: until revoked."""
+    member: Annotated[str, Field(pattern=r"^mem_[0-7][0-9a-hjkmnp-tv-z]{25}$")] | None = None
+    """Whose key it is: it does no more than the member's role allows, and goes with the member. None: a machine's."""
+    project: Annotated[str, Field(pattern=r"^prj_[0-7][0-9a-hjkmnp-tv-z]{25}$")] | None = None
+    """Of the same organisation; other than the project of the key that asks only for the scope "owner"."""
+
+
+class KeyRotation(Model):
+    """A new secret for a key."""
+
+    overlap: Annotated[float, Field(ge=0, le=90 * 86400)] = 86400.0
+    """Seconds that the old key goes on working."""
 
 
 class Key(Reply):
@@ -60,6 +72,10 @@ class Key(Reply):
     expires_at: Time | None = None
     revoked_at: Time | None = None
     last_used_at: Time | None = None
+    """To the minute."""
+    member: str | None = None
+    replaced_by: str | None = None
+    """The key that takes its place; this one works until ``expires_at``."""
 
 
 class NewKey(Key):

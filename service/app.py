@@ -15,8 +15,21 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api_schemas import VERSION
 from service import logs
-from service.rest import activity, answers, artifacts, health, jobs, keys, openapi, operations, pages, problems
-from service.rest import studies, study_trials
+from service.rest import (
+    activity,
+    answers,
+    artifacts,
+    health,
+    jobs,
+    keys,
+    openapi,
+    operations,
+    pages,
+    problems,
+    studies,
+    study_trials,
+    tenants,
+)
 from service.rest.dashboard import Dashboard
 from service.rest.middleware import Around
 from service.rest.state import State, running
@@ -55,7 +68,7 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
     )
-    for module in (jobs, answers, activity, artifacts, studies, study_trials, operations, keys, health, pages):
+    for module in (jobs, answers, activity, artifacts, studies, study_trials, operations, keys, tenants, health, pages):
         app.router.routes.extend(module.router.routes)
     if (dashboard / "index.html").is_file():
         app.router.routes.append(Dashboard(dashboard))

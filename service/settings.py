@@ -58,6 +58,9 @@ class Settings(BaseModel):
     key_cache_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
     """How long a process trusts a key that it has seen: a revoked key works at most that much longer."""
 
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """Requests that a project may send in a minute where its own quota doesn't say; 0: as many as it likes."""
+
     inline_limit_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
     """Arrays of answers above this go to artifacts."""
     body_limit_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE

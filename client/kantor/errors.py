@@ -210,6 +210,12 @@ class RateLimited(APIError):
     code = "rate-limited"
 
 
+class QuotaExceeded(APIError):
+    """The project's quota (queued jobs, solver time of the month, bytes stored) is used up."""
+
+    code = "quota-exceeded"
+
+
 class EngineFailure(APIError):
     """The engine broke."""
 

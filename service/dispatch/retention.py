@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.artifacts import ArtifactStore
 from service.store.connect import Database
+from service.tenants import usage
 
 BATCH = 200
 
@@ -32,15 +33,17 @@ class Deleted:
     jobs: int
     keys: int
     artifacts: int
+    charges: int = 0
+    """Summed up; not a deletion to be told of."""
 
     @property
     def more(self) -> bool:
         """True if there may be more: call again."""
-        return BATCH in (self.jobs, self.keys, self.artifacts)
+        return BATCH in (self.jobs, self.keys, self.artifacts, self.charges)
 
 
 def sweep(conn: Database, artifacts: ArtifactStore) -> Deleted:
     """One round: at most ``BATCH`` of each kind, so that no transaction lasts long."""
     jobs = conn.execute(_JOBS, {"limit": BATCH}).rowcount
     keys = conn.execute(_KEYS, {"limit": BATCH}).rowcount
-    return Deleted(jobs, keys, artifacts.purge(conn, BATCH))
+    return Deleted(jobs, keys, artifacts.purge(conn, BATCH), usage.sum_up(conn, BATCH))

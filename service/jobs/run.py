@@ -45,7 +45,10 @@ WITH done AS (
         lease_until = NULL, worker_id = NULL, last_seq = last_seq + %(count)s,
         progress = coalesce(%(progress)s::jsonb, progress), summary = %(summary)s::jsonb, error = %(error)s::jsonb
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
-    RETURNING last_seq
+    RETURNING last_seq, project_id, claimed_at
+), charged AS (
+    INSERT INTO charge (project_id, seconds)
+    SELECT project_id, extract(epoch FROM now() - claimed_at) FROM done WHERE claimed_at IS NOT NULL
 ), answered AS (
     INSERT INTO job_answer (job_id, document)
     SELECT %(id)s, %(answer)b::bytea FROM done WHERE %(answer)b::bytea IS NOT NULL

@@ -17,6 +17,8 @@ from api_schemas.jobs import JobRequest
 from service.jobs.rows import COLUMNS, JobRow, Submitted
 from service.settings import Settings
 from service.store.connect import Database
+from service.tenants import quotas
+from service.tenants.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Submission:
         pool: the queue, named by the engine's announcement.
         idempotency_key: at most 255 letters; a second submission with key and project gets the first one's job.
         fingerprint: digest of the request; the same key with another fingerprint is refused.
+        key_id: the API key that asks.
+        limits: the project's quotas; None: none.
     """
 
     project_id: UUID
@@ -36,6 +40,8 @@ class Submission:
     pool: str
     idempotency_key: str | None = None
     fingerprint: bytes = b""
+    key_id: UUID | None = None
+    limits: Limits | None = None
 
 
 _COLUMNS = {
@@ -53,6 +59,7 @@ _COLUMNS = {
     "created_at": "timestamptz",
     "deadline_at": "timestamptz",
     "retention": "double precision",
+    "submitted_by": "uuid",
     "key": "text",
     "fingerprint": "text",
 }
@@ -65,9 +72,9 @@ _MANY = "SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item ({columns})"
 _SUBMIT = """
 WITH item AS MATERIALIZED ({items}), {known} new AS (
     INSERT INTO job (id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
-                     created_at, deadline_at, retention, last_seq)
+                     created_at, deadline_at, retention, submitted_by, last_seq)
     SELECT id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
-           created_at, deadline_at, make_interval(secs => retention), 1
+           created_at, deadline_at, make_interval(secs => retention), submitted_by, 1
     FROM item {unknown}
     RETURNING id, pool, created_at
 ), input AS (
@@ -139,6 +146,9 @@ def submit_many(conn: Database, items: Sequence[Submission], *, settings: Settin
         one outcome for each item, in their order.
     """
     outcomes: list[Submitted | KantorError | None] = [_refusal(item) for item in items]
+    for k, refusal in quotas.refusals(conn, [(item.project_id, item.limits) for item in items]).items():
+        known = outcomes[k] is None and items[k].idempotency_key is not None
+        outcomes[k] = (_replayed(conn, items[k], settings) if known else None) or outcomes[k] or refusal
     waiting = [k for k, outcome in enumerate(outcomes) if outcome is None]
     while waiting:
         # Two submissions with one key in one statement would see neither each other nor an answer: one at a time.
@@ -206,6 +216,7 @@ def _record(n: int, item: Submission, row: JobRow) -> dict[str, Any]:
         "created_at": row.created_at,
         "deadline_at": row.deadline_at,
         "retention": row.retention.total_seconds(),
+        "submitted_by": item.key_id,
         "key": item.idempotency_key,
         "fingerprint": item.fingerprint.hex(),
     }
@@ -254,6 +265,12 @@ def _refusal(item: Submission) -> KantorError | None:
         return None
     error = FieldError(pointer="Idempotency-Key", detail="an idempotency key has 1 to 255 letters")
     return KantorError("invalid-request", "The idempotency key does not fit.", errors=[error])
+
+
+def _replayed(conn: Database, item: Submission, settings: Settings) -> Submitted | KantorError | None:
+    """The outcome of a repeated request, which takes nothing of a quota; None: it is not one."""
+    known = conn.execute(_EARLIER, (item.project_id, item.idempotency_key)).fetchone()
+    return None if known is None else _earlier(conn, item, settings)
 
 
 def _earlier(conn: Database, item: Submission, settings: Settings) -> Submitted | KantorError:

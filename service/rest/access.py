@@ -13,6 +13,7 @@ from api_schemas.keys import PREFIX, well_formed
 from service import keys
 from service.keys import Principal
 from service.rest import state
+from service.tenants.audit import Actor
 
 
 def _require(scope: str) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
@@ -26,7 +27,7 @@ async def authenticate(request: Request, scope: str) -> Principal:
     """The owner of the request's key, which must have the scope.
 
     Raises:
-        KantorError: ``unauthenticated``, ``forbidden``.
+        KantorError: ``unauthenticated``, ``forbidden``, ``rate-limited``.
     """
     secret = _secret(request)
     api = state.of(request)
@@ -34,8 +35,14 @@ async def authenticate(request: Request, scope: str) -> Principal:
     if principal is None:
         principal = await api.database(keys.authenticate, secret, api.settings)
     request.scope["kantor.principal"] = principal
+    request.scope["kantor.rate"] = await api.rates.count(principal.project_id.hex, principal.limits.max_requests)
     principal.require(scope)
     return principal
+
+
+def actor(request: Request, principal: Principal) -> Actor:
+    """Who asks, for the audit log."""
+    return Actor(principal, str(request.scope.get("kantor.request_id", "")))
 
 
 def _secret(request: Request) -> str:
@@ -63,6 +70,7 @@ READER = Depends(_require("read"))
 Reader = Annotated[Principal, READER]
 Writer = Annotated[Principal, Depends(_require("write"))]
 Admin = Annotated[Principal, Depends(_require("admin"))]
+Owner = Annotated[Principal, Depends(_require("owner"))]
 
 
 def _identifier(prefix: str, what: str) -> Callable[..., UUID]:
@@ -91,3 +99,5 @@ JobId = Annotated[UUID, _path(ids.JOB, "job_id", "job")]
 ArtifactId = Annotated[UUID, _path(ids.ARTIFACT, "artifact_id", "artifact")]
 StudyId = Annotated[UUID, _path(ids.STUDY, "study_id", "study")]
 KeyId = Annotated[UUID, _path(ids.KEY, "key_id", "key")]
+ProjectId = Annotated[UUID, _path(ids.PROJECT, "project_id", "project")]
+MemberId = Annotated[UUID, _path(ids.MEMBER, "member_id", "member")]

@@ -14,14 +14,18 @@ from starlette.responses import Response, StreamingResponse
 from api_schemas.artifacts import Artifact
 from api_schemas.base import Line
 from api_schemas.errors import FieldError, KantorError
+from api_schemas.ids import ARTIFACT, encode
 from service.artifacts import CHUNK, ArtifactRow, Upload
+from service.keys import Principal
 from service.rest import bodies, headers, views
 from service.rest import state as states
-from service.rest.access import ArtifactId, Reader, Writer
+from service.rest.access import ArtifactId, Reader, Writer, actor
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import header, ok
 from service.rest.problems import documented
 from service.rest.routing import Route
+from service.store.connect import Database
+from service.tenants import audit, quotas
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"], route_class=Route)
 
@@ -38,7 +42,7 @@ _HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Conten
     response_model=None,
     responses={
         201: ok("Stored.", Artifact, Location=header("Address of the artifact.")),
-        **documented(*ALWAYS, "invalid-request", "too-large", "unsupported-media-type"),
+        **documented(*ALWAYS, "invalid-request", "too-large", "unsupported-media-type", "quota-exceeded"),
     },
     openapi_extra={
         "requestBody": {
@@ -56,17 +60,20 @@ async def create(
     """Upload an artifact: the raw bytes of the body, up to the server's limit. They are kept as they come."""
     state = states.of(request)
     _require_plain(request)
-    bodies.declared_size(request, state.settings.artifact_limit_bytes)
+    declared = bodies.declared_size(request, state.settings.artifact_limit_bytes)
+    if principal.limits.max_bytes is not None:
+        await state.database(quotas.require_room, principal.project_id, principal.limits, declared or 0)
     media_type = request.headers.get("content-type", _BINARY)
     upload = await asyncio.to_thread(state.artifacts.upload, principal.project_id)
     try:
         await _receive(request, upload)
         await asyncio.to_thread(upload.close)
         recording = state.database(
-            upload.record,
+            _record,
+            upload,
+            principal,
             filename=filename,
             media_type=media_type if _MEDIA_TYPE.match(media_type) else _BINARY,
-            origin="upload",
         )
         artifact = await asyncio.shield(recording)
     except BaseException:
@@ -153,8 +160,23 @@ async def content(
 async def delete(request: Request, principal: Writer, artifact_id: ArtifactId) -> Response:
     """Delete an artifact, unless a job that is not finished refers to it."""
     state = states.of(request)
-    await state.database(state.artifacts.delete, principal.project_id, artifact_id)
+    await state.database(
+        audit.done,
+        actor(request, principal),
+        "artifacts_delete",
+        encode(ARTIFACT, artifact_id),
+        state.artifacts.delete,
+        principal.project_id,
+        artifact_id,
+    )
     return Response(status_code=204)
+
+
+def _record(conn: Database, upload: Upload, principal: Principal, *, filename: str, media_type: str) -> Artifact:
+    with conn.transaction():
+        artifact = upload.record(conn, filename=filename, media_type=media_type, origin="upload")
+        quotas.require_room(conn, principal.project_id, principal.limits)
+    return artifact
 
 
 async def _receive(request: Request, upload: Upload) -> None:

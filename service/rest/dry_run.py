@@ -12,6 +12,7 @@ from api_schemas.errors import CODES, FieldError, KantorError
 from api_schemas.jobs import Inspection, Validation
 from service import jobs, registry
 from service.jobs import JobRow
+from service.keys import Principal
 from service.rest import submissions, views, waiting
 from service.rest.catalogue import DEFAULT_POOL
 from service.rest.state import State
@@ -26,14 +27,14 @@ PATIENCE = 20.0
 log = structlog.get_logger("kantor.api")
 
 
-async def reply(state: State, project_id: UUID, draft: Draft, pool: str) -> Response:
+async def reply(state: State, principal: Principal, draft: Draft, pool: str) -> Response:
     """The ``Validation`` of a request.
 
     Raises:
         KantorError: what a submit would be refused with, or what its job would fail with on reading the problem.
     """
-    await submissions.require_artifacts(state, project_id, draft)
-    inspection, warnings = await _inspect(state, project_id, draft)
+    await submissions.require_artifacts(state, principal.project_id, draft)
+    inspection, warnings = await _inspect(state, principal, draft)
     request = draft.request
     validation = Validation(
         kind=request.problem.kind, engine=request.engine, pool=pool, inspection=inspection, warnings=warnings
@@ -41,7 +42,7 @@ async def reply(state: State, project_id: UUID, draft: Draft, pool: str) -> Resp
     return views.json_response(validation.model_dump_json().encode())
 
 
-async def _inspect(state: State, project_id: UUID, draft: Draft) -> tuple[Inspection | None, list[str]]:
+async def _inspect(state: State, principal: Principal, draft: Draft) -> tuple[Inspection | None, list[str]]:
     pool = await state.database(_reading_pool, state.settings, draft.request.problem.kind)
     if pool is None:
         return None, ["No worker is there now: only the form of the request was checked, not the problem itself."]
@@ -57,13 +58,13 @@ async def _inspect(state: State, project_id: UUID, draft: Draft) -> tuple[Inspec
         }
     )
     inspected = Draft(request, draft.document, b"", draft.references)
-    submitted = await submissions.store(state, project_id, inspected, pool=pool, idempotency_key=None)
+    submitted = await submissions.store(state, principal, inspected, pool=pool, idempotency_key=None)
     try:
         done = await waiting.until_finished(
-            state, project_id, submitted.job_id, PATIENCE, after_seq=submitted.job.last_seq
+            state, principal.project_id, submitted.job_id, PATIENCE, after_seq=submitted.job.last_seq
         )
     finally:
-        await state.database(_forget, project_id, submitted.job_id)
+        await state.database(_forget, principal.project_id, submitted.job_id)
     if done is None or done[0].state in {"expired", "cancelled"}:
         return None, [
             f"No worker read the problem within {PATIENCE:g} seconds: only the form of the request was checked."

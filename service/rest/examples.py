@@ -61,3 +61,7 @@ KEY_REQUESTS: dict[str, Any] = {
         "value": {"name": "board", "scopes": ["read"], "expires_in": 604800},
     }
 }
+KEY_ROTATIONS: dict[str, Any] = {"a day of overlap": {"value": {"overlap": 86400}}}
+PROJECT_REQUESTS: dict[str, Any] = {"project": {"value": {"name": "planning"}}}
+MEMBER_REQUESTS: dict[str, Any] = {"editor": {"value": {"email": "ada@example.org", "name": "Ada", "role": "editor"}}}
+MEMBER_CHANGES: dict[str, Any] = {"to admin": {"value": {"role": "admin"}}}

@@ -18,19 +18,21 @@ from service import jobs
 from service.jobs import JobFilters, JobRow
 from service.rest import dry_run, headers, submissions, views, waiting
 from service.rest import state as states
-from service.rest.access import JobId, Reader, Writer, authenticate
+from service.rest.access import JobId, Reader, Writer, actor, authenticate
 from service.rest.examples import JOB_REQUESTS
 from service.rest.openapi import body, header, ok, parameter
 from service.rest.problems import documented
 from service.rest.routing import Route
+from service.tenants import audit
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
 
-ALWAYS = ("unauthenticated", "forbidden", "unavailable", "internal")
+ALWAYS = ("unauthenticated", "forbidden", "rate-limited", "unavailable", "internal")
 _SUBMIT_ERRORS = (
     *ALWAYS,
     *("malformed-json", "invalid-request", "invalid-problem", "invalid-option", "unknown-engine", "artifact-missing"),
     *("idempotency-mismatch", "too-large", "unsupported-media-type", "malformed-file", "unsupported-problem"),
+    "quota-exceeded",
 )
 
 
@@ -83,8 +85,8 @@ async def create(request: Request) -> Response:
     draft = await submissions.read(state, request)
     pool = await submissions.check(state, draft)
     if validate_only:
-        return await dry_run.reply(state, principal.project_id, draft, pool)
-    submitted = await submissions.store(state, principal.project_id, draft, pool=pool, idempotency_key=key)
+        return await dry_run.reply(state, principal, draft, pool)
+    submitted = await submissions.store(state, principal, draft, pool=pool, idempotency_key=key)
     row = submitted.job
     extra = {"Location": f"/v1/jobs/{encode(JOB, row.id)}"}
     if submitted.replayed:
@@ -200,7 +202,15 @@ async def cancel(request: Request, principal: Writer, job_id: JobId) -> Response
     A queued job ends at once; a running one is asked to stop and keeps its best answer so far; a finished one stays.
     """
     state = states.of(request)
-    row: JobRow = await state.database(jobs.cancel, principal.project_id, job_id)
+    row: JobRow = await state.database(
+        audit.done,
+        actor(request, principal),
+        "jobs_cancel",
+        encode(JOB, job_id),
+        jobs.cancel,
+        principal.project_id,
+        job_id,
+    )
     state.hub.hear(row.id, row.last_seq)
     return views.json_response(views.job_json(row), 202)
 
@@ -214,7 +224,15 @@ async def cancel(request: Request, principal: Writer, job_id: JobId) -> Response
 )
 async def delete(request: Request, principal: Writer, job_id: JobId) -> Response:
     """Delete a finished job with its problem, answer and events."""
-    await states.of(request).database(jobs.delete, principal.project_id, job_id)
+    await states.of(request).database(
+        audit.done,
+        actor(request, principal),
+        "jobs_delete",
+        encode(JOB, job_id),
+        jobs.delete,
+        principal.project_id,
+        job_id,
+    )
     return Response(status_code=204)
 
 

@@ -6,16 +6,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_schemas.keys import KeyList, KeyRequest, NewKey
+from api_schemas.ids import KEY, MEMBER, PROJECT, decode, encode
+from api_schemas.keys import KeyList, KeyRequest, KeyRotation, NewKey
 from service import keys
 from service.rest import bodies, parsing, views
 from service.rest import state as states
-from service.rest.access import Admin, KeyId
-from service.rest.examples import KEY_REQUESTS
+from service.rest.access import Admin, KeyId, actor
+from service.rest.examples import KEY_REQUESTS, KEY_ROTATIONS
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, ok
 from service.rest.problems import documented
 from service.rest.routing import Route
+from service.settings import Settings
+from service.store.connect import Database
+from service.tenants import audit, organisations
+from service.tenants.audit import Actor
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=Route)
 
@@ -29,7 +34,7 @@ _LIMIT = 1 << 14
     response_model=None,
     responses={
         201: ok("The key; its secret is shown this once.", NewKey),
-        **documented(*ALWAYS, "malformed-json", "invalid-request", "too-large", "unsupported-media-type"),
+        **documented(*ALWAYS, "not-found", "malformed-json", "invalid-request", "too-large", "unsupported-media-type"),
     },
     openapi_extra=body("KeyRequest", KEY_REQUESTS),
 )
@@ -37,14 +42,9 @@ async def create(request: Request, principal: Admin) -> Response:
     """Make a key for the project."""
     state = states.of(request)
     wanted = parsing.parse(KeyRequest, await bodies.read_json(request, _LIMIT))
-    key = await state.database(
-        keys.create,
-        principal.project_id,
-        name=wanted.name,
-        scopes=wanted.scopes,
-        expires_in=wanted.expires_in,
-        settings=state.settings,
-    )
+    if "owner" in wanted.scopes:
+        principal.require("owner")  # nobody gives away more than they have
+    key = await state.database(_create, actor(request, principal), wanted, state.settings)
     return views.json_response(key.model_dump_json().encode(), 201)
 
 
@@ -69,5 +69,66 @@ async def list_keys(request: Request, principal: Admin) -> Response:
 )
 async def delete(request: Request, principal: Admin, key_id: KeyId) -> Response:
     """Revoke a key. Other API processes may take it for a few seconds more."""
-    await states.of(request).database(keys.revoke, principal.project_id, key_id)
+    await states.of(request).database(
+        audit.done,
+        actor(request, principal),
+        "keys_delete",
+        encode(KEY, key_id),
+        keys.revoke,
+        principal.project_id,
+        key_id,
+    )
     return Response(status_code=204)
+
+
+@router.post(
+    "/{key_id}/rotate",
+    operation_id="keys_rotate",
+    status_code=201,
+    response_model=None,
+    responses={
+        201: ok("The new key; its secret is shown this once.", NewKey),
+        **documented(
+            *ALWAYS,
+            "not-found",
+            "conflict",
+            *("malformed-json", "invalid-request", "too-large", "unsupported-media-type"),
+        ),
+    },
+    openapi_extra=body("KeyRotation", KEY_ROTATIONS),
+)
+async def rotate(request: Request, principal: Admin, key_id: KeyId) -> Response:
+    """Replace a key: the new one works at once, the old one for as long as `overlap` says."""
+    state = states.of(request)
+    wanted = parsing.parse(KeyRotation, await bodies.read_json(request, _LIMIT))
+    key = await state.database(
+        audit.done,
+        actor(request, principal),
+        "keys_rotate",
+        encode(KEY, key_id),
+        keys.rotate,
+        principal.project_id,
+        key_id,
+        overlap=wanted.overlap,
+        settings=state.settings,
+    )
+    return views.json_response(key.model_dump_json().encode(), 201)
+
+
+def _create(conn: Database, who: Actor, wanted: KeyRequest, settings: Settings) -> NewKey:
+    project_id = who.principal.project_id if wanted.project is None else decode(PROJECT, wanted.project)
+    if project_id != who.principal.project_id:
+        who.principal.require("owner")
+        organisations.require_project(conn, who.principal.organisation_id, project_id)
+    with conn.transaction():
+        key = keys.create(
+            conn,
+            project_id,
+            name=wanted.name,
+            scopes=wanted.scopes,
+            expires_in=wanted.expires_in,
+            member_id=None if wanted.member is None else decode(MEMBER, wanted.member),
+            settings=settings,
+        )
+        audit.record(conn, who, "keys_create", key.id, {"name": key.name, "scopes": key.scopes, "member": key.member})
+    return key

@@ -85,6 +85,8 @@ class _Exchange:
             path = self.scope["path"]
             for name, value in (_API if path.startswith(("/v1", "/health", "/openapi")) else _PAGES).items():
                 headers.setdefault(name, value)
+            if (rate := self.scope.get("kantor.rate")) is not None:
+                headers.update(rate.headers)
         elif message["type"] == "http.response.body":
             self._sent += len(message.get("body", b""))
         await self._send(message)

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from api_schemas import VERSION
 from api_schemas.errors import Problem
 from api_schemas.jobs import JobRequest
-from api_schemas.keys import KeyRequest
+from api_schemas.keys import KeyRequest, KeyRotation
 from api_schemas.studies import (
     AskRequest,
     EditRequest,
@@ -24,6 +24,7 @@ from api_schemas.studies import (
     TellRequest,
     TrialRequest,
 )
+from api_schemas.tenants import MemberChange, MemberRequest, ProjectRequest
 
 DESCRIPTION = """\
 Optimization as a service. A job is a problem with options; a worker solves it; the answer carries a certificate that
@@ -36,10 +37,11 @@ TAGS = [
     {"name": "studies", "description": "Black-box optimization by ask and tell."},
     {"name": "service", "description": "Engines, workers, queues."},
     {"name": "keys", "description": "API keys of the project."},
+    {"name": "tenants", "description": "Organisation, projects, members, usage, audit log."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
 BODIES: tuple[type[BaseModel], ...] = (
-    *(JobRequest, KeyRequest),
+    *(JobRequest, KeyRequest, KeyRotation, ProjectRequest, MemberRequest, MemberChange),
     *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
 )
 """What the routes read by hand."""

@@ -19,6 +19,7 @@ from service.rest.writer import Writer
 from service.settings import Settings
 from service.store.connect import Database
 from service.store.connect import pool as database_pool
+from service.tenants.rates import Rates
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class State:
         self.writer = Writer(settings, bell)
         self.artifacts = ArtifactStore(settings)
         self.catalogue = Catalogue(settings)
+        self.rates = Rates(settings)
         self.large_bodies = asyncio.Semaphore(1)
         self.stopping = asyncio.Event()
         self._pool = pool

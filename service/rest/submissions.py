@@ -17,6 +17,7 @@ from api_schemas.ids import ARTIFACT, decode
 from api_schemas.jobs import JobRequest
 from service import artifacts, jobs
 from service.jobs import Submission, Submitted
+from service.keys import Principal
 from service.rest import bodies, catalogue, parsing
 from service.rest.state import State
 from service.settings import Settings
@@ -84,13 +85,24 @@ async def check(state: State, draft: Draft) -> str:
     return catalogue.check(draft.request, engines)
 
 
-async def store(state: State, project_id: UUID, draft: Draft, *, pool: str, idempotency_key: str | None) -> Submitted:
+async def store(
+    state: State, principal: Principal, draft: Draft, *, pool: str, idempotency_key: str | None
+) -> Submitted:
     """Store the job and ring for it.
 
     Raises:
-        KantorError: ``idempotency-mismatch``, ``artifact-missing``, ``unavailable``.
+        KantorError: ``idempotency-mismatch``, ``artifact-missing``, ``quota-exceeded``, ``unavailable``.
     """
-    item = Submission(project_id, draft.request, draft.document, pool, idempotency_key, draft.fingerprint)
+    item = Submission(
+        principal.project_id,
+        draft.request,
+        draft.document,
+        pool,
+        idempotency_key,
+        draft.fingerprint,
+        key_id=principal.key_id,
+        limits=principal.limits,
+    )
     if not draft.references and len(draft.document) <= _SHARED_COMMIT_BYTES:
         return await state.writer.submit(item)
     submitted = await state.database(_store_alone, item, draft.references, state.settings)

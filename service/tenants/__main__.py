@@ -1,0 +1,102 @@
+"""What only the operator of the installation may do: ``python -m service.tenants`` on the database itself.
+
+Organisations, their first owner, and quotas: a tenant cannot change them by the API.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from api_schemas.errors import KantorError
+from api_schemas.ids import MEMBER, PROJECT, decode, encode
+from api_schemas.tenants import ROLE_SCOPES
+from service import keys, projects
+from service.settings import Settings, SettingsError
+from service.store.connect import Database, connect
+from service.tenants import organisations, usage
+from service.tenants.limits import Limits
+
+_QUOTAS = (*Limits.__slots__, "weight")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; its result is JSON on standard output."""
+    given = _parser().parse_args(arguments)
+    try:
+        settings = Settings.load()
+        with connect(settings, name="kantor-tenants") as conn:
+            result = given.run(conn, given, settings)
+    except (KantorError, SettingsError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    return 0
+
+
+def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> object:
+    """An organisation with its first project, its owner, and the owner's key; what is there already is kept."""
+    with conn.transaction():
+        project_id = projects.ensure(conn, given.project, organisation=given.organisation)
+        row = conn.execute("SELECT organisation_id FROM project WHERE id = %s", (project_id,)).fetchone()
+        assert row is not None
+        known = {member.email.lower(): member for member in organisations.members(conn, row[0])}
+        owner = known.get(given.owner.lower()) or organisations.add_member(
+            conn, row[0], email=given.owner, role="owner"
+        )
+        key = keys.create(
+            conn,
+            project_id,
+            name=f"{given.owner}'s first",
+            scopes=ROLE_SCOPES["owner"],
+            member_id=decode(MEMBER, owner.id),
+            settings=settings,
+        )
+    return {"project": encode(PROJECT, project_id), "owner": owner.id, "api_key": key.secret}
+
+
+def _list(conn: Database, _given: argparse.Namespace, _settings: Settings) -> object:
+    rows = conn.execute(
+        "SELECT organisation.name, project.id, project.name, weight, archived_at FROM project"
+        " JOIN organisation ON organisation.id = organisation_id ORDER BY 1, 3"
+    ).fetchall()
+    names = ("organisation", "id", "project", "weight", "archived_at")
+    return [dict(zip(names, (row[0], encode(PROJECT, row[1]), *row[2:]), strict=True)) for row in rows]
+
+
+def _quota(conn: Database, given: argparse.Namespace, settings: Settings) -> object:
+    project_id = decode(PROJECT, given.project)
+    for name in _QUOTAS:
+        value = getattr(given, name)
+        if value is not None:
+            changed = conn.execute(
+                f"UPDATE project SET {name} = %s WHERE id = %s RETURNING id",  # noqa: S608
+                (None if value == "none" else float(value) if name == "max_solver_seconds" else int(value), project_id),
+            ).fetchone()
+            if changed is None:
+                raise KantorError("not-found", f"There is no project {given.project}.")
+    return usage.of_project(conn, project_id, settings.requests_per_minute).model_dump(mode="json")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m service.tenants", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    create = commands.add_parser("create", help="an organisation, its first project, its owner, and the owner's key")
+    create.add_argument("organisation")
+    create.add_argument("--project", default="default")
+    create.add_argument("--owner", required=True, metavar="EMAIL")
+    create.set_defaults(run=_create)
+    listing = commands.add_parser("list", help="all projects")
+    listing.set_defaults(run=_list)
+    quota = commands.add_parser("quota", help="show or set quotas of a project: a number, or none")
+    quota.add_argument("project", metavar="prj_...")
+    for name in _QUOTAS:
+        quota.add_argument(f"--{name.replace('_', '-')}", metavar="N")
+    quota.set_defaults(run=_quota)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
