@@ -106,16 +106,14 @@ class Base:
         return whole_region(self.encoding, fixed, self.taken(rows))
 
     def design(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Array]:
-        """The next rows of the centre of the space followed by a Sobol sequence, without those already taken."""
+        """The next rows of a Sobol sequence, without those already taken."""
         region = self.region(fixed, rows)
         found: list[Array] = []
         taken = set(region.taken)
         start = len(self.observations.trials) + len(rows)
         for attempt in range(12):
             size = max(count, 8) << attempt
-            block = sobol(self.encoding, size, self.seed, max(start - 1, 0) if attempt == 0 else start + (size << 1))
-            if start == 0 and attempt == 0 and self.initial > 0:
-                block = np.vstack([np.full((1, block.shape[1]), 0.5), block])
+            block = sobol(self.encoding, size, self.seed, start if attempt == 0 else start + (size << 1))
             self._admit(block, region, taken, found, count)
             if len(found) == count:
                 return found

@@ -11,6 +11,7 @@ of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,18 @@ from solvers.studies.acquisition.maximise import Effort, maximise
 from solvers.studies.encoding import Array
 from solvers.studies.engine import StudyEngine, Suggestion
 from solvers.studies.engines.base import Base
-from solvers.studies.gp.surrogate import Surrogate
+from solvers.studies.gp.kernel import square_distances
+from solvers.studies.gp.surrogate import Surrogate, model
+from solvers.studies.outcomes import Scale
 from solvers.studies.parameters import Value
 from solvers.studies.study import Study
 
 #: A front of more points than this is thinned for the partition into boxes.
 _FRONT_LIMIT = 50
+#: An expected improvement of less than this (logarithm, in standard deviations of the values) counts as convergence.
+_LITTLE = -4.0
+#: Points at least this many lengthscales from the incumbent (correlation below 0.14) belong to another basin.
+_OTHER_BASIN = 2.0
 
 
 class GaussianProcess(Base):
@@ -59,6 +66,10 @@ class GaussianProcess(Base):
             )
             if not found:
                 break
+            if len(belief.objectives) == 1 and found[0][1] < _LITTLE and (len(self.observations.trials) + len(rows)) % 2:
+                elsewhere = self._explore(belief, known, fixed, rows)
+                if elsewhere:
+                    found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
             row = self.encoding.complete(found[0][0][None])[0]
             rows.append(row)
             chosen.append(self._explain(belief, row, found, text, len(known)))
@@ -66,6 +77,39 @@ class GaussianProcess(Base):
             if self.context.should_stop():
                 break
         return chosen
+
+    def _explore(
+        self, belief: Surrogate, known: Array, fixed: Mapping[str, Value], rows: list[Array]
+    ) -> list[tuple[Array, float]]:
+        """The best point of another basin. A model may be sure too early that it sits in the best one (Bull 2011), so
+        every second suggestion climbs as if the incumbent and all that correlates with it were not there."""
+        outcomes, objective = self.outcomes, belief.objectives[0]
+        every = np.vstack([outcomes.rows, known])
+        features = self.encoding.features(every)
+        means = objective.mean_at(features)
+        allowed = np.concatenate([outcomes.feasible, belief.feasibility(known) > 0.5])
+        top = int(np.argmin(np.where(allowed, means, np.inf)))
+        centre = features[top : top + 1] * objective.scale
+
+        def far(places: Array) -> Array:
+            scaled = self.encoding.features(places) * objective.scale
+            return np.asarray(square_distances(scaled, centre)[:, 0] >= _OTHER_BASIN**2)
+
+        region = self.region(fixed, rows)
+        inner = region.allowed
+        both = far if inner is None else (lambda places: far(places) & inner(places))
+        away = np.flatnonzero(allowed & far(every))
+        if len(away) < 3:
+            return []
+        order = away[np.argsort(means[away], kind="stable")[:3]]
+        others = np.flatnonzero(far(every))
+        scale = Scale.of(means[others], 1.0)
+        y = scale.forward(means[others])
+        rest = model(self.encoding, features[others], y, self.study.noise)
+        target = float(scale.forward(means[order[:1]])[0])
+        acquisition = LogImprovement(self.encoding, (rest,), belief.slacks, belief.limits, target=target)
+        starts = self.candidates(self._effort().candidates, every[order], 1000 + len(rows))
+        return maximise(acquisition, self.encoding, replace(region, allowed=both), starts, self._effort())
 
     def _effort(self) -> Effort:
         d = self.encoding.groups

@@ -64,6 +64,13 @@ class Posterior:
         mean = float(ones[:, 0].sum() / (ones[:, 1].sum() + _MEAN_PRECISION))
         return cls(features, y, scale, hyper.signal, hyper.noise, factor, ones[:, 0] - mean * ones[:, 1], mean)
 
+    def doubting(self, longest: float) -> Posterior:
+        """The same values under a model that trusts them less far: lengthscales 0.7 times as long and at most
+        ``longest``, twice the signal variance. For looking where a fitted model sees no reason to."""
+        scale = np.maximum(self.scale / 0.7, 1.0 / longest)
+        hyper = Hyperparameters(1.0 / scale, 2.0 * self.signal, self.noise)
+        return Posterior.of(self.features, np.arange(len(scale)), self.y, hyper)
+
     def given(self, features: Array, y: Array, noise: float | None = None) -> Posterior:
         """Condition on q more values with a block row added to the factor: n^2 q flops, nothing is factored again.
 
