@@ -25,7 +25,7 @@ bytes."""
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """One array. ``values`` is an ``array.array`` or a contiguous numpy array of this type; both have ``tobytes`` and
-    ``tolist``."""
+    ``tolist``. Only numpy arrays may have more than one dimension."""
 
     dtype: Kind
     values: Any
@@ -34,15 +34,21 @@ class Numbers:
         return len(self.values)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(getattr(self.values, "shape", (len(self.values),)))
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
-        return len(self.values) * _ITEMSIZE[self.dtype]
+        return self.size * _ITEMSIZE[self.dtype]
 
     def tobytes(self) -> bytes:
         """Little-endian."""
         if sys.byteorder == "big":
-            swapped = array(_CODES[self.dtype], self.values.tolist())
-            swapped.byteswap()
-            return swapped.tobytes()
+            return bytes(self.values.byteswap().tobytes()) if hasattr(self.values, "__array__") else _swapped(self)
         raw: bytes = self.values.tobytes()
         return raw
 
@@ -52,13 +58,15 @@ class Numbers:
 
     def inline(self) -> list[Any] | dict[str, Any]:
         """As the contract has it: a list if short, else raw bytes."""
-        if len(self) <= LIST_LENGTH:
+        if self.size <= LIST_LENGTH:
             return self.tolist()
-        return {"dtype": self.dtype, "shape": [len(self)], "base64": base64.b64encode(self.tobytes()).decode()}
+        return {"dtype": self.dtype, "shape": list(self.shape), "base64": base64.b64encode(self.tobytes()).decode()}
 
     def outline(self) -> list[Any] | dict[str, Any]:
         """As ``inline``, but with the bytes left out: enough to check dimensions."""
-        return self.tolist() if len(self) <= LIST_LENGTH else {"dtype": self.dtype, "shape": [len(self)], "base64": ""}
+        if self.size <= LIST_LENGTH:
+            return self.tolist()
+        return {"dtype": self.dtype, "shape": list(self.shape), "base64": ""}
 
     def first(self, *, infinite: bool) -> int | None:
         """Position of the first NaN (or, where ``infinite`` entries are wrong too, infinity)."""
@@ -69,6 +77,12 @@ class Numbers:
             return int(bad.argmax()) if bad.any() else None
         wrong = (lambda v: not math.isfinite(v)) if infinite else math.isnan
         return next((k for k, value in enumerate(self.values) if wrong(value)), None)
+
+
+def _swapped(numbers: Numbers) -> bytes:
+    swapped = array(_CODES[numbers.dtype], numbers.values.tolist())
+    swapped.byteswap()
+    return swapped.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def write(path: Path, members: Mapping[str, Numbers]) -> None:
     thousandfold."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, numbers in members.items():
-            header = f"{{'descr': '{_DESCR[numbers.dtype]}', 'fortran_order': False, 'shape': ({len(numbers)},), }}"
+            header = f"{{'descr': '{_DESCR[numbers.dtype]}', 'fortran_order': False, 'shape': {numbers.shape}, }}"
             padding = -(len(_MAGIC) + 4 + len(header) + 1) % 64
             line = (header + " " * padding + "\n").encode()
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

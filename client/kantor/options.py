@@ -47,7 +47,10 @@ OTHER_NAMES = {
 """What other tools call an option (without underscores), for the hint of an unknown one."""
 
 
-_TAGS = frozenset({"program", "csr", "coo", "RawArray", "ArrayReference"})
+_TAGS = frozenset(
+    {"program", "csr", "coo", "RawArray", "ArrayReference", "transport", "coupling", "batch", "barycenter", "gromov"}
+    | {"sliced"}
+)
 
 
 class Options(TypedDict, total=False):

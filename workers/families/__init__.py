@@ -18,6 +18,8 @@ from solvers.core.engine import Context, EngineSpec, Option, StopReason
 #: kind to "module:attribute"; a new family adds its line.
 FAMILIES: dict[str, str] = {
     "program": "workers.families.program:FAMILY",
+    "transport": "workers.families.transport:FAMILY",
+    "bilevel": "workers.families.bilevel:FAMILY",
     "study": "workers.families.study:FAMILY",
 }
 

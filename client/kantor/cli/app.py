@@ -43,9 +43,10 @@ def _root(
 
 
 def _register() -> None:
-    from kantor.cli import engines, inspect, jobs, keys, server, solve, status
+    from kantor.cli import engines, inspect, jobs, keys, server, solve, status, transport
 
     app.command("solve")(solve.solve)
+    app.command("transport")(transport.transport)
     app.command("inspect")(inspect.inspect)
     app.add_typer(jobs.app, name="jobs")
     app.command("engines")(engines.engines)
