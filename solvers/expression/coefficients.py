@@ -25,7 +25,7 @@ def affine(function: Flat, size: int) -> tuple[np.ndarray, np.ndarray]:
     """
     origin = torch.zeros(size, dtype=torch.float64, requires_grad=True)
     value = function(origin).reshape(-1)
-    return _rows(value, origin, keep=False), value.detach().numpy().copy()
+    return jacobian_rows(value, origin, keep=False), value.detach().numpy().copy()
 
 
 def quadratic(function: Flat, size: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -39,12 +39,16 @@ def quadratic(function: Flat, size: int) -> tuple[np.ndarray, np.ndarray, float]
     if not value.requires_grad:
         return np.zeros((size, size)), np.zeros(size), float(value)
     (gradient,) = torch.autograd.grad(value, origin, create_graph=True)
-    hessian = _rows(gradient, origin, keep=True)
+    hessian = jacobian_rows(gradient, origin, keep=True)
     return 0.5 * (hessian + hessian.T), gradient.detach().numpy().copy(), float(value.detach())
 
 
-def _rows(values: torch.Tensor, origin: torch.Tensor, *, keep: bool) -> np.ndarray:
-    """Derivatives of each value, a block of rows at a time."""
+def jacobian_rows(values: torch.Tensor, origin: torch.Tensor, *, keep: bool) -> np.ndarray:
+    """The Jacobian of a vector at the point that it was computed from, a block of rows at a time.
+
+    Args:
+        keep: keep the graph for further derivatives.
+    """
     count, size = values.numel(), origin.numel()
     result = np.zeros((count, size))
     if not values.requires_grad:

@@ -47,7 +47,6 @@ def index_of(items: list[Any]) -> tuple[Any, ...]:
 
 #: Elementwise and structural operations without attributes.
 PLAIN: dict[str, Kernel] = {
-    "float": lambda x: np.asarray(x, dtype=np.float64),
     "neg": np.negative,
     "exp": np.exp,
     "log": np.log,
@@ -64,7 +63,7 @@ PLAIN: dict[str, Kernel] = {
     "sinh": np.sinh,
     "cosh": np.cosh,
     "tanh": np.tanh,
-    "erf": special.erf,
+    "erf": lambda x: special.erf(np.asarray(x, dtype=np.float64)),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "relu": lambda x: np.maximum(x, 0.0),
