@@ -1,7 +1,7 @@
 """What Kantor checks of an answer of one level, on the original problem, with code that no engine shares.
 
-Values come from numpy in extended precision, not from torch; derivatives are torch's, and are themselves checked against
-differences of those values. Multipliers are the engine's if it gave some, else found here by bounded least squares. The
+Values come from numpy in extended precision, not from torch; derivatives are torch's, and are themselves checked
+against differences of those values. Multipliers are the engine's if it gave some, else found here by bounded least squares. The
 lower bound of a convex problem needs no more than convexity: for every feasible y
 
     f(y) >= L(y) >= L(x) + r.(y - x) + (m/2)|y - x|^2,   r = grad L(x),
@@ -141,6 +141,9 @@ def _with_engine_bound(
     if findings.bound is not None and _gap(findings.objective, findings.bound) <= options["relative_gap"]:
         return checks, findings
     gap = _gap(findings.objective, bound)
+    if findings.feasible and bound > findings.objective + options["relative_gap"] * max(1.0, abs(findings.objective)):
+        text = f"{answer.engine} claims the bound {answer.bound:.9g}, but this feasible point is better"
+        return [*checks, Check("engine-bound", "failed", text, bound - findings.objective)], findings
     checks.append(Check("engine-bound", "trusted", f"{answer.engine} bounds the optimum by {answer.bound:.9g}", gap))
     return checks, replace(findings, trusted_bound=bound)
 
@@ -207,7 +210,7 @@ def _objective_check(problem: Minimize, answer: MinimizeAnswer, objective: float
 
 
 def _derivatives_check(problem: Minimize, x: np.ndarray, real: type[np.floating[Any]]) -> Check:
-    """Slopes of the smooth objective and of the constraints along random directions, by central differences."""
+    """Slopes of the smooth part of the objective along random directions, by central differences."""
     random = np.random.default_rng(0)
     oracle = problem.oracle
     _, slope = oracle.gradient(x, oracle.smooth)

@@ -82,7 +82,8 @@ class Oracle:
     def values(self, which: Flat, x: np.ndarray) -> np.ndarray:
         """A vector function without derivatives."""
         with torch.no_grad():
-            return which(torch.from_numpy(x)).numpy().copy()
+            values: np.ndarray = which(torch.from_numpy(x)).numpy().copy()
+        return values
 
     def jacobian(self, which: Flat, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A vector function's value and Jacobian."""

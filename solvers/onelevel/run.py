@@ -111,7 +111,8 @@ def started(run: Run, options: Mapping[str, Any]) -> np.ndarray:
     problem = run.problem
     given = options.get("start")
     x = problem.start if given is None else np.asarray(given, dtype=np.float64)
-    return np.clip(x, problem.lower, problem.upper)
+    begin: np.ndarray = np.clip(x, problem.lower, problem.upper)
+    return begin
 
 
 def projected(x: np.ndarray, slope: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:

@@ -49,7 +49,8 @@ class GaussNewton:
             oracle.evaluations += 1
             values = oracle.values(residual, x)
             # scipy refuses non-finite values; a huge one is a step to be taken back
-            return np.nan_to_num(values, nan=1e150, posinf=1e150, neginf=-1e150)
+            finite: np.ndarray = np.nan_to_num(values, nan=1e150, posinf=1e150, neginf=-1e150)
+            return finite
 
         def jacobian(x: np.ndarray) -> np.ndarray:
             return oracle.jacobian(residual, x)[1]
