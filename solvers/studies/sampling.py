@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from solvers.studies.encoding import Array, Encoding
+from solvers.studies.parameters import Numeric, Parameter
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:
@@ -30,11 +31,7 @@ def every_row(encoding: Encoding, limit: int) -> Array | None:
     more than ``limit`` before conditions."""
     if not encoding.space.size <= limit:
         return None
-    axes = [(np.arange(levels) + 0.5) / levels for levels in encoding.levels]
-    for i, parameter in enumerate(encoding.parameters):
-        if getattr(parameter, "log", False) and encoding.levels[i] > 1:
-            low, step = float(getattr(parameter, "low")), float(getattr(parameter, "step"))  # noqa: B009
-            axes[i] = np.array([parameter.unit(low + k * step) for k in range(encoding.levels[i])])
+    axes = [level_places(parameter) for parameter in encoding.parameters]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     rows = encoding.complete(grid)
     if not encoding.space.conditional:
@@ -43,6 +40,14 @@ def every_row(encoding: Encoding, limit: int) -> Array | None:
     for i, key in enumerate(encoding.keys(rows)):
         first.setdefault(key, i)
     return rows[list(first.values())]
+
+
+def level_places(parameter: Parameter) -> Array:
+    """The places of all levels of a countable parameter, ascending."""
+    levels = parameter.levels or 0
+    if isinstance(parameter, Numeric) and parameter.log and parameter.step is not None and levels > 1:
+        return np.array([parameter.unit(parameter.low + k * parameter.step) for k in range(levels)])
+    return np.asarray((np.arange(levels) + 0.5) / levels)
 
 
 def around(centre: Array, count: int, rng: np.random.Generator) -> Array:

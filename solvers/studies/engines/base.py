@@ -71,7 +71,7 @@ class Base:
             for row in self.design(min(missing, count - len(chosen)), fixed, rows):
                 chosen.append(self._initial(row))
                 rows.append(row)
-        if len(chosen) < count and self.outcomes.count < min(self.initial, 2):
+        if len(chosen) < count and self.initial and self.outcomes.count < 2:
             # all of the initial design is under way or failed: nothing to model yet
             for row in self.design(count - len(chosen), fixed, rows):
                 chosen.append(self._initial(row))
@@ -84,7 +84,13 @@ class Base:
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
         """Suggestions beyond the initial design; ``rows`` were chosen just before in this call."""
-        return [self._initial(row) for row in self.design(count, fixed, rows)]
+        return [
+            Suggestion(self.encoding.point(row), {"text": self._text(), "method": "design"})
+            for row in self.design(count, fixed, rows)
+        ]
+
+    def _text(self) -> str:
+        return "The next point of an even cover of the space."
 
     def _initial(self, row: Array) -> Suggestion:
         text = "Part of the initial design, which covers the space evenly before there is a model."
@@ -114,18 +120,18 @@ class Base:
         for attempt in range(12):
             size = max(count, 8) << attempt
             block = sobol(self.encoding, size, self.seed, start if attempt == 0 else start + (size << 1))
-            self._admit(block, region, taken, found, count)
+            self.admit(block, region, taken, found, count)
             if len(found) == count:
                 return found
             every = every_row(self.encoding, ENUMERABLE) if attempt == 0 else None
             if every is not None:
-                self._admit(self.rng(3).permutation(every), region, taken, found, count)
+                self.admit(self.rng(3).permutation(every), region, taken, found, count)
                 return found
             if attempt >= 4 and not self.study.space.constraints:
                 break
         return found
 
-    def _admit(self, block: Array, region: Region, taken: set[bytes], found: list[Array], count: int) -> None:
+    def admit(self, block: Array, region: Region, taken: set[bytes], found: list[Array], count: int) -> None:
         places = region.pin(np.nan_to_num(block, nan=0.5))
         rows = self.encoding.complete(places)
         mask = region.admit(self.encoding, rows)

@@ -24,6 +24,7 @@ from solvers.studies.acquisition.maximise import Effort, maximise
 from solvers.studies.encoding import Array
 from solvers.studies.engine import StudyEngine, Suggestion
 from solvers.studies.engines.base import Base
+from solvers.studies.engines.features import ALL_FEATURES
 from solvers.studies.gp.kernel import square_distances
 from solvers.studies.gp.surrogate import Surrogate, model
 from solvers.studies.outcomes import Scale
@@ -66,7 +67,8 @@ class GaussianProcess(Base):
             )
             if not found:
                 break
-            if len(belief.objectives) == 1 and found[0][1] < _LITTLE and (len(self.observations.trials) + len(rows)) % 2:
+            turn = (len(self.observations.trials) + len(rows)) % 2
+            if turn and len(belief.objectives) == 1 and found[0][1] < _LITTLE:
                 elsewhere = self._explore(belief, known, fixed, rows)
                 if elsewhere:
                     found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
@@ -201,7 +203,7 @@ ENGINE = StudyEngine(
         version="1",
         title="Gaussian process",
         summary="For evaluations that cost more than a tenth of a second; up to about thirty parameters.",
-        solves=frozenset({"constraints", "objectives", "conditional", "discrete", "noise", "failures", "fidelity"}),
+        solves=ALL_FEATURES,
         capabilities=frozenset({"deterministic", "pending", "predict"}),
         options=(
             Option("initial", "integer", None, "measured trials before the model is asked", minimum=1, maximum=10_000),

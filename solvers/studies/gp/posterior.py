@@ -1,4 +1,4 @@
-"""The posterior of a Gaussian process: mean and standard deviation with gradients, and conditioning on further points."""
+"""The posterior of a Gaussian process: mean, standard deviation, their gradients, more points."""
 
 from __future__ import annotations
 
