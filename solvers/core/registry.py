@@ -24,7 +24,16 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("transport", "network-simplex", "solvers.transport.engines.network_simplex:ENGINE", ("ot",)),
     ("transport", "sinkhorn", "solvers.transport.engines.sinkhorn:ENGINE", ("torch",)),
     ("transport", "sinkhorn-newton", "solvers.transport.engines.sinkhorn_newton:ENGINE", ("torch",)),
+    ("transport", "quadratic", "solvers.transport.engines.quadratic:ENGINE", ("torch",)),
+    ("transport", "sparse", "solvers.transport.engines.sparse:ENGINE", ("torch",)),
     ("transport", "batched-newton", "solvers.transport.engines.batched_newton:ENGINE", ("torch",)),
+    ("bilevel", "exact", "solvers.bilevel.engines.exact:ENGINE", ("torch", "pyscipopt")),
+    ("bilevel", "implicit", "solvers.bilevel.engines.implicit:ENGINE", ("torch",)),
+    ("bilevel", "penalty", "solvers.bilevel.engines.penalty:ENGINE", ("torch",)),
+    ("bilevel", "f2sa", "solvers.bilevel.engines.f2sa:ENGINE", ("torch",)),
+    ("bilevel", "soba", "solvers.bilevel.engines.soba:ENGINE", ("torch",)),
+    ("bilevel", "lv-hba", "solvers.bilevel.engines.lv_hba:ENGINE", ("torch",)),
+    ("bilevel", "bda", "solvers.bilevel.engines.bda:ENGINE", ("torch",)),
 )
 
 ENTRY_POINT_GROUP = "kantor.engines"

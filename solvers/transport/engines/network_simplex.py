@@ -21,11 +21,12 @@ from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.reduction import Balanced, balanced, dual_value
 from solvers.transport.numerics.setup import budget
 from solvers.transport.numerics.watch import Watch
 from solvers.transport.plan import SparsePlan
-from solvers.transport.problem import Transport
+from solvers.transport.problem import Transport, TransportBatch
 
 #: Pivots of the first portion for each node; later portions are twice as long as the one before.
 FIRST_PORTION = 500
@@ -44,20 +45,24 @@ class NetworkSimplex:
         title="Network simplex (POT)",
         summary="Exact plans with at most n + m - 1 non-zeros; the fastest way for up to some thousand points",
         solves=frozenset(
-            {"points", "matrix", "unregularized", "balanced", "partial", "unbalanced-tv", "semi-relaxed-tv"}
+            {"batch", "points", "matrix", "unregularized", "balanced", "partial", "unbalanced-tv", "semi-relaxed-tv"}
         ),
         capabilities=frozenset({"exact", "potentials", "warm-start", "deterministic"}),
         requires=("ot",),
         citation="doi:10.1145/2070781.2024192; pythonot.github.io",
     )
 
-    def solve(self, problem: Transport, options: Mapping[str, Any], context: Context) -> TransportAnswer:
+    def solve(
+        self, problem: Transport | TransportBatch, options: Mapping[str, Any], context: Context
+    ) -> TransportAnswer:
         """See ``Engine``.
 
         Raises:
             UnsupportedProblem, InvalidOption, OutOfMemory, EngineFailure.
         """
         values = begin(self.spec, problem, options)
+        if isinstance(problem, TransportBatch):
+            return solve_each(self.spec, self.solve, problem, options, context)
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
         needed = 8.0 * 4.0 * (problem.n + 1) * (problem.m + 1)
         if needed > budget(values):

@@ -19,13 +19,14 @@ import torch
 from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.finish import evaluate
 from solvers.transport.numerics.marginals import CappedTotal, Marginal, marginal_of
 from solvers.transport.numerics.passes import Passes, State
 from solvers.transport.numerics.setup import Setup, prepare
 from solvers.transport.numerics.sweeps import levels, sweep
 from solvers.transport.numerics.watch import Stopped, Watch
-from solvers.transport.problem import Transport
+from solvers.transport.problem import Transport, TransportBatch
 
 #: Sweeps at a level before it is left; between two absorptions at the last level; and stagnant absorptions that end it.
 LEVEL_SWEEPS = 20
@@ -47,6 +48,7 @@ class Sinkhorn:
         summary="Annealed, stabilized scaling: every entropic variant, also unbalanced and partial",
         solves=frozenset(
             {
+                "batch",
                 "points",
                 "matrix",
                 "entropic",
@@ -65,13 +67,17 @@ class Sinkhorn:
         citation="arXiv:1306.0895; arXiv:1607.05816; arXiv:1610.06519",
     )
 
-    def solve(self, problem: Transport, options: Mapping[str, Any], context: Context) -> TransportAnswer:
+    def solve(
+        self, problem: Transport | TransportBatch, options: Mapping[str, Any], context: Context
+    ) -> TransportAnswer:
         """See ``Engine``.
 
         Raises:
             UnsupportedProblem, InvalidOption, InvalidProblem, OutOfMemory.
         """
         values = begin(self.spec, problem, options)
+        if isinstance(problem, TransportBatch):
+            return solve_each(self.spec, self.solve, problem, options, context)
         torch.set_num_threads(int(values["threads"]))
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
         setup = prepare(problem, values, flip=problem.variant == "balanced")

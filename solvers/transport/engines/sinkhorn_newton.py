@@ -22,6 +22,7 @@ from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import OutOfMemory
 from solvers.transport.answer import Limit, Status, TransportAnswer
 from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
 from solvers.transport.numerics.finish import evaluate
 from solvers.transport.numerics.newton import Newton
@@ -30,7 +31,7 @@ from solvers.transport.numerics.published import published
 from solvers.transport.numerics.setup import Setup, prepare
 from solvers.transport.numerics.sweeps import levels
 from solvers.transport.numerics.watch import Stopped, Watch
-from solvers.transport.problem import Transport
+from solvers.transport.problem import Transport, TransportBatch
 
 #: Without a given epsilon: relative gap, and smallest epsilon as a multiple of the mean cost.
 DEFAULT_TOLERANCE = 1e-3
@@ -46,7 +47,7 @@ class SinkhornNewton:
         version="1",
         title="Sinkhorn-Newton",
         summary="Entropic transport to machine precision, and a small certified gap without regularization",
-        solves=frozenset({"points", "matrix", "balanced", "entropic", "unregularized"}),
+        solves=frozenset({"batch", "points", "matrix", "balanced", "entropic", "unregularized"}),
         capabilities=frozenset({"potentials", "warm-start", "progress", "deterministic", "streaming", "cuda"}),
         options=(
             Option(
@@ -71,13 +72,17 @@ class SinkhornNewton:
         citation="arXiv:2401.12253",
     )
 
-    def solve(self, problem: Transport, options: Mapping[str, Any], context: Context) -> TransportAnswer:
+    def solve(
+        self, problem: Transport | TransportBatch, options: Mapping[str, Any], context: Context
+    ) -> TransportAnswer:
         """See ``Engine``.
 
         Raises:
             UnsupportedProblem, InvalidOption, InvalidProblem, OutOfMemory.
         """
         values = begin(self.spec, problem, options)
+        if isinstance(problem, TransportBatch):
+            return solve_each(self.spec, self.solve, problem, options, context)
         torch.set_num_threads(int(values["threads"]))
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
         setup = prepare(problem, values, matrices=4.0)

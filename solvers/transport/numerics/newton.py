@@ -15,6 +15,7 @@ mass are dropped, so the direction's relative error falls with the marginal erro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -56,49 +57,51 @@ class Newton:
         """A direction in g of mean 0, and whether the system was solved to the wanted accuracy."""
         passes = self.passes
         rhs = state.epsilon * (passes.b - state.columns)
-        rhs = rhs - rhs.mean()
-        rtol = min(0.1, max(1e-8, state.error**0.5))
         if state.P is None:
+            rhs = rhs - rhs.mean()
+            rtol = _forcing(state.error)
             z, solved = self._cg(lambda z: state.columns * z - passes.apply(state, z), state.columns, rhs, rtol)
             return z - z.mean(), solved
-        S = self._sparsified(state)
-        m = state.columns.numel()
+        return self.solve(state.P, passes.a, state.columns, rhs, state.error)
+
+    def solve(
+        self,
+        P: torch.Tensor,
+        a: torch.Tensor,
+        columns: torch.Tensor,
+        rhs: torch.Tensor,
+        error: float,
+        singular: bool = True,
+    ) -> tuple[torch.Tensor, bool]:
+        """``(diag(columns) - P' diag(1/a) P) z = rhs``, where P 1 = a. Where P' 1 = columns the system is singular,
+        and solved for a right-hand side and a solution of mean 0."""
+        if singular:
+            rhs = rhs - rhs.mean()
+        S = _sparsified(P, a, error)
+        m = columns.numel()
         if self.direct:
             if S is not None and S.nnz <= SPARSE_FILL * (S.shape[0] + m):
-                return self._factorized(S, state, rhs), True
+                return self._factorized(S, a, columns, rhs), True
             if m <= LARGEST_CHOLESKY:
-                return self._cholesky(state, rhs), True
-        z, solved = self._iterated(S, state, rhs, rtol)
+                return self._cholesky(P, a, columns, rhs), True
+        z, solved = self._iterated(P, S, a, columns, rhs, _forcing(error))
         if not solved:
             self.direct = True
         return z - z.mean(), solved
 
-    def _sparsified(self, state: State) -> sp.csr_array | None:
-        """P without its smallest entries as CSR, or None if too many stay."""
-        P = state.P
-        assert P is not None
-        n, m = P.shape
-        threshold = self.passes.a * (DELTA * min(state.error, 0.1) / m)
-        mask = threshold[:, None] < P
-        per_row = mask.sum(1)
-        if int(per_row.sum()) > DENSITY * n * m:
-            return None
-        flat = mask.view(-1).nonzero().squeeze(1)
-        pointers = np.zeros(n + 1, dtype=np.int32)
-        np.cumsum(per_row.cpu().numpy(), out=pointers[1:])
-        indices = (flat % m).to(torch.int32).cpu().numpy()
-        return sp.csr_array((P.view(-1)[flat].cpu().numpy(), indices, pointers), shape=(n, m))
-
     def _iterated(
-        self, S: sp.csr_array | None, state: State, rhs: torch.Tensor, rtol: float
+        self,
+        P: torch.Tensor,
+        S: sp.csr_array | None,
+        a: torch.Tensor,
+        columns: torch.Tensor,
+        rhs: torch.Tensor,
+        rtol: float,
     ) -> tuple[torch.Tensor, bool]:
-        passes, columns = self.passes, state.columns
-        P = state.P
-        assert P is not None
-        if S is None or passes.geometry.device.type != "cpu":
-            diagonal = torch.maximum(columns - (P * P).T @ (1.0 / passes.a), 1e-3 * columns)
-            return self._cg(lambda z: columns * z - passes.apply(state, z), diagonal, rhs, rtol)
-        inverse = 1.0 / passes.a.numpy()
+        if S is None or P.device.type != "cpu":
+            diagonal = torch.maximum(columns - (P * P).T @ (1.0 / a), 1e-3 * columns)
+            return self._cg(lambda z: columns * z - P.T @ ((P @ z) / a), diagonal, rhs, rtol)
+        inverse = 1.0 / a.numpy()
         back = S.T.tocsr()
         squares = S.copy()
         squares.data **= 2
@@ -139,23 +142,20 @@ class Newton:
             weight = new
         return z, False
 
-    def _factorized(self, S: sp.csr_array, state: State, rhs: torch.Tensor) -> torch.Tensor:
+    def _factorized(self, S: sp.csr_array, a: torch.Tensor, columns: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor:
         """By sparse LU in symmetric mode of the bipartite form, with a tiny shift for its null spaces."""
-        c = state.columns.cpu().numpy()
-        a = self.passes.a.cpu().numpy()
-        n = len(a)
+        c, weights = columns.cpu().numpy(), a.cpu().numpy()
+        n = len(weights)
         shift = 1.0 + 1e-13
-        whole = sp.block_array([[sp.diags_array(a * shift), S], [S.T, sp.diags_array(c * shift)]], format="csc")
+        whole = sp.block_array([[sp.diags_array(weights * shift), S], [S.T, sp.diags_array(c * shift)]], format="csc")
         factor = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         self.counts["sparse"] += 1
         z = torch.from_numpy(factor.solve(np.concatenate([np.zeros(n), rhs.cpu().numpy()]))[n:]).to(rhs.device)
         return z - z.mean()
 
-    def _cholesky(self, state: State, rhs: torch.Tensor) -> torch.Tensor:
+    def _cholesky(self, P: torch.Tensor, a: torch.Tensor, columns: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor:
         """By dense Cholesky of the Hessian plus a rank-one term that lifts its null space."""
-        P, columns = state.P, state.columns
-        assert P is not None
-        hessian = torch.diag(columns) - P.T @ (P / self.passes.a[:, None])
+        hessian = torch.diag(columns) - P.T @ (P / a[:, None])
         hessian.add_(float(columns.mean()) / len(columns))
         self.counts["dense"] += 1
         for shift in (1e-13, 1e-10, 1e-7, 1e-4):
@@ -165,3 +165,22 @@ class Newton:
                 break
         z = torch.cholesky_solve(rhs[:, None], factor)[:, 0]
         return z - z.mean()
+
+
+def _forcing(error: float) -> float:
+    """The relative accuracy that a system is worth at this marginal error."""
+    return min(0.1, max(1e-8, math.sqrt(error)))
+
+
+def _sparsified(P: torch.Tensor, a: torch.Tensor, error: float) -> sp.csr_array | None:
+    """P without its smallest entries as CSR, or None if too many stay."""
+    n, m = P.shape
+    mask = (a * (DELTA * min(error, 0.1) / m))[:, None] < P
+    per_row = mask.sum(1)
+    if int(per_row.sum()) > DENSITY * n * m:
+        return None
+    flat = mask.view(-1).nonzero().squeeze(1)
+    pointers = np.zeros(n + 1, dtype=np.int32)
+    np.cumsum(per_row.cpu().numpy(), out=pointers[1:])
+    indices = (flat % m).to(torch.int32).cpu().numpy()
+    return sp.csr_array((P.view(-1)[flat].cpu().numpy(), indices, pointers), shape=(n, m))

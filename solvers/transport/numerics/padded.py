@@ -1,0 +1,274 @@
+"""The annealed semi-dual Newton method on many padded problems at once; see ``numerics.passes`` for the formulas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from solvers.transport.numerics.geometry import matrix_of
+from solvers.transport.numerics.setup import device_of
+from solvers.transport.numerics.watch import Watch
+from solvers.transport.plan import PotentialPlan
+from solvers.transport.problem import Transport
+
+SWEEPS = 6
+LEVEL_ERROR = 0.01
+LEVEL_STEPS = 6
+MOST_STEPS = 60
+FACTOR = 4.0
+
+
+@dataclass
+class Padded:
+    """B problems as arrays: a (B, n), b (B, m) of total 1 with zeros for padding, M (B, n, m), epsilon and totals
+    (B,)."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    M: torch.Tensor
+    epsilon: torch.Tensor
+    mean: torch.Tensor
+    scale: np.ndarray
+
+    @staticmethod
+    def of(problems: list[Transport], options: dict[str, Any]) -> Padded:
+        """Pads to the largest sizes."""
+        n, m = max(one.n for one in problems), max(one.m for one in problems)
+        count = len(problems)
+        a, b, M = np.zeros((count, n)), np.zeros((count, m)), np.zeros((count, n, m))
+        scale, strength, relative = np.empty(count), np.empty(count), np.empty(count, dtype=bool)
+        for k, one in enumerate(problems):
+            assert one.regularization is not None
+            scale[k] = one.a.sum()
+            a[k, : one.n], b[k, : one.m] = one.a / scale[k], one.b / scale[k]
+            M[k, : one.n, : one.m] = _costs(one)
+            strength[k], relative[k] = one.regularization.strength, one.regularization.relative
+        mean = np.einsum("kn,knm,km->k", a, M, b, optimize=True)
+        epsilon = strength * np.where(relative & (mean > 0.0), mean, 1.0)
+        put = [torch.from_numpy(array).to(device_of(options)) for array in (a, b, M, epsilon, mean)]
+        return Padded(put[0], put[1], put[2], put[3], put[4], scale)
+
+
+def _costs(problem: Transport) -> np.ndarray:
+    x, y = problem.x, problem.y
+    if problem.cost != "sqeuclidean" or x is None or y is None or problem.d > 8:
+        return matrix_of(problem)
+    differences = x[:, None, :] - y[None, :, :]  # for small problems faster than by tiles
+    squares: np.ndarray = (differences * differences).sum(axis=2)
+    return squares
+
+
+@dataclass
+class Solved:
+    """f (B, n), g (B, m) and the plans (B, n, m) they describe: rows exact, ``error`` (B,) of the columns."""
+
+    f: torch.Tensor
+    g: torch.Tensor
+    P: torch.Tensor
+    error: torch.Tensor
+    steps: int
+
+    def fields(self, k: int, problem: Transport, padded: Padded) -> dict[str, Any]:
+        """The numerical fields of problem k's answer; as ``numerics.finish``, for small matrices."""
+        n, m = problem.n, problem.m
+        epsilon, scale = float(padded.epsilon[k]), float(padded.scale[k])
+        M = padded.M[k, :n, :m].cpu().numpy()
+        a, b = padded.a[k, :n].cpu().numpy(), padded.b[k, :m].cpu().numpy()
+        f, g, P = self.f[k, :n].cpu().numpy(), self.g[k, :m].cpu().numpy(), self.P[k, :n, :m].cpu().numpy()
+        shrink = np.minimum(1.0, b / np.maximum(P.sum(axis=0), 1e-290))
+        shrink[b <= 0.0] = 1.0
+        P = P * shrink
+        missing_a = np.maximum(a - P.sum(axis=1), 0.0)
+        missing_b = np.maximum(b - P.sum(axis=0), 0.0)
+        total = missing_b.sum()
+        share = 1.0 / missing_a.sum() if total > 0.0 and missing_a.sum() > 0.0 else 0.0
+        if share:
+            share *= float(total / missing_b.sum())
+        P = P + np.outer(missing_a, missing_b * share)
+        cost = float((P * M).sum())
+        product = np.outer(a, b)
+        inside = product > 0.0
+        ratio = np.where(inside, P / np.where(inside, product, 1.0), 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            divergence = float((product * (np.where(ratio > 0.0, ratio * np.log(ratio), 0.0) - ratio + 1.0)).sum())
+        outside = epsilon * scale * (scale - 1.0 - np.log(scale))
+        dual = float(a @ f + b @ g)
+        if (b <= 0.0).any():  # the soft c-transform, as everywhere else
+            with np.errstate(divide="ignore"):
+                logs = (f[:, None] - M[:, b <= 0.0]) / epsilon + np.log(a)[:, None]
+            g = g.copy()
+            g[b <= 0.0] = -epsilon * np.logaddexp.reduce(logs, axis=0)
+        lowest = (M[:, b > 0.0] - g[b > 0.0]).min(axis=1)
+        return {
+            "cost": scale * cost,
+            "bound": scale * float(a @ lowest + b[b > 0.0] @ g[b > 0.0]),
+            "objective": scale * (cost + epsilon * divergence) + outside,
+            "objective_bound": scale * dual + outside,
+            "epsilon": epsilon,
+            "epsilon_from": "relative" if problem.regularization and problem.regularization.relative else "problem",
+            "marginal_error": scale * float(self.error[k]),
+            "f": f - epsilon * np.log(scale),
+            "g": g,
+            "plan": PotentialPlan(
+                f - epsilon * np.log(scale),
+                g + epsilon * np.log(shrink),
+                epsilon,
+                missing_a * scale,
+                missing_b * share,
+            ),
+            "statistics": {"iterations": self.steps, "mean_cost": float(padded.mean[k])},
+        }
+
+
+def solve_padded(padded: Padded, tolerance: float, watch: Watch) -> Solved:
+    """All problems to ``tolerance``, or as far as they get.
+
+    Raises:
+        Stopped: told to stop; nothing is known then.
+    """
+    count, n = padded.a.shape
+    result = Solved(
+        torch.zeros_like(padded.a),
+        torch.zeros_like(padded.b),
+        torch.zeros_like(padded.M),
+        torch.full((count,), torch.inf, dtype=torch.float64, device=padded.a.device),
+        0,
+    )
+    del n
+    top = torch.maximum(padded.M.amax((1, 2)) / 8.0, padded.epsilon)
+    ratio = float((top / padded.epsilon).max())
+    depth = max(0, int(np.ceil(np.log(max(ratio, 1.0)) / np.log(FACTOR))))
+    whole = _Active.of(padded, torch.arange(count, device=padded.a.device), torch.zeros_like(padded.b))
+    for level in range(depth):
+        epsilon = torch.maximum(padded.epsilon, top / FACTOR**level)
+        whole.sweep(epsilon, watch)
+        for _ in range(LEVEL_STEPS):
+            if not bool((whole.error > LEVEL_ERROR).any()):
+                break
+            whole.step(epsilon, watch)
+            result.steps += 1
+    active, epsilon = whole, padded.epsilon
+    active.sweep(epsilon, watch)
+    for _ in range(MOST_STEPS):
+        done = active.error <= tolerance
+        if bool(done.any()):
+            active.put(result, done)
+            active = active.keep(~done)
+            epsilon = epsilon[~done]
+        if not len(active.numbers):
+            return result
+        before = active.error.clone()
+        active.step(epsilon, watch)
+        result.steps += 1
+        stuck = (active.error > 0.999 * before) & (active.error < 1e-6)
+        if bool(stuck.all()):
+            break
+    active.put(result, torch.ones_like(active.error, dtype=torch.bool))
+    return result
+
+
+@dataclass
+class _Active:
+    """The problems that are not done: their numbers, data and current state."""
+
+    numbers: torch.Tensor
+    a: torch.Tensor
+    b: torch.Tensor
+    M: torch.Tensor
+    g: torch.Tensor
+    f: torch.Tensor
+    P: torch.Tensor
+    error: torch.Tensor
+    value: torch.Tensor
+
+    @staticmethod
+    def of(padded: Padded, numbers: torch.Tensor, g: torch.Tensor) -> _Active:
+        empty = torch.zeros_like(padded.epsilon)
+        return _Active(numbers, padded.a, padded.b, padded.M, g, torch.zeros_like(padded.a), padded.M, empty, empty)
+
+    def keep(self, which: torch.Tensor) -> _Active:
+        fields = (self.numbers, self.a, self.b, self.M, self.g, self.f, self.P, self.error, self.value)
+        return _Active(*(field[which] for field in fields))
+
+    def put(self, result: Solved, which: torch.Tensor) -> None:
+        numbers = self.numbers[which]
+        result.f[numbers], result.g[numbers], result.P[numbers] = self.f[which], self.g[which], self.P[which]
+        result.error[numbers] = self.error[which]
+
+    def state(
+        self, g: torch.Tensor, epsilon: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """f, P, error and semi-dual value at g."""
+        h = g / epsilon[:, None] + self.b.log()  # -inf for padding
+        logs = self.M / -epsilon[:, None, None]
+        logs += h[:, None, :]
+        shift = logs.amax(2, keepdim=True)
+        P = logs.sub_(shift).exp_()
+        sums = P.sum(2)
+        f = -epsilon[:, None] * (shift[:, :, 0] + sums.log())
+        P.mul_((self.a / sums)[:, :, None])
+        error = (self.b - P.sum(1)).abs().sum(1)
+        return f, P, error, (self.a * f).sum(1) + (self.b * g).sum(1)
+
+    def take(self, epsilon: torch.Tensor) -> None:
+        self.f, self.P, self.error, self.value = self.state(self.g, epsilon)
+
+    def sweep(self, epsilon: torch.Tensor, watch: Watch) -> None:
+        """A few absorbed sweeps from the current g."""
+        watch.check()
+        self.take(epsilon)
+        v = torch.ones_like(self.b)
+        columns = self.P.sum(1)
+        for _ in range(SWEEPS):
+            v = torch.where(self.b > 0.0, self.b / columns.clamp_min(1e-290), 1.0)
+            u = self.a / torch.bmm(self.P, v[:, :, None])[:, :, 0].clamp_min(1e-290)
+            columns = torch.bmm(u[:, None, :], self.P)[:, 0, :]
+        self.g = self.g + epsilon[:, None] * v.log()
+        self.take(epsilon)
+
+    def step(self, epsilon: torch.Tensor, watch: Watch) -> None:
+        """A Newton step of every problem, each with its own step length."""
+        watch.check()
+        inverse = torch.where(self.a > 0.0, 1.0 / self.a, 0.0)
+        columns = self.P.sum(1)
+        hessian = torch.bmm((self.P * -inverse[:, :, None]).transpose(1, 2), self.P)
+        real = self.b > 0.0
+        lift = columns.sum(1) / real.sum(1) ** 2
+        hessian += lift[:, None, None] * (real[:, :, None] & real[:, None, :])
+        diagonal = torch.where(real, columns * (1.0 + 1e-13), 1.0)
+        hessian.diagonal(dim1=1, dim2=2).add_(diagonal)
+        gradient = self.b - columns
+        factor, failed = torch.linalg.cholesky_ex(hessian)
+        if bool(failed.any()):
+            hessian.diagonal(dim1=1, dim2=2).add_(1e-10 * columns.amax(1)[:, None])
+            factor, failed = torch.linalg.cholesky_ex(hessian)
+        z = torch.cholesky_solve((epsilon[:, None] * gradient)[:, :, None], factor)[:, :, 0]
+        z = torch.where((failed > 0)[:, None] | ~torch.isfinite(z), 0.0, z)
+        slope = (gradient * z).sum(1)
+        length = torch.ones_like(epsilon)
+        open_ = torch.ones_like(epsilon, dtype=torch.bool)
+        for _ in range(25):
+            watch.check()
+            part = self if bool(open_.all()) else self.keep(open_)
+            trial = part.g + (length[open_, None] * z[open_])
+            f, P, error, value = part.state(trial, epsilon[open_])
+            rising = value >= part.value + 1e-4 * length[open_] * slope[open_] - 1e-14 * part.value.abs()
+            good = (rising | (error < 0.5 * part.error)) & torch.isfinite(error)
+            which = torch.nonzero(open_)[:, 0][good]
+            self.g[which], self.f[which], self.error[which], self.value[which] = (
+                trial[good],
+                f[good],
+                error[good],
+                value[good],
+            )
+            if bool(good.all()) and len(which) == len(epsilon):
+                self.P = P
+                return
+            self.P[which] = P[good]
+            open_[which] = False
+            if not bool(open_.any()):
+                return
+            length[open_] *= 0.5
