@@ -213,16 +213,7 @@ class Zygotes:
         if self._first is not None and self._first.alive:
             return self._first
         self._end_root()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-P", "-m", "workers.runner.zygote", str(theirs.fileno())]
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment(os.environ)
-                )
-            except OSError as error:
-                raise ZygoteLostError(f"no zygote can be started: {error}") from error
-        self._first = Zygote(ours, self._process.pid, "first")
+        self._first, self._process = _early.pop() if _early else _launch()
         return self._first
 
     def _end_root(self) -> None:
@@ -246,6 +237,35 @@ class Zygotes:
         with contextlib.suppress(ZygoteLostError):
             if self._first is not None and self._first.alive:
                 self._first.wait(zygote.pid)
+
+
+#: The first zygote of a process that will be a worker, while nobody has asked for it yet.
+_early: list[tuple[Zygote, subprocess.Popen[bytes]]] = []
+
+
+def start_early() -> None:
+    """Start the first zygote of this process's ``Zygotes``: it imports while this process has other things to do."""
+    with contextlib.suppress(ZygoteLostError):
+        _early.append(_launch())
+
+
+def _launch() -> tuple[Zygote, subprocess.Popen[bytes]]:
+    """A first zygote.
+
+    Raises:
+        ZygoteLostError: it cannot be started.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-P", "-m", "workers.runner.zygote", str(theirs.fileno())]
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment(os.environ)
+            )
+        except OSError as error:
+            ours.close()
+            raise ZygoteLostError(f"no zygote can be started: {error}") from error
+    return Zygote(ours, process.pid, "first"), process
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

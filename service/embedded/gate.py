@@ -1,7 +1,7 @@
 """Starts a Python program in two steps: its modules are imported while the stores start, it runs when they are ready.
 
-Arguments: the end of a pipe that is closed when the stores are ready (-1: they are), modules to import (with commas
-between), the module to run, its arguments.
+Arguments: the end of a pipe that is closed when the stores are ready (-1: they are), what to do meanwhile (with commas
+between: modules to import, or "module:function" to call), the module to run, its arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ def main(arguments: list[str]) -> None:
     if descriptor >= 0:
         for name in preload.split(","):
             with contextlib.suppress(Exception):  # what is wrong shows when it runs
-                importlib.import_module(name)
+                module_name, _, function = name.partition(":")
+                found = importlib.import_module(module_name)
+                if function:
+                    getattr(found, function)()
         os.read(descriptor, 1)
         os.close(descriptor)
     sys.argv = [module, *arguments[3:]]

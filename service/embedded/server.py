@@ -182,9 +182,8 @@ class Server:
         celery += ["--without-mingle", "--without-gossip", "--without-heartbeat"]
         descriptor = self._socket.fileno()
         environment = {**environment, "KANTOR_WORKER_DRAIN_SECONDS": "3"}
-        self._begin(
-            python("worker", celery, logs, environment, preload="workers.celery_app,celery.bin.worker", gate=gate)
-        )
+        meanwhile = "workers.zygotes:start_early,workers.celery_app,celery.bin.worker"
+        self._begin(python("worker", celery, logs, environment, preload=meanwhile, gate=gate))
         api = ["service.embedded.api", str(descriptor)]
         self._begin(
             python("api", api, logs, environment, preload="service.app,uvicorn", gate=gate, inherit=[descriptor])
