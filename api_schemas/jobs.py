@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
+from api_schemas.bilevel import BilevelAnswer, BilevelOptions, BilevelProblem
 from api_schemas.errors import Problem
 from api_schemas.options import SolveOptions
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
@@ -28,16 +29,18 @@ def _kind(value: Any) -> Any:
 ProblemInput = Annotated[
     Annotated[Program, Tag("program")]
     | Annotated[TransportProblem, Tag("transport")]
+    | Annotated[BilevelProblem, Tag("bilevel")]
     | Annotated[StudyWork, Tag("study")],
     Discriminator(_kind),
 ]
 """The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
-OptionsInput = ProgramOptions | TransportOptions | SolveOptions
-AnswerOutput = Annotated[ProgramAnswer | TransportAnswer | StudyAnswer, Field(discriminator="kind")]
+OptionsInput = ProgramOptions | TransportOptions | BilevelOptions | SolveOptions
+AnswerOutput = Annotated[ProgramAnswer | TransportAnswer | BilevelAnswer | StudyAnswer, Field(discriminator="kind")]
 
 OPTIONS: dict[str, type[SolveOptions]] = {
     "program": ProgramOptions,
     "transport": TransportOptions,
+    "bilevel": BilevelOptions,
     "study": SolveOptions,
 }
 """The options of each kind of problem."""

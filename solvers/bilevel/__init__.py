@@ -1,0 +1,1 @@
+"""Bilevel optimization: problems on plain torch functions, engines, and certificates that share nothing with them."""

@@ -1,0 +1,165 @@
+"""Coefficients of quadratic functions, found by differentiation: exact up to rounding where the degree is at most
+two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from solvers.bilevel.problem import Function, tensor
+from solvers.core.errors import InvalidProblem
+
+if TYPE_CHECKING:
+    from solvers.bilevel.problem import Bilevel, Level
+
+#: Entries below this multiple of the largest are rounding of the differentiation, not coefficients.
+ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """``z'Qz/2 + c'z + constant`` over z = (x, y); Q symmetric in CSR, or None if affine."""
+
+    Q: sp.csr_array | None
+    c: np.ndarray
+    constant: float
+
+    def value(self, z: np.ndarray) -> float:
+        return self.constant + float(self.c @ z) + (0.0 if self.Q is None else 0.5 * float(z @ (self.Q @ z)))
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Every function of a quadratic bilevel problem: objectives (minimized), inequalities (<= 0), equalities (= 0)."""
+
+    n: int
+    m: int
+    upper: Quadratic
+    lower: Quadratic
+    upper_inequalities: tuple[Quadratic, ...]
+    upper_equalities: tuple[Quadratic, ...]
+    lower_inequalities: tuple[Quadratic, ...]
+    lower_equalities: tuple[Quadratic, ...]
+
+    def lower_block(self, form: Quadratic) -> np.ndarray | None:
+        """The part of Q that is quadratic in y, dense; None if there is none."""
+        if form.Q is None:
+            return None
+        block = form.Q[self.n :, self.n :].toarray()
+        return block if block.any() else None
+
+    @cached_property
+    def lower_affine(self) -> bool:
+        """True if the lower constraints are affine in y for each x: then its KKT conditions need no other condition."""
+        both = (*self.lower_inequalities, *self.lower_equalities)
+        return all(self.lower_block(form) is None for form in both)
+
+    @cached_property
+    def lower_convex(self) -> bool:
+        blocks = [self.lower_block(form) for form in (self.lower, *self.lower_inequalities)]
+        if any(self.lower_block(form) is not None for form in self.lower_equalities):
+            return False
+        return all(block is None or _smallest(block)[0] for block in blocks)
+
+    @cached_property
+    def lower_strongly_convex(self) -> bool:
+        block = self.lower_block(self.lower)
+        return self.lower_convex and block is not None and _smallest(block)[1] > 0.0
+
+    @cached_property
+    def linear(self) -> bool:
+        """True if every function is affine."""
+        return all(form.Q is None for form in self.all)
+
+    @property
+    def all(self) -> tuple[Quadratic, ...]:
+        return (self.upper, self.lower, *self.constraints)
+
+    @property
+    def constraints(self) -> tuple[Quadratic, ...]:
+        return (
+            *self.upper_inequalities,
+            *self.upper_equalities,
+            *self.lower_inequalities,
+            *self.lower_equalities,
+        )
+
+
+def _smallest(block: np.ndarray) -> tuple[bool, float]:
+    """Whether a symmetric matrix is positive semidefinite up to rounding, and its smallest eigenvalue if above that."""
+    values = np.linalg.eigvalsh(block)
+    noise = 1e-12 * max(abs(values[0]), abs(values[-1])) * max(1, len(values))
+    return bool(values[0] >= -noise), float(values[0]) if values[0] > noise else 0.0
+
+
+def recover(problem: Bilevel) -> Forms:
+    """The coefficients of a problem whose functions are all known to be of degree two at most.
+
+    Raises:
+        InvalidProblem: a function is not defined at the origin, or is not quadratic after all.
+    """
+    n, m = problem.n, problem.m
+
+    def scalar(function: Function, name: str) -> Quadratic:
+        return _forms(lambda x, y: function(x, y).reshape(1), n, m, name)[0]
+
+    def several(level: Level, kind: str, name: str) -> tuple[Quadratic, ...]:
+        function = getattr(level, kind)
+        return () if function is None else tuple(_forms(function, n, m, name))
+
+    return Forms(
+        n=n,
+        m=m,
+        upper=scalar(problem.upper.objective, "upper objective"),
+        lower=scalar(problem.lower.objective, "lower objective"),
+        upper_inequalities=several(problem.upper, "inequalities", "upper constraints"),
+        upper_equalities=several(problem.upper, "equalities", "upper constraints"),
+        lower_inequalities=several(problem.lower, "inequalities", "lower constraints"),
+        lower_equalities=several(problem.lower, "equalities", "lower constraints"),
+    )
+
+
+def _forms(function: Function, n: int, m: int, name: str) -> list[Quadratic]:
+    def of(z: torch.Tensor) -> torch.Tensor:
+        return function(z[:n], z[n:])
+
+    origin = torch.zeros(n + m, dtype=torch.float64)
+    generator = np.random.default_rng(0)
+    # away from the origin and from points where terms cancel
+    probe, other = (tensor(side * generator.uniform(1.0, 3.0, n + m)) for side in (1.0, -1.0))
+    with torch.enable_grad():
+        constant = of(origin).detach().numpy()
+        jacobian = _jacobian(of, origin)
+        curved = np.abs(_jacobian(of, probe) - jacobian).max(axis=1) > 1e-11 * (1.0 + np.abs(jacobian).max(axis=1))
+        result = []
+        for i in range(len(constant)):
+            Q = _hessian(of, origin, i) if curved[i] else None
+            result.append(Quadratic(Q, jacobian[i], float(constant[i])))
+        for point in (probe, other):
+            for form, value in zip(result, of(point).detach().numpy(), strict=True):
+                here = form.value(point.numpy())
+                if not abs(here - value) <= 1e-8 * (1.0 + abs(value)):
+                    raise InvalidProblem(f"the {name} are not quadratic, or not defined at the origin")
+    return result
+
+
+def _jacobian(of: Function | object, at: torch.Tensor) -> np.ndarray:
+    return np.asarray(torch.func.jacrev(of)(at).detach().numpy())  # type: ignore[arg-type]
+
+
+def _hessian(of: object, at: torch.Tensor, i: int) -> sp.csr_array | None:
+    z = at.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(of(z)[i], z, create_graph=True)  # type: ignore[operator]
+    size = z.shape[0]
+    rows = torch.func.vmap(lambda v: torch.autograd.grad(gradient, z, v, retain_graph=True)[0], chunk_size=512)(
+        torch.eye(size, dtype=torch.float64)
+    )
+    dense = rows.detach().numpy()
+    dense = 0.5 * (dense + dense.T)
+    dense[np.abs(dense) < ROUNDING * np.abs(dense).max(initial=0.0)] = 0.0
+    return sp.csr_array(dense) if dense.any() else None

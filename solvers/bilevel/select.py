@@ -1,0 +1,102 @@
+"""Which engine for which bilevel problem: by structure, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from solvers.bilevel.problem import Bilevel
+from solvers.bilevel.settings import FEATURE_WORDS
+from solvers.core.engine import EngineSpec
+from solvers.core.errors import UnsupportedProblem
+
+#: Up to this many lower variables the implicit engine's Hessians are dense and its steps the best there are.
+DENSE = 300
+#: More complementarity pairs than this are a search without end for most problems.
+MOST_PAIRS = 3000
+
+
+def choose(problem: Bilevel, options: Mapping[str, Any], offered: Sequence[EngineSpec]) -> tuple[str, str]:
+    """The id of the engine, and why, in a sentence for people.
+
+    Raises:
+        UnsupportedProblem: no offered engine takes the problem.
+    """
+    fits = {spec.id: spec for spec in offered if spec.accepts(problem.features)}
+    if "exact" in fits and not _worth_exact(problem, options):
+        others = {name: spec for name, spec in fits.items() if name != "exact"}
+        fits = others or fits
+    if not fits:
+        words = " and ".join(FEATURE_WORDS.get(name, name) for name in sorted(problem.features)) or "this structure"
+        hint = f"offered: {', '.join(spec.id for spec in offered) or 'none'}"
+        if "integer" in problem.features:
+            hint = "integer upper variables need linear or quadratic functions and a convex lower level, for 'exact'"
+        raise UnsupportedProblem(f"no offered engine takes {words} together", pointer="/engine", hint=hint)
+    for name, reason in _preferences(problem, options):
+        if name in fits:
+            return name, f"{describe(problem)}: {reason}"
+    first = next(iter(fits))
+    return first, f"{describe(problem)}: {fits[first].title}, the first engine that takes it"
+
+
+def _worth_exact(problem: Bilevel, options: Mapping[str, Any]) -> bool:
+    forms = problem.forms
+    if forms is None or not forms.lower_convex or int(options.get("starts") or 1) > 1:
+        return False
+    return pairs(problem) <= MOST_PAIRS
+
+
+def pairs(problem: Bilevel) -> int:
+    """Complementarity conditions of the lower level: its inequalities and finite bounds."""
+    import numpy as np
+
+    forms = problem.forms
+    rows = 0 if forms is None else len(forms.lower_inequalities)
+    return rows + int(np.isfinite(problem.lower.lower).sum() + np.isfinite(problem.lower.upper).sum())
+
+
+def _preferences(problem: Bilevel, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    exact = (
+        "exact",
+        f"its KKT conditions ({pairs(problem)} complementarity pairs) solved globally, with a bound on the optimum",
+    )
+    implicit = (
+        "implicit",
+        "the lower solution is unique, so quasi-Newton steps on the implicit hypergradient reach high accuracy",
+    )
+    penalty = ("penalty", "the value-function penalty needs only first derivatives across the levels")
+    if int(options.get("starts") or 1) > 1:
+        return [("penalty", "many starts run vectorised through the value-function penalty"), implicit]
+    order = [exact]
+    if problem.lower_strongly_convex:
+        return [*order, implicit, penalty] if problem.m <= DENSE or problem.lower.constrained else [*order, penalty]
+    if problem.lower.constrained:
+        return [*order, penalty, ("lv-hba", "a constrained lower level, by first-order steps")]
+    if problem.lower_convex:
+        several = (
+            "the lower level may have several solutions, and the penalty finds the best of them for the upper level"
+        )
+        return [*order, ("penalty", several), ("bda", several)]
+    return [*order, ("penalty", "the lower level is not known to be convex"), implicit]
+
+
+def describe(problem: Bilevel) -> str:
+    """The problem in words: structure and size."""
+    forms = problem.forms
+    if forms is not None:
+        kind = "linear" if forms.linear else "quadratic"
+    else:
+        kind = "nonlinear"
+    if problem.lower_strongly_convex:
+        below = "strongly convex lower level"
+    elif problem.lower_convex:
+        below = "convex lower level"
+    else:
+        below = "lower level not known to be convex"
+    if problem.lower.constrained:
+        below += " with constraints"
+    elif problem.lower.bounded:
+        below += " with bounds"
+    whole = int(problem.upper.integrality.sum())
+    extra = f" ({whole:,} integer)" if whole else ""
+    return f"{kind} bilevel problem with {problem.n:,} upper{extra} and {problem.m:,} lower variables, {below}"
