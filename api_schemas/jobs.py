@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, ValidatorFunctio
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.bilevel import BilevelAnswer, BilevelOptions, BilevelProblem
 from api_schemas.errors import Problem
+from api_schemas.minimize import MinimizeAnswer, MinimizeOptions, MinimizeProblem
 from api_schemas.options import SolveOptions
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
 from api_schemas.studies import StudyAnswer, StudyWork
@@ -30,17 +31,21 @@ ProblemInput = Annotated[
     Annotated[Program, Tag("program")]
     | Annotated[TransportProblem, Tag("transport")]
     | Annotated[BilevelProblem, Tag("bilevel")]
+    | Annotated[MinimizeProblem, Tag("minimize")]
     | Annotated[StudyWork, Tag("study")],
     Discriminator(_kind),
 ]
 """The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
-OptionsInput = ProgramOptions | TransportOptions | BilevelOptions | SolveOptions
-AnswerOutput = Annotated[ProgramAnswer | TransportAnswer | BilevelAnswer | StudyAnswer, Field(discriminator="kind")]
+OptionsInput = ProgramOptions | TransportOptions | BilevelOptions | MinimizeOptions | SolveOptions
+AnswerOutput = Annotated[
+    ProgramAnswer | TransportAnswer | BilevelAnswer | MinimizeAnswer | StudyAnswer, Field(discriminator="kind")
+]
 
 OPTIONS: dict[str, type[SolveOptions]] = {
     "program": ProgramOptions,
     "transport": TransportOptions,
     "bilevel": BilevelOptions,
+    "minimize": MinimizeOptions,
     "study": SolveOptions,
 }
 """The options of each kind of problem."""

@@ -34,6 +34,13 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("bilevel", "soba", "solvers.bilevel.engines.soba:ENGINE", ("torch",)),
     ("bilevel", "lv-hba", "solvers.bilevel.engines.lv_hba:ENGINE", ("torch",)),
     ("bilevel", "bda", "solvers.bilevel.engines.bda:ENGINE", ("torch",)),
+    ("minimize", "lbfgs", "solvers.onelevel.engines.lbfgs:ENGINE", ("torch",)),
+    ("minimize", "newton", "solvers.onelevel.engines.newton:ENGINE", ("torch",)),
+    ("minimize", "gauss-newton", "solvers.onelevel.engines.least_squares:ENGINE", ("torch",)),
+    ("minimize", "proximal", "solvers.onelevel.engines.proximal:ENGINE", ("torch",)),
+    ("minimize", "augmented-lagrangian", "solvers.onelevel.engines.augmented_lagrangian:ENGINE", ("torch",)),
+    ("minimize", "highs", "solvers.onelevel.engines.highs:ENGINE", ("torch", "highspy")),
+    ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt")),
 )
 
 ENTRY_POINT_GROUP = "kantor.engines"

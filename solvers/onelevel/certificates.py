@@ -1,8 +1,8 @@
 """What Kantor checks of an answer of one level, on the original problem, with code that no engine shares.
 
 Values come from numpy in extended precision, not from torch; derivatives are torch's, and are themselves checked
-against differences of those values. Multipliers are the engine's if it gave some, else found here by bounded least squares. The
-lower bound of a convex problem needs no more than convexity: for every feasible y
+against differences of those values. Multipliers are the engine's if it gave some, else found here by bounded least
+squares. The lower bound of a convex problem needs no more than convexity: for every feasible y
 
     f(y) >= L(y) >= L(x) + r.(y - x) + (m/2)|y - x|^2,   r = grad L(x),
 

@@ -42,6 +42,7 @@ class Oracle:
             self.smooth = self.objective
         self.residual = flat("residual") if "residual" in problem.program.outputs else None
         parts = [(flat(c.output), c.sense) for c in problem.constraints]
+        self._constraints = [function for function, _ in parts]
         self._inequalities = [(f, 1.0 if sense == "<=" else -1.0) for f, sense in parts if sense != "=="]
         self._equalities = [(f, 1.0) for f, sense in parts if sense == "=="]
 
@@ -59,7 +60,8 @@ class Oracle:
         if not value.requires_grad:
             return float(value), np.zeros_like(x)
         (slope,) = torch.autograd.grad(value, point)
-        return float(value.detach()), slope.numpy()
+        gradient: np.ndarray = slope.numpy()
+        return float(value.detach()), gradient
 
     def hessian(self, x: np.ndarray, function: Flat | None = None) -> np.ndarray:
         """The Hessian of a scalar function, symmetric."""
@@ -69,7 +71,12 @@ class Oracle:
             return np.zeros((x.size, x.size))
         (slope,) = torch.autograd.grad(value, point, create_graph=True)
         rows = jacobian_rows(slope, point, keep=True)
-        return 0.5 * (rows + rows.T)
+        symmetric: np.ndarray = 0.5 * (rows + rows.T)
+        return symmetric
+
+    def constraint(self, k: int) -> Flat:
+        """left - right of the k-th constraint, flat."""
+        return self._constraints[k]
 
     def inequalities(self, x: torch.Tensor) -> torch.Tensor:
         """g(x), all that must be <= 0."""

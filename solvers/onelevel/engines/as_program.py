@@ -1,0 +1,78 @@
+"""A problem as a mathematical program: affine and quadratic parts by their coefficients, the rest spelled out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from solvers.expression.coefficients import affine, quadratic
+from solvers.expression.scalars import spelled
+from solvers.onelevel.problem import Minimize
+from solvers.programs.problem import Expression, Nonlinear, Program
+
+#: Coefficients below this share of the largest are rounding of the differentiation.
+ROUNDING = 1e-15
+
+
+def as_program(problem: Minimize) -> tuple[Program, list[tuple[int, int]]]:
+    """The program, whose objective is minimized, and for each constraint the range of its rows.
+
+    Raises:
+        UnsupportedProblem: an operation that scalar expressions lack.
+    """
+    n = problem.n
+    names = problem.layout.names
+    c, offset, Q = np.zeros(n), 0.0, None
+    objective: Expression | None = None
+    oracle = problem.oracle
+    if problem.facts.affine:
+        A, b = affine(lambda x: oracle.objective(x).reshape(1), n)
+        c, offset = A[0], float(b[0])
+    elif problem.facts.degree == 2:
+        dense, c, offset = quadratic(oracle.objective, n)
+        Q = sp.csr_array(_clean(dense))
+    else:
+        (array,) = spelled(problem.program, ["objective"], problem.data, names)
+        objective = array[()]
+    blocks: list[Any] = []
+    lower: list[np.ndarray] = []
+    upper: list[np.ndarray] = []
+    rows: dict[int, Expression] = {}
+    ranges: list[tuple[int, int]] = []
+    begin = 0
+    for k, constraint in enumerate(problem.constraints):
+        size = int(np.prod(problem.program.operations[problem.program.outputs[constraint.output]].shape))
+        constant = np.zeros(size)
+        if constraint.facts.affine:
+            A, constant = affine(oracle.constraint(k), n)
+            blocks.append(sp.csr_array(_clean(A)))
+        else:
+            (array,) = spelled(problem.program, [constraint.output], problem.data, names)
+            rows.update({begin + i: expression for i, expression in enumerate(array.reshape(-1))})
+            blocks.append(sp.csr_array((size, n)))
+        lower.append(np.full(size, -np.inf) if constraint.sense == "<=" else -constant)
+        upper.append(np.full(size, np.inf) if constraint.sense == ">=" else -constant)
+        ranges.append((begin, begin + size))
+        begin += size
+    program = Program.build(
+        c=c,
+        offset=offset,
+        Q=Q,
+        A=sp.vstack(blocks, format="csr") if blocks else None,
+        row_lower=np.concatenate(lower) if lower else None,
+        row_upper=np.concatenate(upper) if upper else None,
+        lower=problem.lower,
+        upper=problem.upper,
+        integrality=problem.integrality.astype(np.uint8),
+        nonlinear=Nonlinear(objective, rows) if objective is not None or rows else None,
+        variable_names=None,
+    )
+    return program, ranges
+
+
+def _clean(matrix: np.ndarray) -> np.ndarray:
+    largest = float(np.abs(matrix).max(initial=0.0))
+    cleaned: np.ndarray = np.where(np.abs(matrix) > ROUNDING * largest, matrix, 0.0)
+    return cleaned

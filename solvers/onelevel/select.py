@@ -1,0 +1,84 @@
+"""Which engine for which problem of one level: by structure, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from solvers.core.engine import EngineSpec
+from solvers.core.errors import UnsupportedProblem
+from solvers.onelevel.problem import Minimize
+from solvers.onelevel.run import FEATURE_WORDS
+
+#: Up to so many variables a Hessian at each step is cheap.
+SMALL = 200
+#: Up to so many variables and residuals a dense Jacobian is.
+DENSE_JACOBIAN = 4_000_000
+
+
+def describe(problem: Minimize) -> str:
+    """The problem in a line: ``convex quadratic, 100 variables with bounds, 3 constraints``."""
+    parts = [problem.words or "an objective", f"{problem.n} variables" + (" with bounds" if problem.bounded else "")]
+    if problem.constraints:
+        parts.append(f"{len(problem.constraints)} constraints" + ("" if problem.convex else ", not known to be convex"))
+    return ", ".join(parts)
+
+
+def choose(problem: Minimize, offered: Sequence[EngineSpec]) -> tuple[str, str]:
+    """The id of the engine, and why, in a sentence.
+
+    Raises:
+        UnsupportedProblem: no offered engine takes the problem.
+    """
+    fits = {spec.id: spec for spec in offered if spec.accepts(problem.features)}
+    for name, reason in _preferences(problem):
+        if name in fits:
+            return name, f"{describe(problem)}: {reason}"
+    if not fits:
+        words = " and ".join(FEATURE_WORDS[name] for name in sorted(problem.features))
+        raise UnsupportedProblem(
+            f"no offered engine takes {words}",
+            pointer="/engine",
+            hint=f"offered: {', '.join(spec.id for spec in offered) or 'none'}",
+        )
+    first = next(iter(fits.values()))
+    return first.id, f"{describe(problem)}: {first.title}, the first engine that takes it"
+
+
+def ranked(problem: Minimize, offered: Sequence[EngineSpec]) -> tuple[str, ...]:
+    """Ids of the engines that take the problem, the most promising first."""
+    fits = [spec.id for spec in offered if spec.accepts(problem.features)]
+    if not fits:
+        choose(problem, offered)
+    order = [name for name, _ in _preferences(problem) if name in fits]
+    return tuple(dict.fromkeys([*order, *fits]))
+
+
+def _preferences(problem: Minimize) -> list[tuple[str, str]]:
+    """Engines with reasons, the best first."""
+    if problem.integrality.any():
+        return [("scip", "integer variables need branch and bound")]
+    degrees = [problem.facts.degree, *(constraint.facts.degree for constraint in problem.constraints)]
+    affine = all(constraint.facts.affine for constraint in problem.constraints)
+    if affine and problem.facts.affine:
+        return [("highs", "a linear program"), ("scip", "a linear program"), ("augmented-lagrangian", "constraints")]
+    if problem.constraints:
+        chosen = [("augmented-lagrangian", "nonlinear or with constraints, and smooth")]
+        quadratic = all(degree is not None and degree <= 2 for degree in degrees)
+        if affine and quadratic and problem.convex:
+            chosen.insert(0, ("highs", "a convex quadratic program"))
+        if not problem.smooth:
+            chosen.insert(0, ("scip", "constraints that are not smooth need branch and bound"))
+        return chosen
+    if problem.regularizers:
+        return [("proximal", "smooth but for norms, whose proximal operator is known"), ("lbfgs", "not smooth")]
+    if not problem.smooth:
+        small = [("scip", "few variables, not smooth: branch and bound")] if problem.n <= 20 else []
+        return [*small, ("lbfgs", "not smooth; quasi-Newton often gets near a kink")]
+    residual = problem.program.outputs.get("residual")
+    if residual is not None:
+        rows = problem.program.operations[residual].shape[0]
+        if rows * problem.n <= DENSE_JACOBIAN and problem.n <= 2000 and problem.facts.degree != 2:
+            return [("gauss-newton", "a sum of squares"), ("lbfgs", "smooth")]
+    if problem.n <= SMALL:
+        return [("newton", "smooth, and few enough variables for a Hessian at each step"), ("lbfgs", "smooth")]
+    return [("lbfgs", "smooth, with many variables"), ("newton", "smooth")]

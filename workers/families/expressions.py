@@ -1,0 +1,92 @@
+"""What families in the expression language share: data, variables and their values, from JSON to numpy.
+
+The contract's parser (``api_schemas.expression``, standard library only) reads the texts again, since only here
+data are known: their signs and sizes tell more of the structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from api_schemas.expression import ExpressionError, Scope
+from api_schemas.expression.arrays import described
+from workers.families import Files, Refusal, arrays
+
+
+@contextmanager
+def refused(pointer: str) -> Iterator[None]:
+    """Errors of the language as refusals of a field."""
+    try:
+        yield
+    except ExpressionError as error:
+        raise Refusal("invalid-problem", error.detail, pointer=pointer, hint=error.hint) from None
+
+
+def read_data(scope: Scope, given: Mapping[str, Any], files: Files) -> dict[str, np.ndarray]:
+    """Arrays of data, declared with what all their elements are not below.
+
+    Raises:
+        Refusal: an array that does not fit what was said of it.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, value in given.items():
+        pointer = f"/problem/data/{name}"
+        array = _data(value, files, pointer)
+        least = float(array.min()) if array.size and array.dtype == np.float64 else None
+        with refused(pointer):
+            scope.data(name, array.shape, "int64" if array.dtype == np.int64 else "float64", least=least)
+        found[name] = array
+    return found
+
+
+def _data(value: Any, files: Files, pointer: str) -> np.ndarray:
+    if not isinstance(value, dict):
+        _, dtype = described(value)
+        return np.array(value, dtype=np.dtype(dtype))
+    shape = tuple(int(length) for length in value["shape"])
+    array = arrays.tensor(value, files, pointer)
+    if array.shape != shape:
+        raise Refusal(
+            "invalid-problem", f"the array has shape {list(array.shape)}", pointer=pointer, hint=f"shape {list(shape)}"
+        )
+    whole = not value.get("dtype", "float64").startswith("float")
+    if whole and array.dtype.kind == "f" and not (array == np.rint(array)).all():
+        raise Refusal("invalid-problem", "the array is not of whole numbers", pointer=pointer, hint="dtype float64")
+    return array.astype(np.int64 if whole else np.float64)
+
+
+def declare(scope: Scope, variables: Mapping[str, Any], pointer: str, group: str = "") -> None:
+    """Declare variables with their lower bounds."""
+    for name, variable in variables.items():
+        low = variable.get("lower")
+        least = float(low) if isinstance(low, int | float) else None
+        with refused(f"{pointer}/{name}"):
+            scope.variable(name, tuple(variable.get("shape") or ()), group=group, least=least)
+
+
+def values_of(variables: Mapping[str, Any], field: str, files: Files, pointer: str) -> dict[str, np.ndarray]:
+    """``start``, ``lower`` or ``upper`` of the variables that have it."""
+    found: dict[str, np.ndarray] = {}
+    for name, variable in variables.items():
+        value = variable.get(field)
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            found[name] = np.asarray(arrays.tensor(value, files, f"{pointer}/{name}/{field}"), dtype=np.float64)
+        else:
+            # "Infinity" and "-Infinity" are numbers to Python too
+            found[name] = np.array(_floats(value), dtype=np.float64)
+    return found
+
+
+def scalars(data: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Data that are one number each: they may be factors of terms."""
+    return {name: float(array) for name, array in data.items() if array.ndim == 0}
+
+
+def _floats(value: Any) -> Any:
+    return [_floats(item) for item in value] if isinstance(value, list) else float(value)

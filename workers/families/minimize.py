@@ -1,0 +1,178 @@
+"""The family of problems of one level (``solvers.onelevel``).
+
+What needs torch is imported where it is used: the first zygote loads every family, and must stay free of torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from solvers.core import registry
+from solvers.core.certificate import Certificate
+from solvers.core.engine import Context, EngineSpec
+from solvers.core.errors import SolverError
+from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.options import OPTIONS
+from solvers.onelevel.problem import Minimize
+from solvers.onelevel.select import choose, describe, ranked
+from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
+from workers.families.arrays import number, sane
+from workers.families.minimize_decode import decode, option_pointer
+from workers.families.placement import Placement, certificate_document
+
+
+class MinimizeFamily:
+    """Implements ``workers.families.Family``."""
+
+    shared_options = OPTIONS
+    preload = ("scipy.optimize", "scipy.special")
+
+    def decode(self, document: Mapping[str, Any], files: Files) -> Work:
+        return decode(document, files)
+
+    def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:
+        if engine == "auto":
+            name, why = choose(work.problem, offered)
+            return Choice((name,), why)
+        names = [spec.id for spec in offered]
+        if work.race is not None:
+            for k, name in enumerate(work.race):
+                if name not in names:
+                    words, hint = f"no {name} among the engines of this worker", f"offered: {', '.join(names)}"
+                    raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=hint)
+            return Choice(tuple(dict.fromkeys(work.race)), "named in the request")
+        engines = ranked(work.problem, offered)[:3]
+        return Choice(engines, f"{describe(work.problem)}: the most promising are {', '.join(engines)}")
+
+    def solve(self, work: Work, engine: str, why: str, context: Context) -> MinimizeAnswer:
+        try:
+            answer: MinimizeAnswer = registry.load("minimize", engine).solve(work.problem, work.options, context)
+        except SolverError as error:
+            if error.code == "invalid-option":
+                error.pointer = option_pointer(error.pointer, work.options)
+            elif error.code == "invalid-problem" and error.pointer.startswith("/"):
+                error.pointer = f"/problem{error.pointer}"
+            raise
+        return replace(answer, engine=engine, why=answer.why or why)
+
+    def rescue(self, work: Work, rescue: Rescue) -> MinimizeAnswer:
+        problem: Minimize = work.problem
+        common: dict[str, Any] = {
+            "limit": rescue.limit,
+            "message": rescue.message,
+            "bound": rescue.bound,
+            "engine": rescue.engine,
+            "engine_version": registry.load("minimize", rescue.engine).spec.version,
+            "why": rescue.why,
+        }
+        x = None if rescue.point is None else np.asarray(rescue.point[1], dtype=np.float64).reshape(-1)
+        if x is None or x.size != problem.n:
+            return MinimizeAnswer(status="no-solution", **common)
+        # the engine's own word for the objective is not taken: the process that gave it has failed
+        return MinimizeAnswer(status="feasible", x=x, objective=problem.signed(problem.oracle.value(x)), **common)
+
+    def certify(self, work: Work, answer: MinimizeAnswer) -> Solved:
+        from solvers.onelevel.certificates import certify
+
+        settled, certificate = certify(work.problem, answer, work.options)
+        return Solved(settled, certificate)
+
+    def claims(self, solved: Solved) -> dict[str, Any]:
+        answer: MinimizeAnswer = solved.answer
+        return {
+            "status": answer.status,
+            "objective": sane(answer.objective),
+            "bound": sane(answer.bound),
+            "verified": solved.certificate.verified,
+            "final": answer.status in ("globally-optimal", "infeasible") and solved.certificate.verified,
+            "message": answer.message,
+        }
+
+    def adopt(self, work: Work, solved: Solved, *, bound: float | None, statistics: Mapping[str, Any]) -> Solved:
+        answer: MinimizeAnswer = solved.answer
+        if bound is not None and answer.bound is None and answer.objective is not None:
+            solved = self.certify(work, replace(answer, bound=bound))
+        merged = {**solved.answer.statistics, **statistics}
+        return Solved(replace(solved.answer, statistics=merged), solved.certificate)
+
+    def encode(self, work: Work, solved: Solved, files: Files, *, inline_limit: int) -> Encoded:
+        return _encode(work.problem, solved.answer, solved.certificate, Placement(files, inline_limit))
+
+    def inspect(self, work: Work) -> bytes:
+        problem: Minimize = work.problem
+        document = {
+            "kind": "minimize",
+            "summary": describe(problem),
+            "details": {
+                "variables": {name: list(shape) for name, shape in problem.layout.shapes.items()},
+                "size": problem.n,
+                "operations": len(problem.program.operations),
+                "objective": problem.words,
+                "degree": problem.facts.degree,
+                "curvature": problem.facts.curvature,
+                "smooth": problem.facts.smooth,
+                "convex_problem": problem.convex,
+                "sum_of_squares": "residual" in problem.program.outputs,
+                "regularizers": [{"norm": r.norm, "weight": r.weight} for r in problem.regularizers],
+                "constraints": [
+                    {"source": c.source, "curvature": c.facts.curvature, "degree": c.facts.degree, "convex": c.convex}
+                    for c in problem.constraints
+                ],
+            },
+            "warnings": [],
+        }
+        return orjson.dumps(sane(document))
+
+
+def _encode(problem: Minimize, answer: MinimizeAnswer, certificate: Certificate, arrays: Placement) -> Encoded:
+    def placed(name: str, part: np.ndarray) -> Any:
+        return number(float(part)) if part.ndim == 0 else arrays.place(name, part)
+
+    variables = None
+    if answer.x is not None:
+        parts = problem.layout.split(np.asarray(answer.x))
+        variables = {name: placed(f"variables/{name}", part) for name, part in parts.items()}
+    multipliers = None
+    if answer.multipliers is not None:
+        multipliers = [placed(f"multipliers/{k}", part) for k, part in enumerate(answer.multipliers)]
+    document: dict[str, Any] = {
+        "kind": "minimize",
+        "status": answer.status,
+        "limit": answer.limit,
+        "message": answer.message,
+        "objective": number(answer.objective),
+        "bound": number(answer.bound),
+        "gap": number(answer.gap),
+        "stationarity": number(answer.stationarity),
+        "violation": number(answer.violation),
+        "variables": variables,
+        "multipliers": multipliers,
+        "structure": problem.words,
+        "engine": answer.engine,
+        "engine_version": answer.engine_version,
+        "why": answer.why,
+        "statistics": sane(answer.statistics),
+        "certificate": certificate_document(certificate),
+    }
+    arrays.close()
+    document["arrays_artifact"] = arrays.artifact
+    summary = {
+        "status": answer.status,
+        "objective": document["objective"],
+        "bound": document["bound"],
+        "gap": document["gap"],
+        "verified": certificate.verified,
+        "proved": certificate.proved,
+        "engine": answer.engine,
+        "seconds": number(answer.statistics.get("seconds")),
+    }
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
+
+
+FAMILY = MinimizeFamily()

@@ -1,0 +1,149 @@
+"""A problem of one level, as stored, to ``solvers.onelevel`` types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from api_schemas.expression import Scope, structure
+from api_schemas.expression.terms import Norm, regularized, residual
+from solvers.core.errors import SolverError
+from solvers.onelevel.options import OPTIONS
+from solvers.onelevel.problem import Constraint, Facts, Minimize, Regularizer
+from workers.families import Files, Refusal, Work
+from workers.families.expressions import declare, read_data, refused, scalars, values_of
+
+_APART = frozenset({"race", "engine_options", "memory_limit"})
+_SHARED = frozenset(option.name for option in OPTIONS)
+
+
+def decode(document: Mapping[str, Any], files: Files) -> Work:
+    """Problem and options of ``{"problem": …, "options": …}``.
+
+    Raises:
+        Refusal, SolverError: with pointers into the request's body.
+    """
+    options = document.get("options") or {}
+    problem = _problem(document["problem"], files)
+    race = options.get("race")
+    return Work(
+        problem=problem,
+        options=settings(options, _SHARED),
+        time_limit=options.get("time_limit"),
+        memory_limit=options.get("memory_limit"),
+        threads=options.get("threads") or 1,
+        race=None if race is None else tuple(race),
+        sense=problem.sense,
+    )
+
+
+def settings(options: Mapping[str, Any], shared: frozenset[str]) -> dict[str, Any]:
+    """What the engine is given; names are checked by the engine, which alone knows its own options."""
+    found = {name: value for name, value in options.items() if name not in _APART and value is not None}
+    for name, value in (options.get("engine_options") or {}).items():
+        if name in shared:
+            words, pointer = f"{name} is an option of every engine", f"/options/engine_options/{name}"
+            raise Refusal("invalid-option", words, pointer=pointer, hint=f"give it as options.{name}")
+        found[name] = value
+    return found
+
+
+def _problem(given: Mapping[str, Any], files: Files) -> Minimize:
+    scope = Scope()
+    data = read_data(scope, given.get("data") or {}, files)
+    variables = given["variables"]
+    declare(scope, variables, "/problem/variables")
+    for name, source in (given.get("let") or {}).items():
+        with refused(f"/problem/let/{name}"):
+            scope.let(name, source)
+    word = "maximize" if given.get("minimize") is None else "minimize"
+    with refused(f"/problem/{word}"):
+        root = scope.objective(given[word]).root
+    if word == "maximize":
+        root = scope.add("neg", (root,), ())
+    outputs = {"objective": root}
+    constraints = []
+    for k, source in enumerate(given.get("constraints") or ()):
+        with refused(f"/problem/constraints/{k}"):
+            found = scope.constraint(source)
+        outputs[f"constraint{k}"] = found.root
+        constraints.append(Constraint(f"constraint{k}", found.sense, _facts(scope, found.root), source))
+    norms = _parts(scope, root, data, outputs, constrained=bool(constraints))
+    whole = structure(scope.operations, scope.inputs, root, set(variables))
+    smooth = _facts(scope, outputs["smooth"]) if norms else None
+    try:
+        return Minimize.build(
+            scope.plain(outputs),
+            data,
+            facts=_facts(scope, root),
+            start=values_of(variables, "start", files, "/problem/variables"),
+            lower=values_of(variables, "lower", files, "/problem/variables"),
+            upper=values_of(variables, "upper", files, "/problem/variables"),
+            integrality={name: bool(variable.get("integer")) for name, variable in variables.items()},
+            constraints=constraints,
+            regularizers=[_regularizer(norm, variables) for norm in norms],
+            smooth_facts=smooth,
+            sense="max" if word == "maximize" else "min",
+            source=given[word],
+            name=given.get("name", ""),
+            words=whole.words,
+        )
+    except SolverError as error:
+        error.pointer = f"/problem{error.pointer}"
+        raise
+
+
+def _facts(scope: Scope, root: int) -> Facts:
+    variables = {name for name, given in scope.inputs.items() if given.role == "variable"}
+    found = structure(scope.operations, scope.inputs, root, variables)
+    return Facts(
+        degree=found.degree,
+        curvature=found.curvature,
+        smooth=found.smooth,
+        modulus=found.modulus,
+        nonnegative=found.sign in ("positive", "nonnegative"),
+    )
+
+
+def _parts(
+    scope: Scope, root: int, data: Mapping[str, np.ndarray], outputs: dict[str, int], *, constrained: bool
+) -> list[Norm]:
+    """Adds outputs ``residual`` or ``smooth`` where the objective is a sum of squares, or has norms that are terms."""
+    values = scalars(data)
+    squares = residual(scope, root, values)
+    if squares is not None:
+        outputs["residual"] = squares
+    if constrained:
+        return []
+    found = regularized(scope, root, values)
+    if found is None:
+        return []
+    outputs["smooth"] = found[0]
+    return found[1]
+
+
+def _regularizer(norm: Norm, variables: Mapping[str, Any]) -> Regularizer:
+    """Positions of the variable in the flat vector of all, by groups."""
+    begin = 0
+    for name, variable in variables.items():
+        shape = tuple(variable.get("shape") or ())
+        size = int(np.prod(shape))
+        if name != norm.variable:
+            begin += size
+            continue
+        positions = np.arange(begin, begin + size).reshape(shape)
+        if norm.axis is None:
+            return Regularizer(norm.norm, norm.weight, positions.reshape(1, -1))
+        groups = np.moveaxis(positions, norm.axis, -1).reshape(-1, shape[norm.axis])
+        return Regularizer(norm.norm, norm.weight, groups)
+    raise KeyError(norm.variable)
+
+
+def option_pointer(pointer: str, options: Mapping[str, Any]) -> str:
+    """Where in the body an option is that an engine refuses as ``/name``."""
+    name = pointer.split("/")[1] if pointer.startswith("/") else ""
+    if name in _SHARED or name in _APART:
+        return f"/options{pointer}"
+    return f"/options/engine_options{pointer}" if name in options else pointer
