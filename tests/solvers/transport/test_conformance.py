@@ -1,0 +1,39 @@
+"""The public conformance suite over every built-in engine of transport."""
+
+from __future__ import annotations
+
+from solvers.core import registry
+from solvers.testing.transport import TransportEngineConformance
+
+
+class TestLine(TransportEngineConformance):
+    engine = registry.load("transport", "line")
+
+
+class TestNetworkSimplex(TransportEngineConformance):
+    engine = registry.load("transport", "network-simplex")
+
+
+class TestSinkhorn(TransportEngineConformance):
+    engine = registry.load("transport", "sinkhorn")
+
+
+class TestSinkhornNewton(TransportEngineConformance):
+    engine = registry.load("transport", "sinkhorn-newton")
+
+
+class TestBatchedNewton(TransportEngineConformance):
+    engine = registry.load("transport", "batched-newton")
+
+
+class TestQuadratic(TransportEngineConformance):
+    engine = registry.load("transport", "quadratic")
+
+
+class TestSparse(TransportEngineConformance):
+    engine = registry.load("transport", "sparse")
+
+
+def test_every_engine_of_the_registry_is_tested_here() -> None:
+    tested = {one.engine.spec.id for one in TransportEngineConformance.__subclasses__()}
+    assert set(registry.names("transport")) <= tested
