@@ -111,7 +111,7 @@ def checked_data(program: Program, data: Mapping[str, Any]) -> dict[str, np.ndar
             )
         if given.dtype == "int64" and array.dtype.kind not in "iu":
             raise InvalidProblem(f"the data {name!r} is {array.dtype}", pointer=pointer, hint="it was declared int64")
-        array = np.ascontiguousarray(array, dtype=np.dtype(given.dtype))
+        array = np.asarray(array, dtype=np.dtype(given.dtype), order="C")
         if given.dtype == "float64" and not np.isfinite(array).all():
             place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
             raise InvalidProblem(f"the data {name!r} is not finite at {list(place)}", pointer=pointer)
