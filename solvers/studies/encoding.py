@@ -24,6 +24,8 @@ from solvers.studies.parameters import Categorical, Choices, Fidelity, Numeric, 
 from solvers.studies.space import Space
 
 Array: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = NDArray[np.intp]
+Mask: TypeAlias = NDArray[np.bool_]
 _RADIUS = 2 / math.pi
 
 

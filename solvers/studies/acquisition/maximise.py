@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import minimize
 
-from solvers.studies.encoding import Array, Encoding
+from solvers.studies.encoding import Array, Encoding, Mask
 from solvers.studies.parameters import Value
 
 
@@ -56,9 +56,9 @@ class Region:
     high: Array
     fixed: Mapping[int, float]
     taken: frozenset[bytes]
-    allowed: Callable[[Array], Array] | None = None
+    allowed: Callable[[Array], Mask] | None = None
 
-    def admit(self, encoding: Encoding, rows: Array) -> Array:
+    def admit(self, encoding: Encoding, rows: Array) -> Mask:
         """Mask of complete rows that may be returned."""
         mask = np.array([key not in self.taken for key in encoding.keys(rows)], dtype=bool)
         if self.allowed is not None and mask.any():
@@ -80,7 +80,7 @@ def whole_region(encoding: Encoding, fixed: Mapping[str, Value], taken: frozense
     allowed = None
     if space.constraints:
 
-        def allowed(rows: Array) -> Array:
+        def allowed(rows: Array) -> Mask:
             return np.array([space.feasible(encoding.point(row)) for row in rows], dtype=bool)
 
     places = {encoding.column[name]: space.by_name[name].unit(value) for name, value in fixed.items()}

@@ -72,7 +72,8 @@ class CovarianceAdaptation(Base):
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
         strategy = self._strategy()
         region = self.region(fixed, rows)
-        taken, found = set(region.taken), []
+        taken = set(region.taken)
+        found: list[Array] = []
         for _ in range(50 * count):
             place = np.full((1, len(self.encoding.names)), 0.5)
             place[0, self._columns] = strategy.ask()

@@ -40,7 +40,8 @@ class Consensus(Base):
         here = np.array([places[i] for i in range(particles)])
         consensus = weights @ here / weights.sum()
         start = max((trial.number for trial in self.observations.trials), default=-1) + 1 + len(rows)
-        region, taken, found = self.region(fixed, rows), set(self.taken(rows)), []
+        region, taken = self.region(fixed, rows), set(self.taken(rows))
+        found: list[Array] = []
         dt, drift, noise = (float(self.options[key]) for key in ("step", "drift", "noise"))
         for number in range(start, start + count):
             rng = self.rng(14, number)

@@ -21,7 +21,7 @@ from solvers.core.errors import UnsupportedProblem
 from solvers.studies.acquisition.composite import LogImprovement
 from solvers.studies.acquisition.hypervolume import nondominated
 from solvers.studies.acquisition.maximise import Effort, maximise
-from solvers.studies.encoding import Array
+from solvers.studies.encoding import Array, Mask
 from solvers.studies.engine import StudyEngine, Suggestion
 from solvers.studies.engines.base import Base
 from solvers.studies.engines.features import ALL_FEATURES
@@ -93,7 +93,7 @@ class GaussianProcess(Base):
         top = int(np.argmin(np.where(allowed, means, np.inf)))
         centre = features[top : top + 1] * objective.scale
 
-        def far(places: Array) -> Array:
+        def far(places: Array) -> Mask:
             scaled = self.encoding.features(places) * objective.scale
             return np.asarray(square_distances(scaled, centre)[:, 0] >= _OTHER_BASIN**2)
 

@@ -48,7 +48,8 @@ class Grid(Base):
         return "The next point of the grid."
 
     def design(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Array]:
-        region, found = self.region(fixed, rows), []
+        region = self.region(fixed, rows)
+        found: list[Array] = []
         taken = set(region.taken)
         for block in self._blocks():
             self.admit(block, region, taken, found, count)

@@ -22,7 +22,8 @@ class Random(Base):
         return "Drawn uniformly from the space."
 
     def design(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Array]:
-        region, found = self.region(fixed, rows), []
+        region = self.region(fixed, rows)
+        found: list[Array] = []
         taken = set(region.taken)
         start = len(self.observations.trials) + len(rows)
         for attempt in range(12):

@@ -47,7 +47,8 @@ class TreeParzen(Base):
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
         good, bad = self._split()
-        rows, chosen = list(rows), []
+        rows = list(rows)
+        chosen: list[Suggestion] = []
         drawn_each = int(self.options["candidates"])
         for _ in range(count):
             rng = self.rng(8, len(rows))
@@ -89,7 +90,7 @@ class TreeParzen(Base):
 def _rank(y: Array) -> Array:
     """One objective: the value. Several: the front that a trial is on, and how crowded it is within."""
     if y.shape[1] == 1:
-        return y[:, 0]
+        return np.asarray(y[:, 0])
     rank, left, level = np.empty(len(y)), np.arange(len(y)), 0
     while len(left):
         front = left[nondominated(y[left])]
@@ -118,7 +119,7 @@ def _kernels(column: Array, levels: int) -> tuple[Array, Array]:
 def _draw(centres: Array, widths: Array, count: int, rng: np.random.Generator) -> Array:
     pick = rng.integers(len(centres), size=count)
     low, high = ndtr(-centres[pick] / widths[pick]), ndtr((1.0 - centres[pick]) / widths[pick])
-    return np.clip(centres[pick] + widths[pick] * ndtri(low + rng.random(count) * (high - low)), 0.0, 1.0)
+    return np.asarray(np.clip(centres[pick] + widths[pick] * ndtri(low + rng.random(count) * (high - low)), 0.0, 1.0))
 
 
 def _log_density(x: Array, centres: Array, widths: Array) -> Array:

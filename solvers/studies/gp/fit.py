@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from solvers.studies.encoding import Array
+from solvers.studies.encoding import Array, Indices
 from solvers.studies.gp.kernel import matern52_slope, square_distances
 
 JITTER = 1e-10
@@ -66,7 +66,7 @@ class Hyperparameters:
 
 
 def negative_log_posterior(
-    vector: Array, features: Array, group: Array, y: Array, known: Array, prior: Prior
+    vector: Array, features: Array, group: Indices, y: Array, known: Array, prior: Prior
 ) -> tuple[float, Array]:
     """The function that ``fit`` minimises, and its gradient.
 
@@ -117,7 +117,7 @@ def negative_log_posterior(
 
 def fit(
     features: Array,
-    group: Array,
+    group: Indices,
     groups: int,
     y: Array,
     *,
@@ -152,7 +152,7 @@ def fit(
     return Hyperparameters.of(found.x if np.isfinite(found.fun) and found.fun < 1e24 else start)
 
 
-def spread_subset(y: Array, limit: int) -> Array:
+def spread_subset(y: Array, limit: int) -> Indices:
     """Indices of the best third of ``limit``, and of the rest evenly over the order of arrival; ascending."""
     best = np.argsort(y, kind="stable")[: limit // 3]
     rest = np.setdiff1d(np.arange(len(y)), best)

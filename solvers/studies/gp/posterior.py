@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import cho_solve, lapack, solve_triangular
 
 from solvers.core.errors import EngineFailure
-from solvers.studies.encoding import Array
+from solvers.studies.encoding import Array, Indices
 from solvers.studies.gp.fit import _MEAN_PRECISION, JITTER, Hyperparameters
 from solvers.studies.gp.kernel import matern52, matern52_slope, square_distances
 
@@ -38,7 +38,7 @@ class Posterior:
 
     @classmethod
     def of(
-        cls, features: Array, group: Array, y: Array, hyper: Hyperparameters, known: Array | None = None
+        cls, features: Array, group: Indices, y: Array, hyper: Hyperparameters, known: Array | None = None
     ) -> Posterior:
         """Condition on values.
 
@@ -63,13 +63,6 @@ class Posterior:
         ones = cho_solve((factor, True), np.column_stack([y, np.ones(count)]))
         mean = float(ones[:, 0].sum() / (ones[:, 1].sum() + _MEAN_PRECISION))
         return cls(features, y, scale, hyper.signal, hyper.noise, factor, ones[:, 0] - mean * ones[:, 1], mean)
-
-    def doubting(self, longest: float) -> Posterior:
-        """The same values under a model that trusts them less far: lengthscales 0.7 times as long and at most
-        ``longest``, twice the signal variance. For looking where a fitted model sees no reason to."""
-        scale = np.maximum(self.scale / 0.7, 1.0 / longest)
-        hyper = Hyperparameters(1.0 / scale, 2.0 * self.signal, self.noise)
-        return Posterior.of(self.features, np.arange(len(scale)), self.y, hyper)
 
     def given(self, features: Array, y: Array, noise: float | None = None) -> Posterior:
         """Condition on q more values with a block row added to the factor: n^2 q flops, nothing is factored again.

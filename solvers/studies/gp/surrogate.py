@@ -71,11 +71,6 @@ class Surrogate:
 
         return replace(self, objectives=sure(self.objectives), slacks=sure(self.slacks))
 
-    def doubting(self) -> Surrogate:
-        """Objectives under models that trust the trials less far."""
-        longest = 0.5 * max(self.encoding.groups, 1) ** 0.5
-        return replace(self, objectives=tuple(model.doubting(longest) for model in self.objectives))
-
     def feasibility(self, rows: Array) -> Array:
         """(q,) the probability that all constraints hold and the evaluation succeeds."""
         features = self.encoding.features(rows)
