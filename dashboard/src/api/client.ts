@@ -57,7 +57,7 @@ export async function call(input: RequestInfo | URL, init: RequestInit = {}): Pr
   throw error;
 }
 
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: (request: Request) => call(request) });
+export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "", fetch: (request: Request) => call(request) });
 
 /** The data of a typed call, which is there: everything else was thrown. */
 export async function data<T>(reply: Promise<{ data?: T }>): Promise<T> {

@@ -12,6 +12,8 @@ interface Watch {
 
 const FINAL = new Set(["succeeded", "failed", "cancelled", "expired"]);
 export const isFinal = (job: Pick<Job, "state">): boolean => FINAL.has(job.state);
+/** The server says something at least every 15 seconds; a connection that is silent for longer is dead. */
+const SILENCE = 40_000;
 const WAITS = [500, 1000, 2000, 5000, 10_000];
 
 export class Feed {
@@ -30,6 +32,8 @@ export class Feed {
   private waitingEvents = new Map<string, JobEvent[]>();
   private dirty = false;
   private failures = 0;
+  private heard = 0;
+  private watchdog: ReturnType<typeof setInterval> | undefined;
 
   subscribe = (listener: () => void): (() => void) => add(this.changeListeners, listener);
   onJob = (listener: (job: Job) => void): (() => void) => add(this.jobListeners, listener);
@@ -54,12 +58,27 @@ export class Feed {
   start(): void {
     if (!this.started) {
       this.started = true;
+      addEventListener("online", this.again);
+      addEventListener("offline", this.lost);
+      this.watchdog = setInterval(() => {
+        if (this.state === "live" && Date.now() - this.heard > SILENCE) this.again();
+      }, 5000);
       this.connectSoon(0);
     }
   }
 
+  private again = (): void => this.connectSoon(0);
+  private lost = (): void => {
+    this.controller?.abort();
+    this.set("waiting");
+    this.connectSoon(WAITS[0] ?? 500);
+  };
+
   stop(): void {
     this.started = false;
+    removeEventListener("online", this.again);
+    removeEventListener("offline", this.lost);
+    clearInterval(this.watchdog);
     clearTimeout(this.timer);
     this.controller?.abort();
     this.active = new Map();
@@ -84,10 +103,14 @@ export class Feed {
         cache: "no-store",
       });
       this.failures = 0;
+      this.heard = Date.now();
       this.set("live");
       const parser = createParser({ onEvent: (message) => this.take(message) });
       const reader = (response.body as ReadableStream<BufferSource>).pipeThrough(new TextDecoderStream()).getReader();
-      for (let part = await reader.read(); !part.done; part = await reader.read()) parser.feed(part.value);
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        this.heard = Date.now();
+        parser.feed(part.value);
+      }
       if (!controller.signal.aborted) this.connectSoon(100);
     } catch (error) {
       if (controller.signal.aborted) return;

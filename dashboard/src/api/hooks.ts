@@ -63,6 +63,7 @@ export function useJobs(query: JobQuery, refresh?: number): UseQueryResult<Schem
 export function useJob(id: string): UseQueryResult<Job, Error> {
   return useQuery({
     queryKey: ["job", id],
+    enabled: id !== "",
     queryFn: ({ signal }) => data(api.GET("/v1/jobs/{job_id}", { params: { path: { job_id: id } }, signal })),
   });
 }

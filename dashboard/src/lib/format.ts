@@ -16,8 +16,9 @@ export function number(value: unknown, digits = 10): string {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (Number.isInteger(x) && Math.abs(x) < 1e15) return group(x);
   const size = Math.abs(x);
-  const text = size >= 1e-4 && size < 1e12 ? String(Number(x.toPrecision(digits))) : x.toExponential(Math.min(digits - 1, 6));
-  return text.replace("e+", "e").replace("-", "−");
+  if (size >= 1e-4 && size < 1e12) return group(Number(x.toPrecision(digits)));
+  const text = x.toExponential(Math.min(digits - 1, 6)).replace(/\.?0*e\+?/, "e");
+  return text.replaceAll("-", "−");
 }
 
 export function short(value: unknown): string {
@@ -25,9 +26,9 @@ export function short(value: unknown): string {
 }
 
 function group(x: number): string {
-  const digits = String(Math.abs(x));
-  const spaced = digits.length > 4 ? digits.replace(/\B(?=(\d{3})+$)/g, "\u202f") : digits;
-  return (x < 0 ? "−" : "") + spaced;
+  const [whole = "", rest] = String(Math.abs(x)).split(".");
+  const spaced = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u202f") : whole;
+  return (x < 0 ? "−" : "") + spaced + (rest === undefined ? "" : `.${rest}`);
 }
 
 export function percent(value: unknown): string {
@@ -36,7 +37,7 @@ export function percent(value: unknown): string {
   if (!Number.isFinite(x)) return "∞";
   const p = 100 * x;
   if (p === 0) return "0 %";
-  return p < 0.001 ? `${p.toExponential(1)} %` : `${Number(p.toPrecision(3))} %`;
+  return p < 0.001 ? `${number(p, 2)} %` : `${Number(p.toPrecision(3))} %`;
 }
 
 export function seconds(value: unknown): string {

@@ -50,15 +50,31 @@ export function python(request: Request): string {
   for (const [key, value] of Object.entries(request.options ?? {})) given.push(`${key}=${literal(value)}`);
   if (isFile(request)) lines.push(`problem = kantor.Program.from_file(${literal(filename(request))})`);
   else if (request.problem.kind === "program" && JSON.stringify(request.problem).length < LONG) lines.push(...programLines(request.problem));
-  else {
-    lines.push("import json", "", `with open(${literal(filename(request))}) as file:`, "    request = json.load(file)");
-    lines.push("# the JSON of this request; client.request sends it as it is", 'job = client.request("POST", "/v1/jobs", json=request)');
-    return lines.join("\n") + "\n";
-  }
+  else return long(request);
   const call = ["problem", ...given];
   lines.push(given.length > 2 ? `answer = client.solve(\n    ${call.join(",\n    ")},\n)` : `answer = client.solve(${call.join(", ")})`);
   lines.push("print(answer.status, answer.objective, answer.certificate.verified)");
   return lines.join("\n") + "\n";
+}
+
+/** Too long to be copied as text: from the downloaded request. */
+function long(request: Request): string {
+  const kind = String(request.problem.kind ?? "program");
+  return `import json
+import os
+
+import httpx
+
+with open("request.json") as file:  # the ${kind} with these choices: "Request (JSON)" below
+    request = json.load(file)
+reply = httpx.post(
+    "${typeof location === "undefined" ? "http://127.0.0.1:8000" : location.origin}/v1/jobs",
+    json=request,
+    headers={"Authorization": f"Bearer {os.environ['KANTOR_API_KEY']}", "Prefer": "wait=30"},
+    timeout=60,
+)
+print(reply.json())
+`;
 }
 
 function programLines(problem: Record<string, unknown>): string[] {

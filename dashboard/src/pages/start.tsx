@@ -69,7 +69,7 @@ export function Examples({ show }: { show?: (example: Example) => void }): React
                 {busy === example.id ? "Sending…" : "Solve"}
               </button>
               {show && (
-                <button type="button" onClick={() => show(example)} aria-label={`Look at it first: ${example.title}`}>
+                <button type="button" onClick={() => show(example)} aria-label={`Look first: ${example.title}`}>
                   Look first
                 </button>
               )}

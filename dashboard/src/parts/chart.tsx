@@ -26,6 +26,8 @@ interface Properties {
   steps?: boolean;
   xLabel?: string;
   format?: (value: number) => string;
+  /** What the vertical axis must show; by default everything. */
+  range?: readonly [number, number] | null;
 }
 
 const ROWS = 200;
@@ -50,6 +52,8 @@ export function Chart(properties: Properties): ReactNode {
   const shape = curves.map((curve) => `${curve.name}/${curve.colour}/${curve.dashed}`).join("|");
   const shown = useRef(curves);
   shown.current = curves;
+  const within = useRef(properties.range);
+  within.current = properties.range;
   const formatter = useRef(format);
   formatter.current = format;
 
@@ -72,7 +76,14 @@ export function Chart(properties: Properties): ReactNode {
         cursor: sync ? { sync: { key: sync } } : {},
         scales: {
           x: logX ? { time: false, distr: 3 } : { time: false },
-          y: logY ? { distr: 3 } : {},
+          y: logY
+            ? { distr: 3 }
+            : {
+                range: (_, least, most) => {
+                  const [low, high] = within.current ?? [least, most];
+                  return low === null || high === null ? [0, 1] : uPlot.rangeNum(low, high, 0.1, true);
+                },
+              },
         },
         axes: [
           { ...axis, values: (_, splits) => splits.map((t) => (t === null ? "" : axisText(t, xLabel))) },
@@ -98,6 +109,7 @@ export function Chart(properties: Properties): ReactNode {
       place,
     );
     plot.current = made;
+    queueMicrotask(() => queueMicrotask(() => plot.current === made && tell(made)));
     const observer = new ResizeObserver(() => made.setSize({ width: Math.max(place.clientWidth, 200), height }));
     observer.observe(place);
     return () => {
@@ -109,7 +121,9 @@ export function Chart(properties: Properties): ReactNode {
 
   useEffect(() => {
     plot.current?.setData(data);
-  }, [data]);
+    const made = plot.current;
+    if (made) queueMicrotask(() => plot.current === made && tell(made));
+  }, [data, properties.range]);
 
   return (
     <figure className="chart">
@@ -156,6 +170,12 @@ export function Chart(properties: Properties): ReactNode {
       )}
     </figure>
   );
+}
+
+/** Without a pointer, the legend has the newest values. */
+function tell(plot: uPlot): void {
+  const last = (plot.data[0]?.length ?? 0) - 1;
+  if (plot.cursor.idx == null && last >= 0) plot.setLegend({ idx: last });
 }
 
 function axisText(value: number, label: string): string {

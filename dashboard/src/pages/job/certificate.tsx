@@ -37,7 +37,7 @@ export function CertificateTab({ answer }: { answer: Pick<ProgramAnswer, "certif
               return (
                 <tr key={k} className={`check-${check.outcome}`}>
                   <th scope="row">{words(check.name)}</th>
-                  <td title={meaning}>
+                  <td title={meaning} className="nowrap">
                     <span aria-hidden="true">{sign}</span> {check.outcome}
                   </td>
                   <td>{check.text}</td>

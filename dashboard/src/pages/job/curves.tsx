@@ -1,7 +1,7 @@
 import { useMemo, useState, type ReactNode } from "react";
 import { THINNED, type History } from "../../api/hooks";
 import { number, percent, plural, words } from "../../lib/format";
-import { metricNames, points } from "../../lib/series";
+import { metricNames, points, type Point } from "../../lib/series";
 import { Failure, Loading } from "../../parts/basic";
 import { Chart, type Curve } from "../../parts/chart";
 
@@ -11,6 +11,7 @@ const MORE = 4;
 export function Curves({ history, live }: { history: History; live: boolean }): ReactNode {
   const [logTime, setLogTime] = useState(false);
   const [logGap, setLogGap] = useState(true);
+  const [focus, setFocus] = useState(true);
   const [picked, setPicked] = useState<string | null>(null);
   const found = useMemo(() => points(history.events), [history.events]);
   const times = useMemo(() => found.map((point) => point.t), [found]);
@@ -22,6 +23,7 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
     return curves;
   }, [found]);
   const gap = useMemo<Curve[]>(() => [{ name: "gap", values: found.map((point) => point.gap), colour: 3 }], [found]);
+  const range = useMemo(() => (focus ? late(found) : null), [found, focus]);
   const metric = picked ?? names[0] ?? null;
   const chosen = useMemo<Curve[]>(
     () => (metric === null ? [] : [{ name: words(metric), values: found.map((point) => point.metrics[metric] ?? NaN), colour: 4 }]),
@@ -47,6 +49,9 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
           <label className="check">
             <input type="checkbox" checked={logGap} onChange={(event) => setLogGap(event.target.checked)} /> logarithmic gap
           </label>
+          <label className="check" title="Scale the first chart to what came after the first 5 % of the time">
+            <input type="checkbox" checked={focus} onChange={(event) => setFocus(event.target.checked)} /> leave out the beginning
+          </label>
         </div>
         <span className="quiet">
           {plural(found.length, "point")}
@@ -61,7 +66,7 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
           {races.size > 1 && <> · engines {[...races].join(", ")}</>}
         </span>
       </div>
-      <Chart title="Incumbent and bound" times={times} curves={bounds} logX={logTime} sync="job" steps />
+      <Chart title="Incumbent and bound" times={times} curves={bounds} logX={logTime} sync="job" steps range={range} />
       {spread && (
         <Chart title="Gap" times={times} curves={gap} logX={logTime} logY={logGap} sync="job" steps height={150} format={percent} />
       )}
@@ -85,4 +90,15 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
       )}
     </>
   );
+}
+
+/** What incumbent and bound span once the first 5 % of the time are over: first incumbents are often far off. */
+export function late(found: readonly Point[]): [number, number] | null {
+  const begin = 0.05 * (found.at(-1)?.t ?? 0);
+  const values = found
+    .filter((point) => point.t >= begin)
+    .flatMap((point) => [point.objective, point.bound])
+    .filter(Number.isFinite);
+  if (values.length === 0) return null;
+  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 }

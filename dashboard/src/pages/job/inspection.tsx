@@ -19,7 +19,7 @@ export function InspectionView({ inspection }: { inspection: Inspection }): Reac
       )}
       <div className="details">
         {Object.entries(inspection.details)
-          .filter(([, value]) => value !== null && !isEmpty(value))
+          .filter(([, value]) => !isNothing(value))
           .map(([name, value]) => (
             <Detail key={name} name={name} value={value} />
           ))}
@@ -28,28 +28,59 @@ export function InspectionView({ inspection }: { inspection: Inspection }): Reac
   );
 }
 
-function isEmpty(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+/** Zeros and empty lists are left out: what is there is what matters. */
+export function isNothing(value: unknown): boolean {
+  if (value === null || value === undefined || value === 0 || value === "") return true;
+  return typeof value === "object" && Object.values(value).every(isNothing);
 }
 
 function Detail({ name, value }: { name: string; value: unknown }): ReactNode {
-  if (typeof value !== "object" || value === null)
-    return (
-      <div className="detail">
-        <h4>{words(name)}</h4>
-        <p>{plain(value)}</p>
-      </div>
-    );
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null && !isEmpty(inner));
+  if (Array.isArray(value) && value.every(isRecord)) return <Records name={name} rows={value} />;
   return (
     <div className="detail">
       <h4>{words(name)}</h4>
+      {!isRecord(value) ? (
+        <p>{plain(value)}</p>
+      ) : (
+        <table>
+          <tbody>
+            {Object.entries(value)
+              .filter(([, inner]) => !isNothing(inner))
+              .slice(0, 40)
+              .map(([key, inner]) => (
+                <tr key={key}>
+                  <th scope="row">{words(key)}</th>
+                  <td>{plain(inner)}</td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+}
+
+function Records({ name, rows }: { name: string; rows: readonly Record<string, unknown>[] }): ReactNode {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return (
+    <div className="detail wide-detail">
+      <h4>{words(name)}</h4>
       <table>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th scope="col" key={column}>
+                {words(column)}
+              </th>
+            ))}
+          </tr>
+        </thead>
         <tbody>
-          {entries.slice(0, 40).map(([key, inner]) => (
-            <tr key={key}>
-              <th scope="row">{Array.isArray(value) ? "" : words(key)}</th>
-              <td>{plain(inner)}</td>
+          {rows.slice(0, 40).map((row, k) => (
+            <tr key={k}>
+              {columns.map((column) => (
+                <td key={column}>{plain(row[column])}</td>
+              ))}
             </tr>
           ))}
         </tbody>
@@ -58,13 +89,20 @@ function Detail({ name, value }: { name: string; value: unknown }): ReactNode {
   );
 }
 
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function plain(value: unknown): string {
   if (typeof value === "number") return number(value, 6);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value)) return value.map(plain).join(", ");
-  if (typeof value === "object" && value !== null)
+  if (Array.isArray(value))
+    return value.length === 2 && value.every((item) => typeof item === "number")
+      ? `${number(value[0], 6)} to ${number(value[1], 6)}`
+      : value.map(plain).join(", ");
+  if (isRecord(value))
     return Object.entries(value)
-      .filter(([, inner]) => inner !== null)
+      .filter(([key, inner]) => inner !== null && key !== "histogram")
       .map(([key, inner]) => `${words(key).toLowerCase()} ${plain(inner)}`)
       .join(" · ");
   return value == null ? "–" : String(value);

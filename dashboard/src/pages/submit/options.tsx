@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { useId, useState, type ReactNode } from "react";
 import type { Engine } from "../../api/client";
 import { change as changed, choices, current, read, type Choice } from "../../lib/options";
 import { words } from "../../lib/format";
@@ -85,13 +85,16 @@ function Field({
     if (wrong === undefined) change(changed(options, choice, value));
   };
   const usual = spec.default == null || spec.default === "" ? "default" : `default: ${String(spec.default)}`;
+  const id = useId();
   return (
-    <label title={`${spec.description} (${limits(spec)})`}>
-      <span>
-        {words(spec.name)} {spec.unit && <small className="quiet">{spec.unit}</small>}
-      </span>
+    <div className="field" title={`${spec.description} (${limits(spec)})`}>
+      <label htmlFor={id}>
+        <span>
+          {words(spec.name)} {spec.unit && <small className="quiet">{spec.unit}</small>}
+        </span>
+      </label>
       {spec.type === "boolean" || (spec.choices ?? []).length > 0 ? (
-        <select value={text} onChange={(event) => set(event.target.value)}>
+        <select id={id} aria-describedby={`${id}-help`} value={text} onChange={(event) => set(event.target.value)}>
           <option value="">{usual}</option>
           {(spec.type === "boolean" ? ["true", "false"] : (spec.choices ?? [])).map((option) => (
             <option key={option} value={option}>
@@ -101,6 +104,8 @@ function Field({
         </select>
       ) : (
         <input
+          id={id}
+          aria-describedby={`${id}-help`}
           value={text}
           inputMode={spec.type === "string" ? "text" : "decimal"}
           placeholder={usual}
@@ -108,7 +113,9 @@ function Field({
           onChange={(event) => set(event.target.value)}
         />
       )}
-      <small className={fault ? "bad" : "quiet"}>{fault ?? spec.description}</small>
-    </label>
+      <small id={`${id}-help`} className={fault ? "bad" : "quiet"}>
+        {fault ?? spec.description}
+      </small>
+    </div>
   );
 }
