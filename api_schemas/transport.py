@@ -189,7 +189,11 @@ TransportProblem = Annotated[
     | Annotated[Barycenter, Tag("barycenter")]
     | Annotated[Gromov, Tag("gromov")]
     | Annotated[Sliced, Tag("sliced")],
-    Discriminator(_type),
+    Discriminator(
+        _type,
+        custom_error_type="unknown_type",
+        custom_error_message="type is one of coupling, batch, barycenter, gromov and sliced",
+    ),
 ]
 """The union of all transport problems on ``type``."""
 

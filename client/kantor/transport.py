@@ -113,7 +113,7 @@ class Transport(TransportProblem):
             {
                 "name": name,
                 "cost": cost if isinstance(cost, str) else None,
-                "p": float(p) if cost == "lp" else None,
+                "p": float(p) if isinstance(cost, str) and cost == "lp" else None,
                 "spacing": float(spacing) if spacing != 1.0 else None,
                 "normalize": normalize,
                 "variant": variant if variant != "balanced" else None,

@@ -180,7 +180,7 @@ def _interpolation(answer: TransportAnswer, make: Any, options: dict[str, Any]) 
         heavy = masses > 1e-3 * masses.max()
         ax.scatter(*points[heavy].T, s=_sizes(masses[heavy]) / 2, color=(1.0 * t, 0.5, 1.0 - t), linewidths=0)
         ax.set_title(f"t = {t:.2g}")
-        ax.set_aspect("equal", adjustable="datalim")
+        ax.set_aspect("equal")
     figure.suptitle(_title(answer))
     return figure
 

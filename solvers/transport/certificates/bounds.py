@@ -34,11 +34,30 @@ class LowerBound:
 def lower_bound(case: Case, f: np.ndarray | None, g: np.ndarray | None) -> LowerBound:
     """The bound that these potentials prove once they are feasible. Any potentials will do, also none: then the bound
     is that of every point's nearest partner."""
-    f = usable(f, case.costs.n) if f is not None else _best_response(case, g)
+    found = _from_rows(case, usable(f, case.costs.n) if f is not None else _best_response(case, g))
+    if f is None or g is None or (case.a.fixed and case.b.fixed):
+        return found
+    # where a marginal is free, raising its potential is worth little: which one is transformed first matters
+    other = _from_columns(case, usable(g, case.costs.m), found)
+    return other if other.value > found.value else found
+
+
+def _from_rows(case: Case, f: np.ndarray) -> LowerBound:
     f = case.a.clip(f) if case.a.mass is None else f
     lowest, highest, g = _column_transform(case.costs, f)
     g = _limit(case.b, g)
     f = _limit(case.a, _row_transform(case.costs, g))
+    return _proved(case, f, g, lowest, highest)
+
+
+def _from_columns(case: Case, g: np.ndarray, known: LowerBound) -> LowerBound:
+    g = case.b.clip(g) if case.b.mass is None else g
+    f = _limit(case.a, _row_transform(case.costs, g))
+    g = _limit(case.b, _column_transform(case.costs, f)[2])
+    return _proved(case, f, g, known.lowest, known.highest)
+
+
+def _proved(case: Case, f: np.ndarray, g: np.ndarray, lowest: float, highest: float) -> LowerBound:
     f, g = _balance_shift(case, f, g)
     value = -math.inf
     if _allowed(case.a, f) and _allowed(case.b, g) and lowest >= -_cheapest_unit(case):
