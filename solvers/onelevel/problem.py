@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 Sense = Literal["<=", ">=", "=="]
 
+#: Up to so many variables the eigenvalues of a quadratic objective's Hessian are computed.
+EIGENVALUES = 1500
+
+FEATURE_WORDS = {
+    "bounds": "bounds",
+    "constraints": "constraints",
+    "integer": "integer variables",
+    "regularizers": "terms that are not smooth",
+    "nonsmooth": "functions that are not smooth",
+    "general": "objectives that are no sum of squares",
+}
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -191,8 +203,21 @@ class Minimize:
     @property
     def convex(self) -> bool:
         """True if the problem is known to be convex: then every local minimum is global."""
-        feasible_set = all(constraint.convex for constraint in self.constraints)
-        return self.facts.convex and feasible_set and not self.integrality.any()
+        if self.integrality.any() or not all(constraint.convex for constraint in self.constraints):
+            return False
+        return self.facts.convex or self.least_curvature > 0.0
+
+    @cached_property
+    def least_curvature(self) -> float:
+        """For a quadratic smooth part the Hessian's smallest eigenvalue, less its rounding; else 0."""
+        facts = self.smooth_facts if self.regularizers else self.facts
+        if facts.degree != 2 or self.n > EIGENVALUES:
+            return 0.0
+        hessian = self.oracle.hessian(self.start, self.oracle.smooth)
+        if not np.isfinite(hessian).all():
+            return 0.0
+        values = np.linalg.eigvalsh(hessian)
+        return max(0.0, float(values[0]) - 1e-12 * self.n * float(np.abs(values).max()))
 
     @cached_property
     def features(self) -> frozenset[str]:

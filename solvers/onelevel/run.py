@@ -14,16 +14,7 @@ from solvers.core.errors import UnsupportedProblem
 from solvers.core.options import resolve
 from solvers.onelevel.answer import Limit, MinimizeAnswer, Status
 from solvers.onelevel.options import OPTIONS
-from solvers.onelevel.problem import Minimize
-
-FEATURE_WORDS = {
-    "bounds": "bounds",
-    "constraints": "constraints",
-    "integer": "integer variables",
-    "regularizers": "terms that are not smooth",
-    "nonsmooth": "functions that are not smooth",
-    "general": "objectives that are no sum of squares",
-}
+from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
 
 class Stopped(Exception):

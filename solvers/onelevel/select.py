@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from solvers.core.engine import EngineSpec
 from solvers.core.errors import UnsupportedProblem
-from solvers.onelevel.problem import Minimize
-from solvers.onelevel.run import FEATURE_WORDS
+from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
 #: Up to so many variables a Hessian at each step is cheap.
 SMALL = 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from solvers.transport.numerics.setup import budget
 from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport, TransportBatch, TransportProblem
 
 #: Matrices of the plan's size (of doubles) that an engine keeps at once.
@@ -13,7 +12,6 @@ MATRICES: dict[str, float] = {
     "network-simplex": 4.0,
     "sparse": 5.0,
     "quadratic": 5.0,
-    "pot-unbalanced": 6.0,
     "pot-low-rank": 2.0,
     "pot-gromov": 8.0,
 }
@@ -48,3 +46,24 @@ def _single(problem: Transport, engine: str) -> float:
 def available(options: Mapping[str, Any]) -> float:
     """Bytes that a solve may use: the memory limit, otherwise half of what is free."""
     return budget(options)
+
+
+def budget(options: Mapping[str, Any]) -> float:
+    """Bytes that matrices may take: the memory limit, otherwise half of what is free, less a fixed part for the
+    process."""
+    limit = options.get("memory_limit")
+    if limit is not None:
+        return max(0.0, float(limit) * 1e6)
+    return 0.5 * free_memory()
+
+
+def free_memory() -> float:
+    """Bytes of memory that could be had on this machine now; 4e9 where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return float(line.split()[1]) * 1024.0
+    except OSError:
+        return 4e9
+    return 4e9

@@ -7,8 +7,6 @@ measured by the authors of the design notes at n = 1000, 2000, 5000: 0.14, 0.5 t
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -22,9 +20,10 @@ from solvers.core.errors import EngineFailure, OutOfMemory
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
+from solvers.transport.memory import budget
+from solvers.transport.numerics.aside import aside
 from solvers.transport.numerics.reduction import Balanced, balanced, dual_value
-from solvers.transport.numerics.setup import budget
-from solvers.transport.numerics.watch import Watch
+from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.plan import SparsePlan
 from solvers.transport.problem import Transport, TransportBatch
 
@@ -140,38 +139,24 @@ def _in_thread(
     """POT's flow and log in the units of the form; None if told to stop."""
     mass, unit = float(form.a.sum()), float(np.abs(form.M).max()) or 1.0
     start = None if potentials is None else (potentials[0] / unit, potentials[1] / unit)
-    box: list[Any] = []
 
-    def work() -> None:
-        try:
-            box.append(
-                ot.emd(
-                    form.a / mass,
-                    form.b / mass,
-                    form.M / unit,
-                    numItermax=portion,
-                    log=True,
-                    center_dual=False,
-                    check_marginals=False,
-                    potentials_init=start,
-                )
-            )
-        except BaseException as error:
-            box.append(error)
+    def work() -> tuple[np.ndarray, dict[str, Any]]:
+        found: tuple[np.ndarray, dict[str, Any]] = ot.emd(
+            form.a / mass,
+            form.b / mass,
+            form.M / unit,
+            numItermax=portion,
+            log=True,
+            center_dual=False,
+            check_marginals=False,
+            potentials_init=start,
+        )
+        return found
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the portion was used up is in the log, too
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        wait = 0.0005
-        while thread.is_alive():
-            thread.join(wait)
-            wait = min(0.02, wait * 1.5)
-            if thread.is_alive() and watch.stopped():
-                return None
-    if isinstance(box[0], BaseException):
-        raise EngineFailure(f"network simplex: {box[0]}") from box[0]
-    flow, log = box[0]
+    try:
+        flow, log = aside(work, watch, "network simplex")
+    except Stopped:
+        return None
     return flow * mass, {**log, "u": log["u"] * unit, "v": log["v"] * unit}
 
 

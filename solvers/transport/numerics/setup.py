@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from solvers.core.errors import InvalidOption, InvalidProblem, OutOfMemory
+from solvers.transport.memory import budget
 from solvers.transport.numerics.geometry import LARGEST_DENSE, Geometry
 from solvers.transport.problem import Transport
 
@@ -121,24 +122,3 @@ def device_of(options: Mapping[str, Any]) -> torch.device:
     if wish == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("there is no CUDA device here", pointer="/device", hint="auto or cpu")
     return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def budget(options: Mapping[str, Any]) -> float:
-    """Bytes that matrices may take: the memory limit, otherwise half of what is free, less a fixed part for the
-    process."""
-    limit = options.get("memory_limit")
-    if limit is not None:
-        return max(0.0, float(limit) * 1e6)
-    return 0.5 * free_memory()
-
-
-def free_memory() -> float:
-    """Bytes of memory that could be had on this machine now; 4e9 where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return float(line.split()[1]) * 1024.0
-    except OSError:
-        return 4e9
-    return 4e9
