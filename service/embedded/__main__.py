@@ -80,9 +80,11 @@ def _announce(running: Running, home: Path, *, as_json: bool) -> None:
     if as_json:
         _print(json.dumps(asdict(running)))
     else:
+        # after the number sign: no server, no proxy and no log ever sees it
         _print(
             f"Kantor is ready at {running.url} (its key: {home / 'server.json'}, found by itself). "
-            "Now, elsewhere: kantor solve MODEL.mps    End: Ctrl-C"
+            "Now, elsewhere: kantor solve MODEL.mps    End: Ctrl-C\n"
+            f"Watch it in a browser, signed in: {running.url}/#key={running.api_key}"
         )
 
 

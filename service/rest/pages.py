@@ -40,6 +40,8 @@ async def index() -> HTMLResponse:
 a worker solves it; the answer comes with a certificate that Kantor checked itself.</p>
 <pre>curl -H "Authorization: Bearer $KANTOR_API_KEY" -H "Content-Type: application/json" -H "Prefer: wait=10" \\
      -d '{{"problem": {{"objective": [1, 2], "lower": [3, 4]}}}}' http://…/v1/jobs</pre>
+<p>The dashboard is not built here. In a checkout: <code>make dashboard</code> (it needs Node, or fetches one as a
+wheel), then start Kantor again. Everything else works without it.</p>
 <ul><li><a href="/docs">Addresses</a> (<a href="/openapi.json">as OpenAPI</a>)</li>
 <li><a href="/health/ready">Is it ready?</a></li></ul>""",
     )

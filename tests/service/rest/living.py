@@ -85,7 +85,8 @@ class LiveApi:
     """uvicorn with the application, in a thread with an event loop of its own."""
 
     def __init__(self, settings: Settings, *, dashboard: Path | None = None) -> None:
-        app = create_app(settings, **({} if dashboard is None else {"dashboard": dashboard}))
+        # by default none, whether this checkout has built one or not
+        app = create_app(settings, dashboard=dashboard or ROOT / "no-dashboard")
         self.app = app
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
