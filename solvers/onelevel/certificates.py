@@ -94,6 +94,12 @@ def _checked(
         )
     )
     findings = Findings(feasible=feasible, objective=float(objective), violation=violation)
+    if problem.facts.nonnegative:
+        above = _gap(float(objective), 0.0)
+        findings = replace(findings, bound=0.0)
+        if above <= options["relative_gap"]:
+            text = "the objective is never negative"
+            checks.append(Check("sign-bound", "passed", text, above, options["relative_gap"], "exact"))
     if not np.isfinite(objective) or problem.integrality.any():
         if problem.integrality.any():
             checks.append(
@@ -123,7 +129,8 @@ def _checked(
         gap = None if bound is None else _gap(float(objective), bound)
         proved = gap is not None and gap <= options["relative_gap"]
         checks.append(Check("global-bound", "passed" if proved else "skipped", words, gap, options["relative_gap"]))
-        findings = replace(findings, bound=bound)
+        if bound is not None and (findings.bound is None or bound > findings.bound):
+            findings = replace(findings, bound=bound)
     return _with_engine_bound(problem, answer, checks, findings, options)
 
 

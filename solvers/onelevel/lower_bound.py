@@ -6,8 +6,6 @@ import numpy as np
 
 from solvers.onelevel.problem import Minimize
 
-#: Up to so many variables, the modulus of a quadratic objective is its Hessian's smallest eigenvalue.
-EIGENVALUES = 1500
 #: What the bound is lowered by for the rounding of gradients, relative to max(1, |f|).
 ROUNDING = 1e-12
 
@@ -29,10 +27,10 @@ def proved(
         _, slope = oracle.gradient(x, oracle.lagrangian(mu, lam))
         g, h = oracle.values(oracle.inequalities, x), oracle.values(oracle.equalities, x)
         value = objective + float(mu @ g) + float(lam @ h)
-    modulus, source = _modulus(problem, x)
+    modulus, source = _modulus(problem)
     down, up = problem.lower - x, problem.upper - x
     loss = _least(slope, modulus, down, up)
-    words = "convex by the rules; bounded below by its tangent" + (f" and strong convexity {source}" if source else "")
+    words = "convex; bounded below by its tangent" + (f" and strong convexity {source}" if source else "")
     if not np.isfinite(loss):
         loss = _within_level_set(problem, x, slope, objective)
         words = "convex by the rules; bounded below by its tangent on the level set that the regularizer gives"
@@ -54,17 +52,11 @@ def _least(slope: np.ndarray, modulus: float, down: np.ndarray, up: np.ndarray) 
     return float(np.sum(ends))
 
 
-def _modulus(problem: Minimize, x: np.ndarray) -> tuple[float, str]:
+def _modulus(problem: Minimize) -> tuple[float, str]:
     if problem.facts.modulus > 0.0:
         return problem.facts.modulus, f"{problem.facts.modulus:.3g} (by the text)"
-    facts = problem.smooth_facts if problem.regularizers else problem.facts
-    if facts.degree == 2 and problem.n <= EIGENVALUES:
-        hessian = problem.oracle.hessian(x, problem.oracle.smooth)
-        if np.isfinite(hessian).all():
-            values = np.linalg.eigvalsh(hessian)
-            least = float(values[0]) - 1e-12 * problem.n * float(np.abs(values).max())
-            if least > 0.0:
-                return least, f"{least:.3g} (smallest eigenvalue of its Hessian)"
+    if problem.least_curvature > 0.0:
+        return problem.least_curvature, f"{problem.least_curvature:.3g} (smallest eigenvalue of its Hessian)"
     return 0.0, ""
 
 

@@ -40,6 +40,8 @@ SPEC = EngineSpec(
 )
 
 OUTER = 60
+#: An inner solution that is so many times larger than the last point has run away.
+FAR = 1e3
 LARGEST_PENALTY = 1e10
 
 
@@ -67,6 +69,11 @@ class AugmentedLagrangian:
                 break
             g = oracle.values(oracle.inequalities, x) * g_scale
             h = oracle.values(oracle.equalities, x) * h_scale
+            far = float(np.abs(x).max()) > FAR * max(1.0, float(np.abs(point.x).max()))
+            if (far or not np.isfinite(_norm(g, h))) and rho < LARGEST_PENALTY:
+                # the inner problem is not bounded below: the penalty is too small for it
+                x, rho = point.x, min(100.0 * rho, LARGEST_PENALTY)
+                continue
             before, violation = violation, _norm(np.maximum(g, -mu / rho), h)
             mu, lam = np.maximum(0.0, mu + rho * g), lam + rho * h
             point = Point(x, mu * g_scale, lam * h_scale)

@@ -58,7 +58,7 @@ class GaussNewton:
         def callback(intermediate_result: Any) -> None:
             newest["x"] = intermediate_result.x.copy()
             value = 2.0 * float(intermediate_result.cost)
-            if run.step(value, newest["x"], stationarity=float(intermediate_result.optimality)):
+            if run.step(value, newest["x"]):
                 raise Stopped
 
         message = ""
