@@ -275,12 +275,17 @@ def check_space(space: Mapping[str, Any], constraints: Sequence[str], guesses: S
         for name in sorted(names_in(tree)):
             if name not in space:
                 raise _wrong(f"/input_constraints/{k}", f"{name!r} is no parameter")
-            if not isinstance(space[name], NUMERIC):
-                raise _wrong(f"/input_constraints/{k}", f"{name!r} has choices: constraints are on numbers")
+            if not _numeric(space[name]):
+                raise _wrong(f"/input_constraints/{k}", f"{name!r} has choices that are no numbers")
     for k, guess in enumerate(guesses):
         name, fault = point_fault(space, guess)
         if fault:
             raise _wrong(f"/guesses/{k}/{name}", f"{name!r}: {fault}")
+
+
+def _numeric(parameter: Any) -> bool:
+    """All values are numbers."""
+    return isinstance(parameter, NUMERIC) or not any(isinstance(c, bool | str) for c in parameter.choices)
 
 
 def _check_range(low: float, high: float, log: bool) -> None:

@@ -27,6 +27,7 @@ from service.rest import (
     pages,
     problems,
     studies,
+    study_analyses,
     study_trials,
     tenants,
 )
@@ -68,7 +69,20 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},
     )
-    for module in (jobs, answers, activity, artifacts, studies, study_trials, operations, keys, tenants, health, pages):
+    for module in (
+        jobs,
+        answers,
+        activity,
+        artifacts,
+        study_analyses,
+        studies,
+        study_trials,
+        operations,
+        keys,
+        tenants,
+        health,
+        pages,
+    ):
         app.router.routes.extend(module.router.routes)
     if (dashboard / "index.html").is_file():
         app.router.routes.append(Dashboard(dashboard))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.jobs import Job as JobInfo
     from api_schemas.keys import Key, NewKey
+    from kantor.studies_async import AsyncStudies
     from kantor.families import Problem
 
 T = TypeVar("T")
@@ -100,6 +102,12 @@ class AsyncClient(ClientBase):
         self._http = httpx.AsyncClient(**self._http_settings(), transport=transport)
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
+
+    @cached_property
+    def studies(self) -> AsyncStudies:
+        from kantor.studies_async import AsyncStudies
+
+        return AsyncStudies(self)
 
     async def solve(
         self,
@@ -236,7 +244,7 @@ class AsyncClient(ClientBase):
             raise self._advice(error) from None
 
     async def _outcome(self, job: AsyncJob) -> Any:
-        artifact = job.info.answer.arrays_artifact if job.info.answer is not None else None
+        artifact = getattr(job.info.answer, "arrays_artifact", None)
         content = b"" if artifact is None else await self._run(routes.content(self._policy, artifact))
         return outcome(job, lambda _: content)
 

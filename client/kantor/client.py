@@ -6,6 +6,7 @@ import builtins
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from api_schemas.engines import Engine, ServiceStatus, Worker
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.keys import Key, NewKey
+    from kantor.studies import Studies
 
 T = TypeVar("T")
 
@@ -59,6 +61,13 @@ class Client(ClientBase):
         weakref.finalize(self, self._http.close)
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
+
+    @cached_property
+    def studies(self) -> Studies:
+        """Black-box optimization by ask and tell."""
+        from kantor.studies import Studies
+
+        return Studies(self)
 
     def solve(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from api_schemas.errors import KantorError
 from api_schemas.ids import encode
 from api_schemas.studies import AskReply, AskRequest, Front, Study, StudyPage, StudyRequest, StudyState, Trial
 from service import studies
+from service.keys import Principal
 from service.rest import bodies, parsing, study_asks, study_views, views
 from service.rest import state as states
 from service.rest.access import Reader, StudyId, Writer
@@ -169,21 +171,32 @@ async def pareto(request: Request, principal: Reader, study_id: StudyId) -> Resp
     return views.json_response(study_views.dumps(front))
 
 
-@router.post(
-    "/{study_id}/{change}",
-    operation_id="studies_change_state",
-    response_model=None,
-    responses={200: ok("The study.", Study), **documented(*ALWAYS, "not-found", "invalid-request")},
-)
-async def change_state(
-    request: Request, principal: Writer, study_id: StudyId, change: Literal["pause", "resume", "archive"]
-) -> Response:
-    """Pause, resume or archive.
-
-    A paused study hands out no trials, but takes results. An archived one takes none; its evaluators are told to stop.
-    """
-    state = {"pause": "paused", "resume": "active", "archive": "archived"}[change]
+async def _change(request: Request, principal: Principal, study_id: UUID, state: str) -> Response:
     api = states.of(request)
     await api.database(studies.set_state, principal.project_id, study_id, state)
     details = await api.database(studies.get, principal.project_id, study_id)
     return views.json_response(study_views.dumps(study_views.study(details)))
+
+
+_CHANGED: dict[int | str, dict[str, Any]] = {
+    200: ok("The study.", Study),
+    **documented(*ALWAYS, "not-found", "invalid-request"),
+}
+
+
+@router.post("/{study_id}/pause", operation_id="studies_pause", response_model=None, responses=_CHANGED)
+async def pause(request: Request, principal: Writer, study_id: StudyId) -> Response:
+    """Hand out no more trials; results are still taken."""
+    return await _change(request, principal, study_id, "paused")
+
+
+@router.post("/{study_id}/resume", operation_id="studies_resume", response_model=None, responses=_CHANGED)
+async def resume(request: Request, principal: Writer, study_id: StudyId) -> Response:
+    """Go on after a pause, or take out of the archive."""
+    return await _change(request, principal, study_id, "active")
+
+
+@router.post("/{study_id}/archive", operation_id="studies_archive", response_model=None, responses=_CHANGED)
+async def archive(request: Request, principal: Writer, study_id: StudyId) -> Response:
+    """Take nothing any more; evaluators are told to stop."""
+    return await _change(request, principal, study_id, "archived")

@@ -107,7 +107,9 @@ def on_finish(conn: Database, claim: Claim, finished: Finish, settings: Settings
     answer = finished.answer
     result = orjson.loads(answer) if answer is not None and finished.state == "succeeded" else None
     if work["work"] != "suggest":
-        conn.execute(_ANALYSED, (answer, (result or {}).get("watermark", 0), study.project_id, study.id, claim.job_id))
+        if result is not None:
+            known = (answer, result["watermark"], study.project_id, study.id, claim.job_id)
+            conn.execute(_ANALYSED, known)
         return None
     mine = study.suggesting == claim.job_id
     if result is None:

@@ -80,7 +80,7 @@ class StudyFamily:
         began = time.perf_counter()
         step: Step = work.problem
         if work.extra["work"] not in ("suggest", "replay"):
-            found = analyse(work.extra["work"], step, work.extra, engine, work.options, context)
+            found = analyse(work.extra["work"], step, work.extra)
             return Made(None, found, engine, why, time.perf_counter() - began)
         try:
             advice: Advice = registry.load("study", engine).solve(step, work.options, context)

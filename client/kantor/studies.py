@@ -1,0 +1,313 @@
+"""Studies: black-box optimization by ask and tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from api_schemas.studies import AskRequest, EditRequest, PredictRequest, StudyRequest, TellRequest, TrialRequest
+from kantor.errors import KantorError
+from kantor.studies_space import space_fields
+from kantor.studies_trial import Trial, TrialBase, numbers
+from kantor.wire import study_routes as routes
+from kantor.wire.steps import Flow
+
+if TYPE_CHECKING:
+    from api_schemas.studies import Study as StudyInfo
+    from api_schemas.studies import TrialHistory
+    from kantor.client import Client
+    from kantor.studies_plot import Plot
+
+T = TypeVar("T")
+
+
+class StudyDone(KantorError):
+    """There are no more trials: the budget is used, or the space has no other points."""
+
+
+class StudyBase:
+    """A study as it was when last looked at.
+
+    Attributes:
+        info: everything that the server said of it (``api_schemas.studies.Study``).
+    """
+
+    def __init__(self, info: StudyInfo) -> None:
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def state(self) -> str:
+        """active, paused or archived."""
+        return self.info.state
+
+    @property
+    def objectives(self) -> dict[str, Any]:
+        """Name to "min" or "max"."""
+        return dict(self.info.objectives)
+
+    def __repr__(self) -> str:
+        counts = {name: count for name, count in self.info.trials.model_dump().items() if count}
+        return f"<{type(self).__name__} {self.id} {self.name!r}: {self.state}, trials {counts}>"
+
+
+class Study(StudyBase):
+    """A study; may be shared by threads, and used from many machines at once."""
+
+    def __init__(self, client: Client, info: StudyInfo) -> None:
+        super().__init__(info)
+        self._client = client
+
+    def trial(self, *, client_id: str = "", fixed: Mapping[str, Any] | None = None, wait: float = 5.0) -> Trial:
+        """One trial, for a ``with`` block that evaluates it.
+
+        Args:
+            client_id: of this evaluator: after a crash it gets the trial again that it held.
+            fixed: values that the point must have.
+            wait: seconds to wait for a suggestion that knows the newest results.
+
+        Raises:
+            StudyDone: there are no more.
+        """
+        found = self.ask(1, client_id=client_id, fixed=fixed, wait=wait)
+        return found[0]
+
+    def ask(
+        self,
+        count: int = 1,
+        *,
+        client_id: str = "",
+        fixed: Mapping[str, Any] | None = None,
+        wait: float = 5.0,
+        lease_seconds: float | None = None,
+    ) -> list[Trial]:
+        """Trials to evaluate, leased until ``lease_seconds`` pass without a sign of life. Arguments as in ``trial``.
+
+        Raises:
+            StudyDone: there are no more.
+        """
+        request = ask_request(count, client_id, fixed, wait, lease_seconds)
+        reply = self._run(routes.ask(self._policy, self.id, request))
+        if not reply.trials:
+            raise StudyDone(f"{self.name!r} has no more trials: {reply.reason}")
+        return [Trial(self, info) for info in reply.trials]
+
+    def tell(
+        self,
+        trial: TrialBase | int,
+        values: Mapping[str, float] | float | None = None,
+        /,
+        *,
+        state: str = "completed",
+        reason: str = "",
+        **named: float,
+    ) -> Trial:
+        """The result of a trial: a number (for one objective), a mapping, or by name. Telling twice is as telling once.
+
+        Raises:
+            Conflict: something else was told before; correct it by ``edit``.
+            StaleLease: another evaluator has it now.
+        """
+        number, request = tell_request(self, trial, values, state, reason, named)
+        return Trial(self, self._run(routes.tell(self._policy, self.id, number, request)))
+
+    def add(self, params: Mapping[str, Any], values: Mapping[str, float] | None = None, reason: str = "") -> Trial:
+        """A point of your own: to be evaluated next, or with ``values`` evaluated already."""
+        request = routes.make(
+            TrialRequest, {"params": dict(params), "values": numbers(values), "reason": reason or None}
+        )
+        return Trial(self, self._run(routes.add(self._policy, self.id, request)))
+
+    def edit(self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed") -> Trial:
+        """Correct a finished trial; ``history`` keeps what was there before."""
+        request = routes.make(EditRequest, {"values": numbers(values), "reason": reason or None, "state": state})
+        return Trial(self, self._run(routes.edit(self._policy, self.id, number, request)))
+
+    def best(self) -> Trial:
+        """The best feasible trial by the first objective.
+
+        Raises:
+            NotFinished: there is none yet.
+        """
+        return Trial(self, self._run(routes.best(self._policy, self.id)))
+
+    def pareto(self) -> list[Trial]:
+        """The feasible trials that no other one beats in all objectives."""
+        return [Trial(self, info) for info in self._run(routes.front(self._policy, self.id)).trials]
+
+    def trials(self, *states: str) -> Iterator[Trial]:
+        """Trials by number; only those in the given states, if any are given."""
+        for info in self._client._iterate(routes.trials(self._policy, self.id, states)):
+            yield Trial(self, info)
+
+    def history(self, number: int) -> TrialHistory:
+        """Everything that happened to a trial, and its reports."""
+        return self._run(routes.history(self._policy, self.id, number))
+
+    def importance(self) -> dict[str, dict[str, float]]:
+        """For each objective, each parameter's share of its variance; computed by a worker."""
+        found = self._run(routes.importance(self._policy, self.id)).importance
+        return found or {}
+
+    def predict(self, points: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
+        """What the study's model expects at points: for each, metric to ``{"mean", "std"}``; of one point, its own."""
+        several = not isinstance(points, Mapping)
+        wanted = [dict(point) for point in ([points] if isinstance(points, Mapping) else points)]
+        request = routes.make(PredictRequest, {"points": wanted})
+        found = self._run(routes.predict(self._policy, self.id, request)).predictions or []
+        return found if several else found[0]
+
+    def replay(self, number: int) -> dict[str, Any]:
+        """Make the suggestion of a trial again from what was known then, and compare."""
+        return self._run(routes.replay(self._policy, self.id, number)).replay or {}
+
+    def plot(self, kind: str = "history") -> Plot:
+        """A picture: "history", "pareto", "parameters" or "importance". Notebooks show it; ``save`` writes an SVG."""
+        from kantor.studies_plot import plot
+
+        return plot(self, kind)
+
+    def optimize(
+        self,
+        function: Callable[[Trial], Any],
+        *,
+        trials: int,
+        parallel: int = 1,
+        progress: bool = True,
+        seconds: float | None = None,
+    ) -> Trial | None:
+        """Evaluate ``function(trial)`` until so many trials are done. See ``kantor.studies_loop.optimize``."""
+        from kantor.studies_loop import optimize
+
+        return optimize(self, function, trials=trials, parallel=parallel, progress=progress, seconds=seconds)
+
+    def refresh(self) -> Study:
+        self.info = self._run(routes.load(self._policy, self.id))
+        return self
+
+    def pause(self) -> Study:
+        """Hand out no more trials; results are still taken."""
+        return self._change("pause")
+
+    def resume(self) -> Study:
+        return self._change("resume")
+
+    def archive(self) -> Study:
+        """Take nothing any more; evaluators are told to stop."""
+        return self._change("archive")
+
+    def delete(self) -> None:
+        """Delete it with all its trials; it must be archived."""
+        self._run(routes.delete(self._policy, self.id))
+
+    @property
+    def _policy(self) -> Any:
+        return self._client._policy
+
+    def _run(self, flow: Flow[T]) -> T:
+        return self._client._run(flow)
+
+    def _change(self, what: str) -> Study:
+        self.info = self._run(routes.change(self._policy, self.id, what))
+        return self
+
+
+class Studies:
+    """``client.studies``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(
+        self,
+        name: str,
+        space: Mapping[str, Any],
+        objectives: Mapping[str, str] | str = "min",
+        *,
+        constraints: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> Study:
+        """A new study, or the one of this name with the same definition.
+
+        Args:
+            space: ``{"lr": kantor.Float(1e-5, 1e-1, log=True), "layers": kantor.Int(1, 8), ...}``.
+            objectives: ``{"loss": "min", "speed": "max"}``; or "min" or "max" for a single one called "value".
+            constraints: on metrics that an evaluation yields: ``{"memory": "<= 16"}``.
+            settings: fields of ``api_schemas.studies.StudyRequest``: ``input_constraints``, ``engine``, ``seed``,
+                ``budget``, ``lease_seconds``, ``early_stopping``, ``guesses``, ``noise``...
+
+        Raises:
+            Conflict: there is a study of this name with another definition.
+        """
+        request = study_request(name, space, objectives, constraints, settings)
+        return Study(self._client, self._client._run(routes.create(self._client._policy, request)))
+
+    def get(self, name: str) -> Study:
+        """By id or name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return Study(self._client, self._client._run(routes.load(self._client._policy, name)))
+
+    def __iter__(self) -> Iterator[Study]:
+        return self.list()
+
+    def list(self, state: str | None = None) -> Iterator[Study]:
+        """All studies, newest first."""
+        for info in self._client._iterate(routes.pages(self._client._policy, state)):
+            yield Study(self._client, info)
+
+
+def study_request(
+    name: str,
+    space: Mapping[str, Any],
+    objectives: Mapping[str, str] | str,
+    constraints: Mapping[str, str] | None,
+    settings: Mapping[str, Any],
+) -> StudyRequest:
+    """The request for a study."""
+    goals = {"value": objectives} if isinstance(objectives, str) else dict(objectives)
+    fields = {"name": name, "space": space_fields(space), "objectives": goals, "constraints": constraints, **settings}
+    return routes.make(StudyRequest, fields)
+
+
+def ask_request(
+    count: int, client_id: str, fixed: Mapping[str, Any] | None, wait: float, lease_seconds: float | None
+) -> AskRequest:
+    """Without an id of the user's own, one for this ask: if its reply is lost, the second try gets the same trials."""
+    fields = {
+        "count": count,
+        "client_id": client_id or uuid4().hex,
+        "fixed": dict(fixed or {}),
+        "wait": wait,
+        "lease_seconds": lease_seconds,
+    }
+    return routes.make(AskRequest, fields)
+
+
+def tell_request(
+    study: StudyBase,
+    trial: TrialBase | int,
+    values: Mapping[str, float] | float | None,
+    state: str,
+    reason: str,
+    named: Mapping[str, float],
+) -> tuple[int, TellRequest]:
+    """The number of a trial, and what to tell of it."""
+    told: Mapping[str, float] | None
+    if values is None or isinstance(values, Mapping):
+        told = {**(values or {}), **named} or None
+    else:
+        told = {next(iter(study.info.objectives)): values, **named}
+    number, attempt = (trial, None) if isinstance(trial, int) else (trial.number, trial.info.attempt or None)
+    fields = {"state": state, "values": numbers(told), "reason": reason or None, "attempt": attempt}
+    return number, routes.make(TellRequest, fields)

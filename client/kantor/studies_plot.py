@@ -1,0 +1,190 @@
+"""Pictures of a study as SVG, made here without any library: notebooks show them, ``save`` writes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kantor.errors import KantorError
+
+if TYPE_CHECKING:
+    from kantor.studies import Study
+
+WIDTH, HEIGHT = 640, 380
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 36, 48
+_DOTS, _LINE = "#4c6ef5", "#e8590c"
+
+
+class Plot:
+    """A picture; ``svg`` is its text."""
+
+    def __init__(self, svg: str) -> None:
+        self.svg = svg
+
+    def save(self, file: str | Path) -> Path:
+        """Write it as .svg."""
+        target = Path(file)
+        target.write_text(self.svg, encoding="utf-8")
+        return target
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def plot(study: Study, kind: str) -> Plot:
+    """See ``Study.plot``.
+
+    Raises:
+        KantorError: no such picture, or nothing to show yet.
+    """
+    kinds: dict[str, Callable[[Study], Plot]] = {
+        "history": _history,
+        "pareto": _pareto,
+        "parameters": _parameters,
+        "importance": _importance,
+    }
+    if kind not in kinds:
+        raise KantorError(f"there is no picture {kind!r}; there are: {', '.join(kinds)}")
+    return kinds[kind](study)
+
+
+def _measured(study: Study) -> list[Any]:
+    found = [trial for trial in study.trials("completed", "stopped") if trial.values_told]
+    if not found:
+        raise KantorError(f"no trial of {study.name!r} has values yet: there is nothing to show")
+    return found
+
+
+def _history(study: Study) -> Plot:
+    objective, goal = next(iter(study.info.objectives.items()))
+    trials = _measured(study)
+    dots = [(trial.number, trial.values_told[objective], bool(trial.feasible)) for trial in trials]
+    best: list[tuple[float, float]] = []
+    for number, value, feasible in dots:
+        if feasible and (not best or (value < best[-1][1]) == (goal == "min")):
+            best.append((number, value))
+        elif best:
+            best.append((number, best[-1][1]))
+    return _chart(
+        f"{study.name}: {objective} ({goal})", "trial", objective, [(n, v) for n, v, ok in dots if ok], best,
+        [(n, v) for n, v, ok in dots if not ok],
+    )  # fmt: skip
+
+
+def _pareto(study: Study) -> Plot:
+    names = list(study.info.objectives)
+    if len(names) < 2:
+        raise KantorError("a Pareto front needs two objectives")
+    x, y = names[:2]
+
+    def places(trials: Sequence[Any]) -> list[tuple[float, float]]:
+        return [(trial.values_told[x], trial.values_told[y]) for trial in trials]
+
+    trials = _measured(study)
+    front = sorted(places(study.pareto()))
+    ok = [trial for trial in trials if trial.feasible]
+    return _chart(study.name, x, y, places(ok), front, places([trial for trial in trials if not trial.feasible]))
+
+
+def _parameters(study: Study) -> Plot:
+    """One strip for each parameter: its values against the first objective."""
+    objective = next(iter(study.info.objectives))
+    trials = _measured(study)
+    names = list(study.info.space)
+    parts, height = [], 150
+    for k, name in enumerate(names):
+        with_it = [trial for trial in trials if name in trial.params]
+        if not with_it:
+            continue
+        raw = [trial.params[name] for trial in with_it]
+        levels = {value: place for place, value in enumerate(dict.fromkeys(map(str, raw)))}
+        numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in raw)
+        dots = [
+            (float(value) if numeric else float(levels[str(value)]), trial.values_told[objective])
+            for value, trial in zip(raw, with_it, strict=True)
+        ]
+        parts.append(f'<g transform="translate(0,{k * height})">{_axes(dots, name, objective, height)}</g>')
+    return Plot(_svg("".join(parts), height * len(names)))
+
+
+def _importance(study: Study) -> Plot:
+    found = study.importance()
+    rows = []
+    y = _TOP
+    for objective, shares in found.items():
+        rows.append(_text(10, y, objective, weight="bold"))
+        for name, share in sorted(shares.items(), key=lambda item: -item[1]):
+            y += 22
+            width = 400 * min(1.0, share)
+            rows.append(_text(10, y, name))
+            rows.append(f'<rect x="150" y="{y - 12}" width="{width:.1f}" height="14" fill="{_DOTS}"/>')
+            rows.append(_text(160 + width, y, f"{share:.2f}"))
+        y += 34
+    return Plot(_svg("".join(rows), y))
+
+
+Places = Sequence[tuple[float, float]]
+
+
+def _chart(title: str, x: str, y: str, dots: Places, line: Places, grey: Places) -> Plot:
+    every = [*dots, *line, *grey]
+    scale = _Scale(every, HEIGHT)
+    marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="#adb5bd"/>' for px, py in map(scale, grey)]
+    marks += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{_DOTS}"/>' for px, py in map(scale, dots)]
+    if line:
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in map(scale, line))
+        marks.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
+    return Plot(_svg(_text(WIDTH / 2, 20, title, anchor="middle", weight="bold") + "".join(marks) + scale.frame(x, y)))
+
+
+def _axes(dots: Places, x: str, y: str, height: int) -> str:
+    scale = _Scale(dots, height)
+    marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{_DOTS}"/>' for px, py in map(scale, dots)]
+    return "".join(marks) + scale.frame(x, y)
+
+
+class _Scale:
+    """From values to pixels."""
+
+    def __init__(self, points: Places, height: int) -> None:
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        self.low, self.high = (min(xs), min(ys)), (max(xs), max(ys))
+        self.height = height
+
+    def __call__(self, point: tuple[float, float]) -> tuple[float, float]:
+        share = [
+            (value - low) / (high - low) if high > low else 0.5
+            for value, low, high in zip(point, self.low, self.high, strict=True)
+        ]
+        return (
+            _LEFT + share[0] * (WIDTH - _LEFT - _RIGHT),
+            self.height - _BOTTOM - share[1] * (self.height - _TOP - _BOTTOM),
+        )
+
+    def frame(self, x: str, y: str) -> str:
+        bottom, right = self.height - _BOTTOM + 8, WIDTH - _RIGHT
+        return (
+            f'<path d="M{_LEFT - 8},{_TOP - 6} V{bottom} H{right}" fill="none" stroke="currentColor"/>'
+            + _text(_LEFT, bottom + 16, f"{self.low[0]:.4g}")
+            + _text(right, bottom + 16, f"{self.high[0]:.4g}", anchor="end")
+            + _text((_LEFT + right) / 2, bottom + 16, x, anchor="middle")
+            + _text(_LEFT - 12, bottom - 8, f"{self.low[1]:.4g}", anchor="end")
+            + _text(_LEFT - 12, _TOP + 4, f"{self.high[1]:.4g}", anchor="end")
+            + _text(_LEFT - 12, (_TOP + bottom) / 2, y[:12], anchor="end")
+        )
+
+
+def _text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}" fill="currentColor">'
+        f"{escape(words)}</text>"
+    )
+
+
+def _svg(content: str, height: float = HEIGHT) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
+        f'font-family="system-ui, sans-serif" font-size="12">{content}</svg>'
+    )

@@ -1,0 +1,204 @@
+"""A trial in the hands of its evaluator."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from api_schemas.studies import FINISHED, ReportRequest, TellRequest
+from kantor.errors import KantorError, StaleLease
+from kantor.wire import study_routes as routes
+
+if TYPE_CHECKING:
+    from api_schemas.studies import Lease
+    from api_schemas.studies import Trial as TrialInfo
+    from kantor.studies import Study
+
+BEATS_PER_LEASE = 3.0
+
+
+class TrialBase(Mapping[str, Any]):
+    """A point to evaluate: a mapping of its parameters, so that ``trial["lr"]`` and ``f(**trial)`` work.
+
+    Attributes:
+        info: everything that the server said of it (``api_schemas.studies.Trial``).
+        should_stop: what was learnt with the last report or sign of life: the evaluation is of no more use.
+        reason: why.
+    """
+
+    def __init__(self, info: TrialInfo) -> None:
+        self.info = info
+        self.should_stop = False
+        self.reason = ""
+
+    @property
+    def number(self) -> int:
+        """From 1, within the study."""
+        return self.info.number
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Values of the active parameters."""
+        return dict(self.info.params)
+
+    @property
+    def state(self) -> str:
+        return self.info.state
+
+    @property
+    def values_told(self) -> dict[str, float] | None:
+        """Objectives and constraints, of a trial that has ended with values."""
+        return self.info.values
+
+    @property
+    def feasible(self) -> bool | None:
+        return self.info.feasible
+
+    @property
+    def why(self) -> str:
+        """Why this point."""
+        return self.info.why
+
+    @property
+    def done(self) -> bool:
+        """True once it was told."""
+        return self.info.state in FINISHED
+
+    def __getitem__(self, name: str) -> Any:
+        return self.info.params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.info.params)
+
+    def __len__(self) -> int:
+        return len(self.info.params)
+
+    def __hash__(self) -> int:
+        return hash(self.info.number)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __repr__(self) -> str:
+        told = f", {self.info.values}" if self.info.values else ""
+        return f"<Trial {self.number}: {self.state} {self.info.params}{told}>"
+
+    def _hear(self, lease: Lease) -> None:
+        self.should_stop, self.reason = lease.should_stop, lease.reason
+
+    def _lose(self, error: StaleLease) -> None:
+        self.should_stop, self.reason = True, error.detail
+
+    def _tell(self, state: str, values: Mapping[str, Any] | None, reason: str) -> TellRequest:
+        fields = {"state": state, "values": numbers(values), "reason": reason or None, "attempt": self.info.attempt}
+        return routes.make(TellRequest, fields)
+
+    def _report(self, step: int, values: Mapping[str, Any]) -> ReportRequest:
+        fields = {"step": step, "values": numbers(values), "attempt": self.info.attempt}
+        return routes.make(ReportRequest, fields)
+
+
+def numbers(values: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """Values as plain numbers, also of numpy and torch."""
+    return None if values is None else {name: float(value) for name, value in values.items()}
+
+
+def words(error: BaseException) -> str:
+    """An exception as the reason of a failure."""
+    return f"{type(error).__name__}: {error}"[:2000]
+
+
+def ending(trial: TrialBase, error: BaseException | None) -> tuple[str, str]:
+    """What becomes of a trial whose block has ended: what to tell ("" for nothing, "release"), and why."""
+    if trial.done:
+        return "", ""
+    if error is None:
+        return ("stopped", trial.reason) if trial.should_stop else ("release", "")
+    return ("failed", words(error)) if isinstance(error, Exception) else ("release", "")
+
+
+class Trial(TrialBase):
+    """As a context manager it keeps its lease by signs of life from a thread, and ends as its block ends: an exception
+    makes it failed; an interrupt, or no result, gives it back."""
+
+    def __init__(self, study: Study, info: TrialInfo) -> None:
+        super().__init__(info)
+        self._study = study
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def report(self, step: int, /, **values: float) -> bool:
+        """Intermediate values. Returns ``should_stop``.
+
+        Raises:
+            StaleLease: another evaluator has the trial now.
+        """
+        request = self._report(step, values)
+        self._hear(self._study._run(routes.report(self._study._policy, self._study.id, self.number, request)))
+        return self.should_stop
+
+    def complete(self, **values: float) -> Trial:
+        """The result: every objective and constraint; without any, those of the last report. NaN and infinity make the
+        trial failed."""
+        return self._end("stopped" if self.should_stop and not values else "completed", values or None, self.reason)
+
+    def fail(self, reason: str) -> Trial:
+        """The evaluation broke."""
+        return self._end("failed", None, reason)
+
+    def infeasible(self, reason: str = "") -> Trial:
+        """The point is not allowed, as the evaluation showed."""
+        return self._end("infeasible", None, reason)
+
+    def release(self) -> None:
+        """Give it back: the next one who asks gets it."""
+        self.info = self._study._run(
+            routes.release(self._study._policy, self._study.id, self.number, self.info.attempt)
+        )
+
+    def beat(self) -> bool:
+        """A sign of life. Returns ``should_stop``."""
+        self._hear(
+            self._study._run(routes.heartbeat(self._study._policy, self._study.id, self.number, self.info.attempt))
+        )
+        return self.should_stop
+
+    def _end(self, state: str, values: Mapping[str, Any] | None, reason: str) -> Trial:
+        request = self._tell(state, values, reason)
+        self.info = self._study._run(routes.tell(self._study._policy, self._study.id, self.number, request))
+        return self
+
+    def __enter__(self) -> Trial:
+        self._thread = threading.Thread(target=self._beats, name=f"trial {self.number}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        what, reason = ending(self, error)
+        try:
+            if what == "release":
+                if error is None:
+                    warnings.warn(f"trial {self.number} ended without a result and goes back", stacklevel=2)
+                self.release()
+            elif what:
+                self._end(what, None, reason)
+        except KantorError:
+            if error is None:
+                raise
+
+    def _beats(self) -> None:
+        pause = (self.info.lease_seconds or 60.0) / BEATS_PER_LEASE
+        while not self._ended.wait(pause):
+            try:
+                self.beat()
+            except StaleLease as error:
+                self._lose(error)
+                return
+            except KantorError:
+                continue  # the server is away: the next beat may reach it

@@ -1,0 +1,101 @@
+"""What a study's data say: importance of parameters, predictions, suggestions made again. Workers compute it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api_schemas.ids import JOB, encode
+from api_schemas.studies import Analysis, PredictRequest
+from service.rest import bodies, parsing, views
+from service.rest import state as states
+from service.rest.access import Reader, StudyId
+from service.rest.jobs import ALWAYS
+from service.rest.openapi import body, header, ok
+from service.rest.problems import documented
+from service.rest.routing import Route
+from service.rest.studies import BODY, BODY_LIMIT
+from service.rest.study_examples import PREDICT_REQUESTS
+from service.studies import analysis
+
+router = APIRouter(prefix="/v1/studies/{study_id}", tags=["studies"], route_class=Route)
+
+Wait = Annotated[float, Query(ge=0, description="Seconds to wait for it; at most 60 count.")]
+_LONGEST_WAIT = 60.0
+_FIELDS = tuple(Analysis.model_fields)
+_ERRORS = (*ALWAYS, "not-found", "invalid-request", "not-finished", "unsupported-problem", "engine-failure", "conflict")
+_REPLIES: dict[int | str, dict[str, Any]] = {
+    200: ok("What the data say now.", Analysis),
+    202: {
+        "description": "A worker is at it: ask again.",
+        "headers": {"Location": header("The job."), "Retry-After": header("Seconds.")},
+    },
+}
+
+
+@router.get(
+    "/importance",
+    operation_id="studies_importance",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def importance(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 10.0) -> Response:
+    """How much each parameter matters: the share of each objective's variance that changing it alone explains."""
+    return await _look(request, principal.project_id, study_id, {"work": "importance"}, wait)
+
+
+@router.post(
+    "/predict",
+    operation_id="studies_predict",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS, *BODY)},
+    openapi_extra=body("PredictRequest", PREDICT_REQUESTS),
+)
+async def predict(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 10.0) -> Response:
+    """What a model of the study expects at points."""
+    wanted = parsing.parse(PredictRequest, await bodies.read_json(request, BODY_LIMIT))
+    work = {"work": "predict", "points": wanted.model_dump(mode="json")["points"]}
+    return await _look(request, principal.project_id, study_id, work, wait)
+
+
+@router.post(
+    "/trials/{number}/replay",
+    operation_id="trials_replay",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def replay(
+    request: Request,
+    principal: Reader,
+    study_id: StudyId,
+    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    wait: Wait = 10.0,
+) -> Response:
+    """Make a trial's suggestion again, from the data, the seed and the engine of then, and explain it."""
+    return await _look(request, principal.project_id, study_id, {"work": "replay", "trial": number}, wait)
+
+
+async def _look(request: Request, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float) -> Response:
+    state = states.of(request)
+    end = time.monotonic() + min(wait, _LONGEST_WAIT)
+    heard = 2
+    while True:
+        found = await state.database(analysis.look, project_id, study_id, work, state.settings)
+        if found.submitted is not None:
+            state.writer.ring(found.submitted)
+        if found.document is not None:
+            answer = orjson.loads(found.document)
+            return views.json_response(orjson.dumps({name: answer[name] for name in _FIELDS if name in answer}))
+        left = end - time.monotonic()
+        if left <= 0 or state.stopping.is_set():
+            job = encode(JOB, found.job_id)
+            location = {"Location": f"/v1/jobs/{job}", "Retry-After": "1"}
+            return views.json_response(orjson.dumps({"job": job}), 202, location)
+        heard = await state.hub.wait(found.job_id, heard, min(left, 0.5 if state.hub.connected else 0.1)) or heard

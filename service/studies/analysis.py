@@ -1,0 +1,77 @@
+"""Analyses of a study: made by a job on a worker, kept until the study's data change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from api_schemas.errors import KantorError, Problem
+from service import jobs
+from service.jobs import Submitted
+from service.settings import Settings
+from service.store.connect import Database
+from service.studies import pool
+from service.studies.lookup import study_row
+
+_KEPT = """
+SELECT analysis.watermark, analysis.document, analysis.job_id, job.state
+FROM study_analysis AS analysis LEFT JOIN job ON job.id = analysis.job_id
+WHERE analysis.project_id = %s AND analysis.study_id = %s AND analysis.question = %s
+"""
+_ASKED = """
+INSERT INTO study_analysis (project_id, study_id, question, watermark, job_id) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (study_id, question) DO UPDATE SET watermark = excluded.watermark, job_id = excluded.job_id,
+    document = NULL, created_at = now()
+"""
+_MOST_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An analysis, or the job that makes it."""
+
+    job_id: UUID
+    document: bytes | None = None
+    submitted: Submitted | None = None
+
+
+def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, Any], settings: Settings) -> Found:
+    """What a study's data say by now, if it is known; else a job that finds it out (one for all who ask the same).
+
+    Args:
+        work: fields of ``api_schemas.studies.StudyWork``.
+
+    Raises:
+        KantorError: ``not-found``; what the job failed with, if the data are still the same.
+    """
+    study = study_row(conn, project_id, study_id)
+    question = str(work["work"])
+    if len(work) > 1:
+        digest = hashlib.sha256(orjson.dumps(dict(work), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        question = f"{question} {digest}"
+    kept = conn.execute(_KEPT, (project_id, study_id, question)).fetchone()
+    if kept is not None:
+        watermark, document, job_id, state = kept
+        if document is not None and (watermark >= study.watermark or work["work"] == "replay"):
+            return Found(job_id, bytes(document))
+        if state in ("queued", "running"):
+            return Found(job_id)
+        if state is not None and (watermark >= study.watermark or work["work"] == "replay"):
+            row = jobs.get(conn, project_id, job_id)
+            if row.error is not None:
+                problem = Problem.model_validate(row.error)
+                raise KantorError(problem.code, problem.detail, errors=problem.errors)
+    with conn.transaction():
+        submitted = pool.submit(conn, study, work, settings=settings)
+        conn.execute(_ASKED, (project_id, study_id, question, study.watermark, submitted.job_id))
+        conn.execute(
+            "DELETE FROM study_analysis WHERE study_id = %s AND question IN (SELECT question FROM study_analysis"
+            " WHERE study_id = %s ORDER BY created_at DESC OFFSET %s)",
+            (study_id, study_id, _MOST_KEPT),
+        )
+    return Found(submitted.job_id, None, submitted)

@@ -1,0 +1,254 @@
+"""Studies through the client and the command, against a whole Kantor with a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import kantor
+import pytest
+
+from tests.client.conftest import Command
+
+SPACE = {"x": kantor.Float(-5, 10), "y": kantor.Float(0, 15)}
+
+
+def branin(point: kantor.Trial) -> float:
+    """Minimum 0.397887 at (-pi, 12.275), (pi, 2.275), (9.42478, 2.475)."""
+    x, y = point["x"], point["y"]
+    bowl = y - 5.1 * x * x / (4 * math.pi**2) + 5 * x / math.pi - 6
+    return bowl**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+@pytest.fixture
+def study(client: kantor.Client, request: pytest.FixtureRequest) -> Iterator[kantor.Study]:
+    made = client.studies.create(request.node.name, SPACE, {"f": "min"}, seed=3)
+    yield made
+    made.archive().delete()
+
+
+def test_the_loop_finds_the_minimum_of_branin(study: kantor.Study) -> None:
+    best = study.optimize(branin, trials=35, progress=False)
+
+    assert best is not None
+    assert best.values_told is not None
+    assert best.values_told["f"] < 0.6
+    engines = [trial.info.origin for trial in study.trials()]
+    assert engines.count("engine") >= 30, "a worker makes the suggestions"
+    explained = next(trial for trial in study.trials() if trial.number == 20).info
+    assert explained.engine == "gp"
+    assert "improvement" in explained.why
+    assert explained.watermark is not None
+
+
+def test_several_threads_share_a_study_and_never_a_trial(study: kantor.Study) -> None:
+    seen: list[int] = []
+
+    def slow(trial: kantor.Trial) -> float:
+        seen.append(trial.number)
+        time.sleep(0.05)
+        return branin(trial)
+
+    study.optimize(slow, trials=24, parallel=6, progress=False)
+
+    assert sorted(seen) == list(range(1, 25))
+    points = [tuple(sorted(trial.params.items())) for trial in study.trials()]
+    assert len(set(points)) == 24
+
+
+def test_a_suggestion_is_made_again_from_what_is_stored(study: kantor.Study) -> None:
+    study.optimize(branin, trials=12, progress=False)
+    made = [trial for trial in study.trials() if trial.info.origin == "engine"][-1]
+    study.edit(1, {"f": 123.0}, reason="so that the data are others now")
+
+    replay = study.replay(made.number)
+
+    assert replay["again"] == pytest.approx(made.params, rel=1e-12)
+    assert replay["same_version"] is True
+
+
+def test_importance_and_predictions_come_from_a_worker_and_are_kept(client: kantor.Client, study: kantor.Study) -> None:
+    with pytest.raises(kantor.NotFinished, match="needs 5"):
+        study.importance()
+    for k in range(12):
+        x, y = -5 + 1.25 * k, (k * 7) % 15
+        study.add({"x": x, "y": y}, {"f": x * x})
+
+    shares = study.importance()["f"]
+    predicted = study.predict({"x": 2.0, "y": 3.0})
+
+    assert shares["x"] > 0.8
+    assert shares["y"] < 0.1
+    assert predicted["f"]["mean"] == pytest.approx(4.0, abs=4.0)
+    assert predicted["f"]["std"] > 0
+    began = time.perf_counter()
+    assert study.importance()["f"] == shares
+    assert time.perf_counter() - began < 1.0
+    jobs = [job for job in client.jobs(kind="study", labels={"study": study.id}) if job.name.startswith("importance")]
+    assert len(jobs) == 2, "the one that failed, and the one whose answer is kept"
+
+
+def test_an_evaluator_that_dies_gives_its_trial_back(client: kantor.Client) -> None:
+    study = client.studies.create("mortal", SPACE, {"f": "min"}, lease_seconds=1.0)
+    first = study.trial()
+    with study.trial() as held:  # kept by signs of life, unlike the first
+        deadline = time.monotonic() + 20
+        while next(t for t in study.trials() if t.number == first.number).state != "waiting":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        again = study.trial()
+        assert again.number == first.number
+        assert again.info.attempt == 2
+        with pytest.raises(kantor.StaleLease):
+            study.tell(first, 1.0)
+        again.complete(f=1.0)
+        held.complete(f=2.0)
+    assert held.info.attempt == 1
+
+
+def test_what_a_block_ends_with_becomes_of_its_trial(study: kantor.Study) -> None:
+    with pytest.raises(ZeroDivisionError), study.trial() as failing:
+        _ = 1 / 0
+    with pytest.raises(KeyboardInterrupt), study.trial() as interrupted:
+        raise KeyboardInterrupt
+    with study.trial() as reported:
+        assert reported.report(1, f=3.0) is False
+        reported.complete()
+    with pytest.warns(UserWarning, match="goes back"), study.trial():
+        pass
+
+    states = {trial.number: (trial.state, trial.info.reason, trial.values_told) for trial in study.trials()}
+    assert states[failing.number][:2] == ("failed", "ZeroDivisionError: division by zero")
+    assert interrupted.number == reported.number, "an interrupt gives the trial back to the next who asks"
+    assert states[reported.number] == ("completed", "", {"f": 3.0})
+
+
+def test_a_function_that_always_fails_is_told_apart_from_bad_luck(study: kantor.Study) -> None:
+    calls: list[int] = []
+
+    def broken(trial: kantor.Trial) -> float:
+        calls.append(trial.number)
+        raise ValueError("no data")
+
+    with pytest.raises(ValueError, match="no data"):
+        study.optimize(broken, trials=50, progress=False)
+    assert len(calls) == 3
+
+
+def test_a_budget_ends_the_loop(client: kantor.Client) -> None:
+    study = client.studies.create("small", SPACE, {"f": "min"}, budget=4)
+
+    study.optimize(branin, trials=100, progress=False)
+
+    assert study.refresh().info.trials.completed == 4
+    with pytest.raises(kantor.StudyDone, match="budget of 4"):
+        study.trial()
+
+
+def test_two_objectives_give_a_front_and_pictures(client: kantor.Client, tmp_path: Path) -> None:
+    study = client.studies.create(
+        "two", {"x": kantor.Float(0, 1)}, {"a": "min", "b": "min"}, constraints={"c": "<= 0.9"}
+    )
+    for x in (0.1, 0.5, 0.8, 1.0):
+        study.add({"x": x}, {"a": x, "b": (1 - x) ** 2, "c": x})
+    study.add({"x": 0.55}, {"a": 0.9, "b": 0.9, "c": 0.5})
+
+    assert [trial.number for trial in study.pareto()] == [1, 2, 3]
+    for kind in ("history", "pareto", "parameters"):
+        svg = study.plot(kind).save(tmp_path / f"{kind}.svg").read_text()
+        assert svg.startswith("<svg")
+        assert svg.count("<circle") == 5
+    with pytest.raises(kantor.KantorError, match="history, pareto"):
+        study.plot("pie")
+
+
+def test_create_loads_what_is_there_and_refuses_another_space(client: kantor.Client, study: kantor.Study) -> None:
+    assert client.studies.create(study.name, SPACE, {"f": "min"}).id == study.id
+    assert client.studies.get(study.name).id == study.id
+
+    with pytest.raises(kantor.Conflict) as refused:
+        client.studies.create(study.name, {**SPACE, "z": kantor.Int(1, 3)}, {"f": "max"})
+    assert {error.pointer for error in refused.value.errors} == {"/space/z", "/objectives/f"}
+    with pytest.raises(kantor.InvalidRequest, match="range is empty"):
+        client.studies.create("bad", {"x": kantor.Float(2, 1)})
+    with pytest.raises(kantor.InvalidRequest, match="logarithmic"):
+        client.studies.create("bad", {"x": kantor.Float(0, 1, log=True)})
+    with pytest.raises(kantor.NotFound):
+        client.studies.get("no such study")
+
+
+def test_conditional_parameters_and_input_constraints_hold_for_every_suggestion(client: kantor.Client) -> None:
+    space = {
+        "kind": kantor.Categorical(["tree", "net"]),
+        "depth": kantor.Int(1, 9, when={"kind": "tree"}),
+        "lr": kantor.Float(1e-4, 1, log=True, when={"kind": "net"}),
+        "beta": kantor.Float(0, 1, when={"lr": {"low": 0.01}}),
+        "w": kantor.Ordinal([16, 32, 64]),
+    }
+    study = client.studies.create("tree or net", space, input_constraints=["depth * w <= 200"])
+
+    def evaluate(trial: kantor.Trial) -> float:
+        assert ("depth" in trial) == (trial["kind"] == "tree")
+        assert ("beta" in trial) == (trial.get("lr", 0) >= 0.01)
+        assert trial.get("depth", 0) * trial["w"] <= 200
+        return trial.get("depth", 5) + trial.get("beta", 0.5) + trial["w"] / 64
+
+    study.optimize(evaluate, trials=20, progress=False)
+
+    assert study.refresh().info.trials.completed == 20
+
+
+def test_the_asyncio_client_does_the_same(live_kantor: dict[str, str]) -> None:
+    async def run() -> None:
+        async with kantor.AsyncClient(live_kantor["url"], live_kantor["api_key"]) as client:
+            study = await client.studies.create("async", SPACE, {"f": "min"}, seed=1)
+
+            async def evaluate(trial: kantor.Trial) -> float:
+                await asyncio.sleep(0.01)
+                return branin(trial)
+
+            best = await study.optimize(evaluate, trials=10, parallel=3)
+            assert best is not None
+            assert len([trial async for trial in study.trials("completed")]) == 10
+            async with await study.trial() as trial:
+                await trial.complete(f=1.0)
+            (asked,) = await study.ask(fixed={"x": 1.0})
+            assert asked["x"] == 1.0
+            await study.tell(asked, 2.0)
+            with pytest.raises(kantor.Conflict):
+                await study.tell(asked, 3.0)
+            await study.archive()
+            await study.delete()
+
+    asyncio.run(run())
+
+
+def test_signs_of_life_do_not_outlive_their_block(study: kantor.Study) -> None:
+    with study.trial() as trial:
+        trial.complete(f=1.0)
+    time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name == f"trial {trial.number}"]
+
+
+def test_the_command_creates_asks_tells_and_shows(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "study.json"
+    file.write_text(json.dumps({"name": "by hand", "space": {"x": {"type": "float", "low": 0, "high": 1}}}))
+
+    made = json.loads(command("studies", "create", file, "--json").stdout)
+    (asked,) = json.loads(command("studies", "ask", "by hand").stdout)
+    told = json.loads(command("studies", "tell", "by hand", asked["number"], "value=0.25", "--json").stdout)
+
+    assert told["values"] == {"value": 0.25}
+    assert "value 0.25" in command("studies", "best", "by hand").stdout
+    assert "by hand" in command("studies", "list").stdout
+    assert str(asked["number"]) in command("studies", "trials", made["id"]).stdout
+    assert command("studies", "tell", "by hand", asked["number"], "value=0.5").returncode == 1
+    assert command("studies", "tell", "by hand", asked["number"], "value").returncode != 0
+    assert command("studies", "archive", "by hand").returncode == 0
+    assert command("studies", "delete", "by hand").returncode == 0
+    assert command("studies", "show", "by hand").returncode == 2
