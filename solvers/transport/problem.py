@@ -133,11 +133,14 @@ class Transport:
     def features(self) -> frozenset[str]:
         """What an engine must be able to take: one of ``points`` and ``matrix``; the variant: ``balanced``,
         ``partial``, ``unbalanced-kl``, ``unbalanced-tv``, ``semi-relaxed-kl``, ``semi-relaxed-tv``; one of
-        ``unregularized``, ``entropic``, ``quadratic``; ``sparse`` for max_nonzeros, ``low-rank`` for rank."""
+        ``unregularized``, ``entropic``, ``quadratic``; ``tv-on-zeros`` where mass may be made at nodes of weight zero;
+        ``sparse`` for max_nonzeros, ``low-rank`` for rank."""
         found = {"matrix" if self.cost == "matrix" else "points"}
         penalised = self.variant in ("unbalanced", "semi-relaxed")
         found.add(f"{self.variant}-{self.divergence}" if penalised else self.variant)
         found.add("unregularized" if self.regularization is None else self.regularization.kind)
+        if penalised and self.divergence == "tv" and not (self.a.all() and self.b.all()):
+            found.add("tv-on-zeros")
         if self.max_nonzeros is not None:
             found.add("sparse")
         if self.rank is not None:

@@ -70,10 +70,13 @@ def choose(problem: TransportProblem, options: Mapping[str, Any], offered: Seque
 
 
 def takes(spec: EngineSpec, problem: TransportProblem) -> bool:
-    """True if the engine takes the problem: by its specification, and by its own ``check`` where it has one."""
+    """True if the engine takes the problem: by its specification, and by its own ``check`` where it has one.
+
+    Engines on torch say all in their features: to choose one must not cost an import of torch.
+    """
     if not spec.accepts(problem.features):
         return False
-    if spec.id not in registry.names(spec.family):
+    if "torch" in spec.requires or spec.id not in registry.names(spec.family):
         return True
     check: Callable[[Any], None] | None = getattr(registry.load(spec.family, spec.id), "check", None)
     if check is not None:
@@ -108,7 +111,7 @@ def _preferences(problem: TransportProblem, options: Mapping[str, Any]) -> list[
     if isinstance(problem, Transport):
         return _transport(problem, options)
     kind = {Barycenter: "barycenters", Gromov: "Gromov-Wasserstein problems", Sliced: "sliced distances"}[type(problem)]
-    names = {Barycenter: "pot-barycenter", Gromov: "pot-gromov", Sliced: "sliced"}
+    names = {Barycenter: "barycenter", Gromov: "pot-gromov", Sliced: "sliced"}
     return [(names[type(problem)], f"the engine for {kind}")]
 
 
@@ -147,10 +150,7 @@ def _unregularized(problem: Transport, options: Mapping[str, Any]) -> list[tuple
         "Sinkhorn-Newton with a falling epsilon until the gap is reached: "
         f"the network simplex would take about {_seconds(exact)}",
     )
-    rest = [
-        ("sinkhorn", "annealed sweeps until the gap is reached"),
-        ("pot-unbalanced", "POT's unregularized unbalanced solver"),
-    ]
+    rest = [("sinkhorn", "annealed sweeps until the gap is reached")]
     line = [("line", "points on a line are sorted")]
     if exact > 0.7 * limit or (tolerance is not None and tolerance >= 1e-4 and exact > 2.0 * approximate):
         return [*line, newton, simplex, *rest]

@@ -22,6 +22,7 @@ from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import Quiet, collected
+from solvers.transport.engines.sinkhorn_newton import ENGINE as SINGLE
 from solvers.transport.numerics.padded import Padded, solve_padded
 from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.problem import Transport, TransportBatch
@@ -80,6 +81,9 @@ class BatchedNewton:
         answers: dict[int, TransportAnswer],
         context: Context,
     ) -> None:
+        if len(problems) == 1 and problems[0].n * problems[0].m > ELEMENTS:
+            answers[numbers[0]] = self._alone(problems[0], values, watch, context)
+            return
         padded = Padded.of(problems, values)
         result = solve_padded(padded, values["marginal_tolerance"], watch)
         for k, (one, number) in enumerate(zip(problems, numbers, strict=True)):
@@ -88,12 +92,14 @@ class BatchedNewton:
                 text = f"marginal error {float(result.error[k]):.1e} after {result.steps} Newton steps"
                 answers[number] = answered(self.spec, "optimal", **found, message=text)
                 continue
-            from solvers.transport.engines.sinkhorn_newton import ENGINE as SINGLE
-
-            given = {name: values[name] for name in ("marginal_tolerance", "device", "threads")}
-            deadline = None if math.isinf(watch.deadline) else watch.deadline
-            answers[number] = SINGLE.solve(one, given, Quiet(context, deadline))
+            answers[number] = self._alone(one, values, watch, context)
             watch.check()
+
+    def _alone(self, problem: Transport, values: dict[str, Any], watch: Watch, context: Context) -> TransportAnswer:
+        """By ``sinkhorn-newton``."""
+        given = {name: values[name] for name in ("marginal_tolerance", "device", "threads", "memory_limit")}
+        deadline = None if math.isinf(watch.deadline) else watch.deadline
+        return SINGLE.solve(problem, given, Quiet(context, deadline))
 
 
 def _groups(problems: tuple[Transport, ...], order: list[int]) -> list[list[int]]:

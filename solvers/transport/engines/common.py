@@ -21,6 +21,7 @@ WORDS = {
     "entropic": "entropic regularization",
     "quadratic": "quadratic regularization",
     "sparse": "a limit on non-zeros a column",
+    "tv-on-zeros": "total variation where weights are zero",
     "low-rank": "a limit on the plan's rank",
     "batch": "a batch of problems",
 }

@@ -44,7 +44,17 @@ class NetworkSimplex:
         title="Network simplex (POT)",
         summary="Exact plans with at most n + m - 1 non-zeros; the fastest way for up to some thousand points",
         solves=frozenset(
-            {"batch", "points", "matrix", "unregularized", "balanced", "partial", "unbalanced-tv", "semi-relaxed-tv"}
+            {
+                "batch",
+                "points",
+                "matrix",
+                "unregularized",
+                "balanced",
+                "partial",
+                "unbalanced-tv",
+                "semi-relaxed-tv",
+                "tv-on-zeros",
+            }
         ),
         capabilities=frozenset({"exact", "potentials", "warm-start", "deterministic"}),
         requires=("ot",),

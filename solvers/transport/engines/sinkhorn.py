@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from solvers.core.engine import Context, EngineSpec
-from solvers.core.errors import UnsupportedProblem
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
@@ -60,6 +59,7 @@ class Sinkhorn:
                 "unbalanced-tv",
                 "semi-relaxed-kl",
                 "semi-relaxed-tv",
+                "tv-on-zeros",
             }
         ),
         capabilities=frozenset({"potentials", "warm-start", "progress", "deterministic", "streaming", "cuda"}),
@@ -67,21 +67,12 @@ class Sinkhorn:
         requires=("torch",),
         citation="arXiv:1306.0895; arXiv:1607.05816; arXiv:1610.06519",
         excludes=(
+            # sweeps for partial transport are too slow at small epsilon; and the entropic reference measure of
+            # total variation has no mass where weights are zero
             frozenset({"unregularized", "partial"}),
-        ),  # sweeps for partial transport are too slow at small epsilon
+            frozenset({"unregularized", "tv-on-zeros"}),
+        ),
     )
-
-    def check(self, problem: Transport | TransportBatch) -> None:
-        """Raises UnsupportedProblem for total variation without regularization where weights are zero: there mass may
-        be made where the entropic reference measure has none."""
-        for one in problem.problems if isinstance(problem, TransportBatch) else (problem,):
-            made = one.divergence == "tv" and one.variant in ("unbalanced", "semi-relaxed")
-            if made and one.regularization is None and ((one.a == 0.0).any() or (one.b == 0.0).any()):
-                raise UnsupportedProblem(
-                    "sinkhorn takes total variation with zero weights only with a regularization",
-                    pointer="/engine",
-                    hint="engine network-simplex",
-                )
 
     def solve(
         self, problem: Transport | TransportBatch, options: Mapping[str, Any], context: Context
@@ -93,9 +84,7 @@ class Sinkhorn:
         """
         values = begin(self.spec, problem, options)
         if isinstance(problem, TransportBatch):
-            self.check(problem)
             return solve_each(self.spec, self.solve, problem, options, context)
-        self.check(problem)
         torch.set_num_threads(int(values["threads"]))
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
         setup = prepare(problem, values, flip=problem.variant == "balanced")

@@ -34,6 +34,22 @@ class TestSparse(TransportEngineConformance):
     engine = registry.load("transport", "sparse")
 
 
+class TestBarycenter(TransportEngineConformance):
+    engine = registry.load("transport", "barycenter")
+
+
+class TestPotGromov(TransportEngineConformance):
+    engine = registry.load("transport", "pot-gromov")
+
+
+class TestPotLowRank(TransportEngineConformance):
+    engine = registry.load("transport", "pot-low-rank")
+
+
+class TestSliced(TransportEngineConformance):
+    engine = registry.load("transport", "sliced")
+
+
 def test_every_engine_of_the_registry_is_tested_here() -> None:
     tested = {one.engine.spec.id for one in TransportEngineConformance.__subclasses__()}
     assert set(registry.names("transport")) <= tested
