@@ -1,0 +1,1 @@
+"""What a study has shown: importance, marginals, contours, calibration, fronts, hypervolume, parallel coordinates."""
