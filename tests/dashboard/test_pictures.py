@@ -1,0 +1,79 @@
+"""Pictures of every page, in both themes, on a desk and on a phone: into ``build/pictures``, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kantor
+import pytest
+from kantor.embedded import Embedded
+
+from tests.dashboard.test_browser import shipped
+
+FOLDER = Path(__file__).parents[2] / "build" / "pictures"
+SIZES = {"desk": (1280, 860), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def pages(server: Embedded) -> Iterator[dict[str, str]]:
+    """Addresses of the pages by name, with jobs to show on them; one runs meanwhile."""
+    with kantor.Client(server.url, server.api_key) as client:
+        linear = client.submit(kantor.Program.from_file(shipped("25fv47")), name="25fv47", labels={"set": "netlib"})
+        highs = client.submit(kantor.Program.from_file(shipped("p0548")), name="p0548", engine="highs", log=True)
+        scip = client.submit(kantor.Program.from_file(shipped("p0548")), name="p0548 again", engine="scip", log=True)
+        stuck = client.submit(kantor.Program.from_file(shipped("klein1")), name="klein1", iis=True)
+        for job in (linear, highs, scip, stuck):
+            job.result(120)
+        runs = client.submit(
+            kantor.Program.from_file(shipped("dcmulti")), name="dcmulti", relative_gap=0.0, engine="scip"
+        )
+        yield {
+            "home": "/",
+            "jobs": "/jobs",
+            "submit": "/submit",
+            "engines": "/engines",
+            "live": f"/jobs/{runs.id}?tab=curves",
+            "curves": f"/jobs/{highs.id}?tab=curves",
+            "answer": f"/jobs/{linear.id}?tab=answer&x.nonzero=1",
+            "certificate": f"/jobs/{linear.id}?tab=certificate",
+            "contradiction": f"/jobs/{stuck.id}?tab=conflict",
+            "log": f"/jobs/{scip.id}?tab=log",
+            "problem": f"/jobs/{linear.id}?tab=model",
+            "again": f"/submit?from={linear.id}",
+            "compare": f"/compare?job={highs.id}&job={scip.id}",
+        }
+        runs.cancel()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_fits_its_screen(page: Any, server: Embedded, pages: dict[str, str], theme: str, size: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    for name, path in pages.items():
+        page.goto(server.url + path)
+        page.locator("main h1").first.wait_for(state="attached")
+        page.wait_for_timeout(900)
+        page.screenshot(path=FOLDER / f"{name}-{theme}-{size}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the screen"
+        assert page.get_by_role("alert").count() == 0, f"{name}: {page.get_by_role('alert').all_inner_texts()}"
+
+
+@pytest.mark.slow
+def test_nothing_jumps_while_a_page_loads(page: Any, server: Embedded, pages: dict[str, str]) -> None:
+    """Cumulative layout shift, as browsers measure it; 0.1 is what people begin to notice (web.dev, "CLS")."""
+    for name in ("home", "jobs", "engines", "answer", "certificate", "curves"):
+        page.goto(server.url + pages[name])
+        page.wait_for_timeout(1200)
+        shift = page.evaluate("""() => new Promise((resolve) => {
+            let sum = 0;
+            const add = (entry) => { if (!entry.hadRecentInput) sum += entry.value; };
+            new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => resolve(sum), 100);
+        })""")
+        assert shift < 0.1, (name, shift)
