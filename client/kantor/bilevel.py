@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from kantor.arrays import Numbers, wrong
-from kantor.errors import KantorError
+from kantor.expression_parts import (
+    INLINE_BYTES,
+    REFERENCE_BYTES,
+    as_array,
+    inline,
+    known,
+    listed,
+    numbers,
+    outline,
+    shown,
+    variables_of,
+    written,
+)
 from kantor.parts import Form
 from kantor.source import Source
 
-INLINE_BYTES = 1 << 20
-"""Problems whose data are larger than this are uploaded as one .npz artifact."""
-REFERENCE_BYTES = 1 << 14
-"""Arrays below this stay in the request even then."""
-LIST_LENGTH = 64
-"""Arrays up to this many entries travel as (nested) lists."""
-
 _LEVEL = {"variables", "minimize", "maximize", "constraints"}
-_VARIABLE = {"shape", "start", "lower", "upper", "integer"}
 
 
 class Bilevel:
@@ -60,34 +64,17 @@ class Bilevel:
         self.name = name
         self.let = {key: str(value) for key, value in (let or {}).items()}
         self.arrays: dict[str, Any] = {
-            f"data/{key}": _array(value, f"/data/{key}") for key, value in (data or {}).items()
+            f"data/{key}": as_array(value, f"/data/{key}") for key, value in (data or {}).items()
         }
         self.levels = {"upper": self._level("upper", upper), "lower": self._level("lower", lower)}
         self._check()
 
     def _level(self, which: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        _known(given, _LEVEL, f"/{which}")
+        known(given, _LEVEL, f"/{which}")
         level: dict[str, Any] = {key: str(given[key]) for key in ("minimize", "maximize") if given.get(key) is not None}
         constraints = given.get("constraints") or []
         level["constraints"] = [str(item) for item in ([constraints] if isinstance(constraints, str) else constraints)]
-        level["variables"] = {}
-        for name, variable in (given.get("variables") or {}).items():
-            place = f"/{which}/variables/{name}"
-            fields = dict(variable) if isinstance(variable, Mapping) else {"shape": variable}
-            _known(fields, _VARIABLE, place)
-            shape = fields.get("shape", ())
-            fields["shape"] = [int(size) for size in ([shape] if isinstance(shape, int) else shape)]
-            for field in ("start", "lower", "upper"):
-                value = fields.get(field)
-                if value is None:
-                    fields.pop(field, None)
-                elif hasattr(value, "__len__"):
-                    key = f"{which}/variables/{name}/{field}"
-                    self.arrays[key] = _array(value, f"/{key}", real=True)
-                    fields[field] = _Placed(key)
-                else:
-                    fields[field] = _bound(float(value))
-            level["variables"][name] = fields
+        level["variables"] = variables_of(given.get("variables") or {}, f"/{which}", self.arrays)
         return level
 
     def _check(self) -> None:
@@ -98,7 +85,7 @@ class Bilevel:
         from kantor.options import field_errors
 
         try:
-            BilevelProblem.model_validate(self._written(lambda _, array: _outline(array)))
+            BilevelProblem.model_validate(self._written(lambda _, array: outline(array)))
         except ValidationError as error:
             errors = field_errors(error, prefix="/problem")
             raise InvalidProblem(f"{errors[0].pointer[8:]}: {errors[0].detail}", errors=errors) from None
@@ -107,7 +94,7 @@ class Bilevel:
         """Those that are uploaded instead of sent in the request; none if the problem is small as a whole."""
         if sum(array.nbytes for array in self.arrays.values()) <= INLINE_BYTES:
             return {}
-        return {key: _numbers(array) for key, array in self.arrays.items() if array.nbytes >= REFERENCE_BYTES}
+        return {key: numbers(array) for key, array in self.arrays.items() if array.nbytes >= REFERENCE_BYTES}
 
     def document(self, form: Form, file: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
         """The contract's form; ``form(name, numbers)`` gives that of an array that is uploaded."""
@@ -115,7 +102,7 @@ class Bilevel:
 
         def write(key: str, array: Any) -> Any:
             if key not in large:
-                return _inline(array)
+                return inline(array)
             reference: dict[str, Any] = form(key, large[key])
             if key.startswith("data/"):
                 reference = {**reference, "shape": list(array.shape), "dtype": large[key].dtype}
@@ -129,7 +116,7 @@ class Bilevel:
 
     def spec(self) -> dict[str, Any]:
         """The problem as plain data, arrays as lists: what a template has expanded to, or to be kept in a file."""
-        return self._written(lambda _, array: _listed(array))
+        return self._written(lambda _, array: listed(array))
 
     def to_json(self) -> str:
         """``spec`` as text."""
@@ -146,7 +133,7 @@ class Bilevel:
             lines.append(f"{which} level")
             for name, fields in level["variables"].items():
                 shape = "x".join(map(str, fields["shape"])) or "number"
-                parts = [f"{field} {_shown(fields[field])}" for field in ("start", "lower", "upper") if field in fields]
+                parts = [f"{field} {shown(fields[field])}" for field in ("start", "lower", "upper") if field in fields]
                 kind = " whole" if fields.get("integer") else ""
                 lines.append(f"  variable {name}: {shape}{kind}{''.join(f', {part}' for part in parts)}")
             word = "minimize" if "minimize" in level else "maximize"
@@ -162,13 +149,7 @@ class Bilevel:
         if self.let:
             document["let"] = self.let
         for which, level in self.levels.items():
-            variables = {
-                name: {
-                    field: write(value.key, self.arrays[value.key]) if isinstance(value, _Placed) else value
-                    for field, value in fields.items()
-                }
-                for name, fields in level["variables"].items()
-            }
+            variables = written(level["variables"], self.arrays, write)
             document[which] = {**level, "variables": variables}
         return document
 
@@ -196,93 +177,10 @@ class BilevelStart:
         if not isinstance(value, Mapping) or not set(value) <= {"upper", "lower"}:
             raise wrong("/start", 'a start is an answer, or {"upper": {name: array}, "lower": {name: array}}')
         self._values = {
-            which: {name: _array(item, f"/start/{which}/{name}", real=True) for name, item in (part or {}).items()}
+            which: {name: as_array(item, f"/start/{which}/{name}", real=True) for name, item in (part or {}).items()}
             for which, part in value.items()
         }
 
     def document(self, form: Form) -> dict[str, Any]:  # noqa: ARG002
         """The contract's form."""
-        return {which: {name: _inline(array) for name, array in part.items()} for which, part in self._values.items()}
-
-
-class _Placed:
-    """Where a field's array is kept."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __repr__(self) -> str:
-        return "given"
-
-
-def _known(given: Mapping[str, Any], known: Iterable[str], pointer: str) -> None:
-    from kantor.options import suggestion
-
-    for key in given:
-        if key not in known:
-            raise wrong(f"{pointer}/{key}", f"there is no field {key!r}; {suggestion(key, list(known))}")
-
-
-def _array(value: Any, pointer: str, *, real: bool = False) -> Any:
-    """A contiguous float64 or int64 array."""
-    try:
-        import numpy as np
-    except ImportError:
-        raise KantorError("bilevel problems need numpy: pip install numpy") from None
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    try:
-        array = np.asarray(value)
-        if array.dtype == object:
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise wrong(pointer, "this cannot be read as an array of numbers") from None
-    if array.dtype.kind not in "biuf":
-        raise wrong(pointer, f"this is an array of {array.dtype}, not of numbers")
-    if array.ndim > 4 or not array.size:
-        raise wrong(pointer, f"1 to 4 axes without empty ones are wanted, not shape {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.int64 if array.dtype.kind in "biu" and not real else np.float64)
-    limit = np.isnan(array) if real else ~np.isfinite(array)
-    if limit.any():
-        where = "/".join(str(int(k)) for k in np.argwhere(limit)[0])
-        raise wrong(f"{pointer}/{where}", "a finite number is wanted here")
-    # a scalar stays one: ascontiguousarray would make it a vector
-    return array.reshape(np.shape(value))
-
-
-def _bound(value: float) -> float | str:
-    if value != value:
-        return value
-    return value if abs(value) != float("inf") else "Infinity" if value > 0 else "-Infinity"
-
-
-def _listed(array: Any) -> Any:
-    def plain(value: Any) -> Any:
-        return [plain(item) for item in value] if isinstance(value, list) else _bound(value)
-
-    values = array.tolist()
-    return values if array.dtype.kind == "i" else plain(values)
-
-
-def _inline(array: Any) -> Any:
-    return _listed(array) if array.size <= LIST_LENGTH or not array.ndim else _raw(array, with_bytes=True)
-
-
-def _outline(array: Any) -> Any:
-    """Enough to check shapes."""
-    return _listed(array) if array.size <= LIST_LENGTH or not array.ndim else _raw(array, with_bytes=False)
-
-
-def _raw(array: Any, *, with_bytes: bool) -> dict[str, Any]:
-    import base64
-
-    content = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode() if with_bytes else ""
-    return {"dtype": str(array.dtype), "shape": list(array.shape), "base64": content}
-
-
-def _numbers(array: Any) -> Numbers:
-    return Numbers("int64" if array.dtype.kind == "i" else "float64", array.reshape(-1))
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+        return {which: {name: inline(array) for name, array in part.items()} for which, part in self._values.items()}
