@@ -24,7 +24,8 @@ _TRIES = 8
 """Of a claim whose slot of a quota another claim took meanwhile."""
 
 _FITS = """job.pool = wanted.pool
-    AND (job.engine IN ('auto', 'race') OR job.kind || ':' || job.engine = ANY((SELECT %(engines)s::text[])::text[]))
+    AND job.kind || ':' || CASE WHEN job.engine IN ('auto', 'race') THEN '' ELSE job.engine END
+        = ANY((SELECT %(engines)s::text[])::text[])
     AND (job.not_before IS NULL OR job.not_before <= now())
     AND (job.deadline_at IS NULL OR job.deadline_at > now())
     AND job.cancel_requested_at IS NULL
@@ -141,14 +142,14 @@ def claim(
 
     Args:
         pools: queues that the worker serves.
-        engines: what it can run, as "family:id"; "auto" and "race" jobs fit every worker.
+        engines: what it can run, as "family:id"; "auto" and "race" jobs fit who has any engine of the family.
 
     Returns:
         None if nothing fits. The claim is committed on return (unless the caller opened a transaction).
     """
     parameters = {
         "pools": list(pools),
-        "engines": list(engines),
+        "engines": [*engines, *{f"{name.partition(':')[0]}:" for name in engines}],
         "worker": worker_id,
         "worker_name": encode(WORKER, worker_id),
         "lease": lease_seconds,

@@ -53,7 +53,7 @@ class Desk:
         )
 
     def claim(
-        self, *, pools: list[str] | None = None, engines: tuple[str, ...] = (), lease: float = 30.0
+        self, *, pools: list[str] | None = None, engines: tuple[str, ...] = ("program:some",), lease: float = 30.0
     ) -> Claim | None:
         """Claim as this desk's worker."""
         return jobs.claim(

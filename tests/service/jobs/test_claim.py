@@ -71,10 +71,11 @@ def test_a_named_engine_needs_a_worker_that_offers_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("engine", ["auto", "race"])
-def test_auto_and_race_fit_every_worker(desk: Desk, engine: str) -> None:
+def test_auto_and_race_fit_every_worker_that_has_an_engine_of_the_family(desk: Desk, engine: str) -> None:
     desk.submit(engine=engine)
 
-    assert desk.claim() is not None
+    assert desk.claim(engines=("transport:sinkhorn",)) is None
+    assert desk.claim(engines=("transport:sinkhorn", "program:scip")) is not None
 
 
 def test_a_job_whose_time_has_not_come_waits(desk: Desk) -> None:

@@ -51,6 +51,7 @@ OTHERS = {
     "keys.revoke",
     "keys.rotate",
     "artifacts.use",
+    "artifacts.digests",
 }
 
 
@@ -135,6 +136,8 @@ def test_artifacts_of_another_project_are_not_found(desk: Desk, stranger: Any, s
         with pytest.raises(KantorError) as caught:
             act(desk.conn, stranger, artifact_id)
         assert caught.value.code in ("not-found", "artifact-missing")
+    assert artifacts.digests(desk.conn, stranger, [artifact_id]) == {}
+    assert list(artifacts.digests(desk.conn, desk.project, [artifact_id])) == [artifact_id]
     with store.open(desk.conn, desk.project, artifact_id) as file:
         assert file.read() == b"bytes"
 

@@ -26,7 +26,7 @@ def claim(submit: Submit, conn: Database) -> Iterator[Claim]:
     """Of a job that runs."""
     conn.execute("DELETE FROM job")
     submit(name="first")
-    found = jobs.claim(conn, pools=["cpu"], engines=[], worker_id=UUID(int=1), lease_seconds=60)
+    found = jobs.claim(conn, pools=["cpu"], engines=["program:some"], worker_id=UUID(int=1), lease_seconds=60)
     assert found is not None
     yield found
     jobs.finish(conn, found.job_id, found.attempt, state="cancelled")

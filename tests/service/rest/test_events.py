@@ -41,7 +41,7 @@ def read(reply: httpx.Response) -> Iterator[dict[str, str]]:
 
 
 def claim_of(conn: Database, job_id: str, settings: Settings) -> Claim:
-    claim = jobs.claim(conn, pools=["cpu"], engines=[], worker_id=UUID(int=1), lease_seconds=60)
+    claim = jobs.claim(conn, pools=["cpu"], engines=["program:some"], worker_id=UUID(int=1), lease_seconds=60)
     assert claim is not None
     assert claim.job_id == decode(JOB, job_id)
     return claim

@@ -114,7 +114,8 @@ class StudyDesk:
         """The job that makes suggestions, as a worker holds it."""
         pending = studies.refill(self.conn, self.row, settings=self.settings)
         while True:
-            claim = jobs.claim(self.conn, pools=["cpu"], engines=[], worker_id=self.worker, lease_seconds=30)
+            engines = ["study:some"]
+            claim = jobs.claim(self.conn, pools=["cpu"], engines=engines, worker_id=self.worker, lease_seconds=30)
             assert claim is not None
             if claim.job_id == pending.job_id:
                 return claim
