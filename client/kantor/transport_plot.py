@@ -95,7 +95,8 @@ def _plane(points: Any) -> Any:
 
 
 def _sizes(weights: Any) -> Any:
-    return 4.0 + 60.0 * weights / max(float(weights.max()), 1e-300)
+    largest = min(64.0, max(4.0, 6000.0 / len(weights)))
+    return 2.0 + largest * weights / max(float(weights.max()), 1e-300)
 
 
 def _heaviest(answer: TransportAnswer, count: int) -> tuple[Any, Any, Any]:
