@@ -73,7 +73,8 @@ def test_nothing_jumps_while_a_page_loads(page: Any, server: Embedded, pages: di
         shift = page.evaluate("""() => new Promise((resolve) => {
             let sum = 0;
             const add = (entry) => { if (!entry.hadRecentInput) sum += entry.value; };
-            new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
+            const observer = new PerformanceObserver((list) => list.getEntries().forEach(add));
+            observer.observe({ type: "layout-shift", buffered: true });
             setTimeout(() => resolve(sum), 100);
         })""")
         assert shift < 0.1, (name, shift)

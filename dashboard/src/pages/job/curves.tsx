@@ -39,6 +39,7 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
     );
   const races = new Set(found.map((point) => point.engine).filter(Boolean));
   const spread = found.some((point) => Number.isFinite(point.gap));
+  const positive = found.some((point) => point.gap > 0 && Number.isFinite(point.gap));
   return (
     <>
       <div className="row between">
@@ -68,7 +69,7 @@ export function Curves({ history, live }: { history: History; live: boolean }): 
       </div>
       <Chart title="Incumbent and bound" times={times} curves={bounds} logX={logTime} sync="job" steps range={range} />
       {spread && (
-        <Chart title="Gap" times={times} curves={gap} logX={logTime} logY={logGap} sync="job" steps height={150} format={percent} />
+        <Chart title="Gap" times={times} curves={gap} logX={logTime} logY={logGap && positive} sync="job" steps height={150} format={percent} />
       )}
       {names.length > 0 && (
         <>
