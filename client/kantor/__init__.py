@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from kantor.client import Client
     from kantor.embedded import embedded
     from kantor.job import Job
+    from kantor.minimize import Minimize
+    from kantor.minimize_answer import MinimizeAnswer
     from kantor.options import Options
     from kantor.parts import SOS, Cone, Indicator
     from kantor.program import Program
@@ -76,6 +78,8 @@ _LAZY = {
     "Client": "client",
     "embedded": "embedded",
     "Job": "job",
+    "Minimize": "minimize",
+    "MinimizeAnswer": "minimize_answer",
     "Options": "options",
     "Categorical": "studies_space",
     "Fidelity": "studies_space",
@@ -141,6 +145,8 @@ __all__ = [
     "MalformedFile",
     "MalformedJson",
     "MethodNotAllowed",
+    "Minimize",
+    "MinimizeAnswer",
     "NoPoint",
     "NotAcceptable",
     "NotFinished",

@@ -13,6 +13,7 @@ from kantor.source import Source
 ANSWERS: dict[str, str] = {
     "program": "kantor.answer:Answer",
     "bilevel": "kantor.bilevel_answer:BilevelAnswer",
+    "minimize": "kantor.minimize_answer:MinimizeAnswer",
     "transport": "kantor.transport_answer:TransportAnswer",
 }
 """kind to "module:class" of the answer: made with the contract's answer, ``job=``, ``fetch=`` and ``problem=``."""

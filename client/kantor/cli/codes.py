@@ -34,9 +34,22 @@ HELP = (
 )
 
 
+_ANSWERS = frozenset(
+    {
+        "optimal",
+        "globally-optimal",
+        "locally-stationary",
+        "feasible",
+        "infeasible",
+        "unbounded",
+        "infeasible-or-unbounded",
+    }
+)
+
+
 def of_status(status: str) -> int:
     """Of an answer."""
-    if status in ("optimal", "feasible", "infeasible", "unbounded", "infeasible-or-unbounded"):
+    if status in _ANSWERS:
         return ANSWER
     return NO_ANSWER if status == "no-solution" else FAILED
 

@@ -19,9 +19,9 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Size, structure, numerics and the kind of every constraint, before anything is solved."""
-    from kantor.cli.solve import _program
+    from kantor.cli.solve import _problem
 
-    program = _program(file, "auto")
+    program = _problem(file, "auto")
     with session(embedded) as client:
         found = client.inspect(program)
     if json:

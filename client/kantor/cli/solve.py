@@ -13,8 +13,8 @@ from kantor.cli.session import EmbeddedServer, Json, session
 
 if TYPE_CHECKING:
     from kantor.answer import Answer
+    from kantor.families import Problem
     from kantor.job import Job
-    from kantor.program import Program
 
 WRITERS = {".json": "to_json", ".csv": "to_csv", ".sol": "to_sol"}
 
@@ -23,7 +23,9 @@ def solve(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="MPS, QPS, LP, MathOptFormat, .nl or OPB; also .gz, .zst, .bz2; - for stdin."
+            metavar="FILE",
+            help="MPS, QPS, LP, MathOptFormat, .nl or OPB, also .gz, .zst, .bz2; - for stdin. Or a problem in the"
+            " expression language: YAML or JSON, with its .npy data beside it.",
         ),
     ],
     engine: Annotated[str, typer.Option("--engine", "-e", help="An engine's id, auto, or race.")] = "auto",
@@ -71,15 +73,15 @@ def solve(
             "a job that is not waited for cannot be combined with --embedded, --output or --wait",
             param_hint="--no-wait",
         )
-    program = _program(file, format)
+    problem = _problem(file, format)
     given: dict[str, Any] = {"time_limit": time_limit, "relative_gap": gap, "threads": threads}
     chosen = {key: value for key, value in given.items() if value is not None}
     with session(embedded) as client:
         from kantor.cli.options import collect
 
-        chosen = collect(client, "program", engine, options, option or []) | chosen
+        chosen = collect(client, problem.kind, engine, options, option or []) | chosen
         job = client.submit(
-            program,
+            problem,
             engine,
             name=name or (Path(file).name[:255] if file != "-" else ""),
             labels=_labels(label or []),
@@ -125,15 +127,18 @@ def report(answer: Answer, *, json: bool) -> None:
         output.print_json({**answer.job.info.model_dump(exclude={"answer"}), "answer": answer.to_dict()})
         return
     output.show(answer)
-    if answer.contract.scenarios:
+    if getattr(answer.contract, "scenarios", None):
         from kantor.render import scenarios_table
 
         output.show(scenarios_table(answer))
 
 
-def _program(file: str, format: Any) -> Program:
+def _problem(file: str, format: Any) -> Problem:
+    from kantor.problem_file import is_problem_file, load
     from kantor.program import Program
 
+    if file != "-" and format == "auto" and is_problem_file(file):
+        return load(file)
     if file != "-":
         return Program.from_file(file, format=format)
     if sys.stdin.isatty():
@@ -155,5 +160,9 @@ def _write(answer: Answer, path: Path) -> None:
     if path.suffix == ".json":
         path.write_text(answer.to_json(indent=2) + "\n", encoding="utf-8")
     else:
-        getattr(answer, WRITERS[path.suffix])(path)
+        write = getattr(answer, WRITERS[path.suffix], None)
+        if write is None:
+            output.say(f"This answer has no form {path.suffix}; write it to a .json file.", "yellow")
+            return
+        write(path)
     output.say(f"Written to {path}.")
