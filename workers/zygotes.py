@@ -127,8 +127,8 @@ class Zygotes:
         self._closed = False
 
     def start(self, *, only: Collection[str] = (), pools: Collection[str] = ()) -> Catalogue:
-        """Import all engines (or ``only`` these, as "family:id") and learn what they are: those with the same
-        requirements in one process, and each in its own where that process dies.
+        """Import all engines (or ``only`` these, as "family:id") and learn what they are: those on the same
+        foundation in one process, and each in its own where that process dies.
 
         The process of a group's first engine goes on as the zygote of the group and imports the others.
 
@@ -143,7 +143,7 @@ class Zygotes:
             self._engines = catalogue.by_group()
             for group, members in self._engines.items():
                 if homes[members[0]] in self._groups.values():
-                    self.of(group)  # two groups with the same requirements
+                    self.of(group)  # two groups on the same foundation
                     continue
                 zygote = self._groups[group] = homes[members[0]]
                 zygote.name = group
@@ -269,6 +269,8 @@ def _launch() -> tuple[Zygote, subprocess.Popen[bytes]]:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of processes that solve: without secrets, and with one thread for every library."""
+    """The environment of processes that solve: without secrets, with one thread for every library, and without the
+    array libraries that POT would import although we give it numpy's arrays."""
     kept = {name: value for name, value in given.items() if not name.startswith(_HIDDEN)}
-    return {**kept, **dict.fromkeys(limits.THREAD_VARIABLES, "1")}
+    alone = {f"POT_BACKEND_DISABLE_{library}": "1" for library in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
+    return {**kept, **alone, **dict.fromkeys(limits.THREAD_VARIABLES, "1")}

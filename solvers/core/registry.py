@@ -81,10 +81,14 @@ def names(family: str) -> tuple[str, ...]:
     return tuple(name for kind, name in _catalogue() if kind == family)
 
 
-def requirements(family: str, name: str) -> tuple[str, ...]:
-    """The import names without which a built-in engine is not offered. Of others nothing is known before they are
-    imported: they are alone with their own name."""
-    return next((requires for kind, known, _, requires in BUILT_IN if (kind, known) == (family, name)), (name,))
+def foundation(family: str, name: str) -> str:
+    """The library that an engine stands on, by its import name: "" for none but our own dependencies. Engines with the
+    same one may be imported in the same process. Of other than built-in engines nothing is known before they are
+    imported: they stand alone, on their own name."""
+    for kind, known, _, requires in BUILT_IN:
+        if (kind, known) == (family, name):
+            return requires[0] if requires else ""
+    return f"{family}:{name}"
 
 
 def families() -> tuple[str, ...]:

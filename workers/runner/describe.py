@@ -15,13 +15,13 @@ from workers import families
 def installed() -> list[list[str]]:
     """Engines of the known families whose requirements are installed, as "family:id". Imports none of them.
 
-    Those with the same requirements stand together: they may be imported in one process.
+    Those on the same foundation stand together: they may be imported in one process.
     """
-    together: dict[tuple[str, ...], list[str]] = {}
+    together: dict[str, list[str]] = {}
     for kind in registry.families():
         if kind in families.FAMILIES:
             for name in registry.names(kind):
-                together.setdefault(registry.requirements(kind, name), []).append(f"{kind}:{name}")
+                together.setdefault(registry.foundation(kind, name), []).append(f"{kind}:{name}")
     return list(together.values())
 
 
