@@ -43,7 +43,8 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("transport", "pot-gromov", "solvers.transport.engines.pot_gromov:ENGINE", ("ot",)),
     ("transport", "pot-low-rank", "solvers.transport.engines.pot_low_rank:ENGINE", ("ot",)),
     ("transport", "sliced", "solvers.transport.engines.sliced:ENGINE", ()),
-    ("bilevel", "exact", "solvers.bilevel.engines.exact:ENGINE", ("torch", "pyscipopt")),
+    ("transport", "light-bridge", "solvers.transport.engines.light_bridge:ENGINE", ("torch",)),
+    ("bilevel", "exact", "solvers.bilevel.engines.exact:ENGINE", ("torch", "pyscipopt", "clarabel")),
     ("bilevel", "implicit", "solvers.bilevel.engines.implicit:ENGINE", ("torch",)),
     ("bilevel", "penalty", "solvers.bilevel.engines.penalty:ENGINE", ("torch",)),
     ("bilevel", "f2sa", "solvers.bilevel.engines.f2sa:ENGINE", ("torch",)),
@@ -56,7 +57,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("minimize", "proximal", "solvers.onelevel.engines.proximal:ENGINE", ("torch",)),
     ("minimize", "augmented-lagrangian", "solvers.onelevel.engines.augmented_lagrangian:ENGINE", ("torch",)),
     ("minimize", "highs", "solvers.onelevel.engines.highs:ENGINE", ("torch", "highspy")),
-    ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt")),
+    ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt", "clarabel")),
 )
 
 ENTRY_POINT_GROUP = "kantor.engines"

@@ -45,8 +45,8 @@ class SlicedEngine:
         uniform = bool(problem.n == problem.m and np.ptp(problem.a) == 0.0 and np.ptp(problem.b) == 0.0)
         found: list[float] = []
         while len(found) < problem.projections and not watch.stopped():
-            direction: np.ndarray = random.standard_normal(problem.x.shape[1])
-            direction = np.asarray(direction / np.linalg.norm(direction))
+            direction = random.standard_normal((int(problem.x.shape[1]),))
+            direction = direction / np.linalg.norm(direction)
             x, y = problem.x @ direction, problem.y @ direction
             if uniform:
                 found.append(float((np.abs(np.sort(x) - np.sort(y)) ** problem.p).mean()))
