@@ -50,6 +50,10 @@ class TestSliced(TransportEngineConformance):
     engine = registry.load("transport", "sliced")
 
 
+class TestLightBridge(TransportEngineConformance):
+    engine = registry.load("transport", "light-bridge")
+
+
 def test_every_engine_of_the_registry_is_tested_here() -> None:
     tested = {one.engine.spec.id for one in TransportEngineConformance.__subclasses__()}
     assert set(registry.names("transport")) <= tested
