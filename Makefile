@@ -42,6 +42,7 @@ check: $(READY) ## formatter, linter, types, import rules, OpenAPI snapshot, doc
 	cd client && ../$(BIN)/mypy --config-file ../pyproject.toml -p kantor
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi --check
+	$(BIN)/python -m service.grpc.generate --check
 	$(BIN)/python dashboard/build.py check --optional --fetch
 	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
 

@@ -15,7 +15,9 @@ class ContractHook(BuildHookInterface):
         here = Path(self.root)
         for folder in (here / "api_schemas", here.parent / "api_schemas"):
             if (folder / "__init__.py").is_file():
-                for module in sorted([*folder.rglob("*.py"), *folder.rglob("py.typed")]):
+                for module in sorted(
+                    [*folder.rglob("*.py"), *folder.rglob("*.pyi"), *folder.rglob("*.proto"), *folder.rglob("py.typed")]
+                ):
                     build_data["force_include"][str(module)] = f"api_schemas/{module.relative_to(folder).as_posix()}"
                 return
         raise FileNotFoundError(f"api_schemas is neither in {here} nor in {here.parent}")

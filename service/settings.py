@@ -69,6 +69,14 @@ class Settings(BaseModel):
     """Seconds for a solve whose request has no limit."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections of one process."""
+    grpc_address: str = "0.0.0.0:50051"
+    """Where gRPC listens."""
+    grpc_certificate: Path | None = None
+    """PEM file of the server's certificate chain; with it and ``grpc_key`` gRPC speaks TLS only."""
+    grpc_key: Path | None = None
+    """PEM file of its private key."""
+    grpc_client_authority: Path | None = None
+    """PEM file of the authority whose client certificates are let in, and no others (mTLS)."""
     cors_origins: str = ""
     """Origins whose pages may call the API, with commas between; empty: none but its own."""
     log_level: str = "info"

@@ -37,8 +37,8 @@ from kantor.errors import (
     NotFinished,
     NotFound,
     OutOfMemory,
-    RangeNotSatisfiable,
     QuotaExceeded,
+    RangeNotSatisfiable,
     RateLimited,
     RunnerDied,
     StaleLease,
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from kantor.program import Program
     from kantor.progress import Progress
     from kantor.scenarios import Scenarios
+    from kantor.schedules import Schedule
     from kantor.studies import Study, StudyDone
     from kantor.studies_space import Categorical, Fidelity, Float, Int, Ordinal
     from kantor.studies_trial import Trial
@@ -86,6 +87,7 @@ _LAZY = {
     "Float": "studies_space",
     "Int": "studies_space",
     "Ordinal": "studies_space",
+    "Schedule": "schedules",
     "Study": "studies",
     "StudyDone": "studies",
     "Trial": "studies_trial",
@@ -156,11 +158,12 @@ __all__ = [
     "OutOfMemory",
     "Program",
     "Progress",
-    "RangeNotSatisfiable",
     "QuotaExceeded",
+    "RangeNotSatisfiable",
     "RateLimited",
     "RunnerDied",
     "Scenarios",
+    "Schedule",
     "Sliced",
     "StaleLease",
     "Study",

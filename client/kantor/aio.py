@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.jobs import Job as JobInfo
     from api_schemas.keys import Key, NewKey
-    from kantor.studies_async import AsyncStudies
     from kantor.families import Problem
+    from kantor.schedules_async import AsyncSchedules
+    from kantor.studies_async import AsyncStudies
 
 T = TypeVar("T")
 
@@ -96,10 +97,10 @@ class AsyncClient(ClientBase):
         *,
         timeout: float = 60.0,
         max_retries: int = 2,
-        transport: httpx.AsyncBaseTransport | None = None,
+        http_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(url, api_key, timeout, max_retries)
-        self._http = httpx.AsyncClient(**self._http_settings(), transport=transport)
+        self._http = httpx.AsyncClient(**self._http_settings(), transport=http_transport)
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
 
@@ -108,6 +109,12 @@ class AsyncClient(ClientBase):
         from kantor.studies_async import AsyncStudies
 
         return AsyncStudies(self)
+
+    @cached_property
+    def schedules(self) -> AsyncSchedules:
+        from kantor.schedules_async import AsyncSchedules
+
+        return AsyncSchedules(self)
 
     async def solve(
         self,

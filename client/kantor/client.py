@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 import httpx
 
 from kantor.base import ClientBase, inspection, outcome, request_fields
-from kantor.errors import ConnectionFailed, Timeout
+from kantor.errors import ConnectionFailed, KantorError, Timeout
 from kantor.job import Job
 from kantor.options import Options
 from kantor.progress import Progress, listener
 from kantor.wire import flows, routes
-from kantor.wire.drivers import SyncDriver
+from kantor.wire.drivers import Player, SyncDriver
 from kantor.wire.steps import Flow
 from kantor.wire.submission import Submission
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from api_schemas.engines import Engine, ServiceStatus, Worker
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.keys import Key, NewKey
+    from kantor.schedules import Schedules
     from kantor.studies import Studies
 
 T = TypeVar("T")
@@ -44,7 +45,9 @@ class Client(ClientBase):
         timeout: seconds for one request, beyond what the server was asked to hold it.
         max_retries: of each request that failed for want of a connection or with status 429, 502, 503 or 504. A
             submit that is sent again is still one job.
-        transport: of httpx, for tests and special networks.
+        transport: "http" (REST), or "grpc": the same answers, on one connection (``pip install kantor[grpc]``). Its
+            address is the server's host with port 50051, or ``KANTOR_GRPC_TARGET``; keys and studies are REST's.
+        http_transport: of httpx, for tests and special networks.
     """
 
     def __init__(
@@ -54,11 +57,25 @@ class Client(ClientBase):
         *,
         timeout: float = 60.0,
         max_retries: int = 2,
-        transport: httpx.BaseTransport | None = None,
+        transport: Literal["http", "grpc"] = "http",
+        http_transport: httpx.BaseTransport | None = None,
     ) -> None:
         super().__init__(url, api_key, timeout, max_retries)
-        self._http = httpx.Client(**self._http_settings(), transport=transport)
-        weakref.finalize(self, self._http.close)
+        self._player: Callable[[], Player]
+        if transport == "grpc":
+            from kantor.grpc.channel import connect
+            from kantor.grpc.driver import Connection, GrpcDriver
+
+            connection = Connection(connect(self.endpoint.url), self.endpoint.api_key, self.endpoint.url)
+            self._player = lambda: GrpcDriver(connection, timeout)
+            self._close = connection.close
+        elif transport == "http":
+            http = httpx.Client(**self._http_settings(), transport=http_transport)
+            self._player = lambda: SyncDriver(http, timeout)
+            self._close = http.close
+        else:
+            raise KantorError(f"transport is 'http' or 'grpc', not {transport!r}")
+        weakref.finalize(self, self._close)
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
 
@@ -68,6 +85,13 @@ class Client(ClientBase):
         from kantor.studies import Studies
 
         return Studies(self)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Learning rates and other knobs over time."""
+        from kantor.schedules import Schedules
+
+        return Schedules(self)
 
     def solve(
         self,
@@ -214,7 +238,7 @@ class Client(ClientBase):
         return self._run(routes.status(self._policy))
 
     def close(self) -> None:
-        self._http.close()
+        self._close()
 
     def __enter__(self) -> Client:
         return self
@@ -226,7 +250,7 @@ class Client(ClientBase):
 
     def _run(self, flow: Flow[T], job: Any = None) -> T:
         try:
-            return SyncDriver(self._http, self._timeout).run(flow)
+            return self._player().run(flow)
         except Timeout as late:
             late.job = late.job or job
             raise
@@ -235,7 +259,7 @@ class Client(ClientBase):
 
     def _iterate(self, flow: Flow[None]) -> Iterator[Any]:
         try:
-            yield from SyncDriver(self._http, self._timeout).iterate(flow)
+            yield from self._player().iterate(flow)
         except ConnectionFailed as error:
             raise self._advice(error) from None
 

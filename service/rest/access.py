@@ -1,6 +1,6 @@
 """Who asks, and whether they may."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,15 +29,23 @@ async def authenticate(request: Request, scope: str) -> Principal:
     Raises:
         KantorError: ``unauthenticated``, ``forbidden``, ``rate-limited``.
     """
-    secret = _secret(request)
     api = state.of(request)
-    principal = keys.recall(secret, api.settings)
-    if principal is None:
-        principal = await api.database(keys.authenticate, secret, api.settings)
+    principal = await identify(api, request.headers)
     request.scope["kantor.principal"] = principal
     request.scope["kantor.rate"] = await api.rates.count(principal.project_id.hex, principal.limits.max_requests)
     principal.require(scope)
     return principal
+
+
+async def identify(api: state.State, headers: Mapping[str, str]) -> Principal:
+    """The owner of the key in headers (or metadata), whose names are in lower case.
+
+    Raises:
+        KantorError: ``unauthenticated``.
+    """
+    secret = _secret(headers)
+    known = keys.recall(secret, api.settings)
+    return await api.database(keys.authenticate, secret, api.settings) if known is None else known
 
 
 def actor(request: Request, principal: Principal) -> Actor:
@@ -45,15 +53,15 @@ def actor(request: Request, principal: Principal) -> Actor:
     return Actor(principal, str(request.scope.get("kantor.request_id", "")))
 
 
-def _secret(request: Request) -> str:
-    header = request.headers.get("authorization")
+def _secret(headers: Mapping[str, str]) -> str:
+    header = headers.get("authorization")
     if header is not None:
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise KantorError("unauthenticated", "Send the API key as: Authorization: Bearer kt_...")
         secret = secret.strip()
     else:
-        secret = request.headers.get("x-api-key", "").strip()
+        secret = headers.get("x-api-key", "").strip()
     if not secret:
         raise KantorError("unauthenticated", "No API key: send it as Authorization: Bearer kt_... or X-API-Key: kt_...")
     if not secret.startswith(PREFIX):

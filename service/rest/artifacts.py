@@ -30,7 +30,7 @@ from service.tenants import audit, quotas
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"], route_class=Route)
 
 _BINARY = "application/octet-stream"
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}(\s*;[\x20-\x7e]{0,80})?$")
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}(\s*;[\x20-\x7e]{0,80})?$")
 # Whatever was uploaded, a browser shows it as a download, and would run nothing of it.
 _HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
 
@@ -69,11 +69,11 @@ async def create(
         await _receive(request, upload)
         await asyncio.to_thread(upload.close)
         recording = state.database(
-            _record,
+            record,
             upload,
             principal,
             filename=filename,
-            media_type=media_type if _MEDIA_TYPE.match(media_type) else _BINARY,
+            media_type=media_type if MEDIA_TYPE.match(media_type) else _BINARY,
         )
         artifact = await asyncio.shield(recording)
     except BaseException:
@@ -172,7 +172,12 @@ async def delete(request: Request, principal: Writer, artifact_id: ArtifactId) -
     return Response(status_code=204)
 
 
-def _record(conn: Database, upload: Upload, principal: Principal, *, filename: str, media_type: str) -> Artifact:
+def record(conn: Database, upload: Upload, principal: Principal, *, filename: str, media_type: str) -> Artifact:
+    """Write the row of an upload, if the project's quota has room for it.
+
+    Raises:
+        KantorError: ``quota-exceeded``.
+    """
     with conn.transaction():
         artifact = upload.record(conn, filename=filename, media_type=media_type, origin="upload")
         quotas.require_room(conn, principal.project_id, principal.limits)

@@ -61,7 +61,12 @@ KEY_REQUESTS: dict[str, Any] = {
         "value": {"name": "board", "scopes": ["read"], "expires_in": 604800},
     }
 }
-KEY_ROTATIONS: dict[str, Any] = {"a day of overlap": {"value": {"overlap": 86400}}}
-PROJECT_REQUESTS: dict[str, Any] = {"project": {"value": {"name": "planning"}}}
-MEMBER_REQUESTS: dict[str, Any] = {"editor": {"value": {"email": "ada@example.org", "name": "Ada", "role": "editor"}}}
-MEMBER_CHANGES: dict[str, Any] = {"to admin": {"value": {"role": "admin"}}}
+KEY_ROTATIONS: dict[str, Any] = {"overlap": {"summary": "Both work for a day", "value": {"overlap": 86400}}}
+PROJECT_REQUESTS: dict[str, Any] = {"project": {"summary": "A project", "value": {"name": "planning"}}}
+MEMBER_REQUESTS: dict[str, Any] = {
+    "editor": {
+        "summary": "Who may submit in every project",
+        "value": {"email": "ada@example.org", "name": "Ada", "role": "editor"},
+    }
+}
+MEMBER_CHANGES: dict[str, Any] = {"admin": {"summary": "A new role", "value": {"role": "admin"}}}

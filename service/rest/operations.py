@@ -62,11 +62,12 @@ async def workers(request: Request) -> Response:
 async def status(request: Request, principal: Reader) -> Response:
     """The project of the key, its queues, and how many workers there are."""
     state = states.of(request)
-    found = await state.database(_status, principal, state.settings)
+    found = await state.database(status_of, principal, state.settings)
     return views.json_response(found.model_dump_json().encode())
 
 
-def _status(conn: Database, principal: Principal, settings: Settings) -> ServiceStatus:
+def status_of(conn: Database, principal: Principal, settings: Settings) -> ServiceStatus:
+    """The service at a glance, as a project sees it."""
     return ServiceStatus(
         version=VERSION,
         project=projects.name_of(conn, principal.project_id) or "",

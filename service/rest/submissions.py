@@ -52,7 +52,15 @@ async def read(state: State, request: Request) -> Draft:
     Raises:
         KantorError: as ``bodies.read_json`` and ``draft``.
     """
-    body = await bodies.read_json(request, state.settings.body_limit_bytes)
+    return await parsed(state, await bodies.read_json(request, state.settings.body_limit_bytes))
+
+
+async def parsed(state: State, body: bytes) -> Draft:
+    """Parse a body; a large one in a thread.
+
+    Raises:
+        KantorError: as ``draft``.
+    """
     if len(body) <= _SMALL_BODY:
         return draft(body)
     async with state.large_bodies:

@@ -96,8 +96,10 @@ class Both:
 
     def client(self, script: Script, **more: Any) -> Any:
         if self.kind == "blocking":
-            return kantor.Client("http://kantor.test", transport=httpx.MockTransport(script), **more)
-        return _Awaited(kantor.AsyncClient("http://kantor.test", transport=httpx.MockTransport(script.later), **more))
+            return kantor.Client("http://kantor.test", http_transport=httpx.MockTransport(script), **more)
+        return _Awaited(
+            kantor.AsyncClient("http://kantor.test", http_transport=httpx.MockTransport(script.later), **more)
+        )
 
 
 class _Awaited:

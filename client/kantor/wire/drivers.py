@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,12 +49,10 @@ def _broken(error: httpx.HTTPError, url: str) -> BrokenConnection:
     return BrokenConnection(words, sent=not isinstance(error, _NEVER_SENT), timed_out=timed_out)
 
 
-class SyncDriver:
-    """Plays one flow. Make a new one for each."""
+class Player(ABC):
+    """Plays one flow, blocking. Make a new one for each."""
 
-    def __init__(self, http: httpx.Client, timeout: float) -> None:
-        self._http = http
-        self._timeout = timeout
+    def __init__(self) -> None:
         self._stream = ExitStack()
         self._chunks: Iterator[bytes] = iter(())
 
@@ -92,15 +91,45 @@ class SyncDriver:
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
             return None
+        if isinstance(step, Read):
+            return self._next()
+        assert not isinstance(step, Emit)
+        return self._request(step)
+
+    @abstractmethod
+    def _next(self) -> bytes | None:
+        """The next bytes of the open stream."""
+
+    @abstractmethod
+    def _request(self, step: Send | Save | Open) -> Reply:
+        """Do a request.
+
+        Raises:
+            BrokenConnection: nothing (whole) came back.
+        """
+
+
+class SyncDriver(Player):
+    """On httpx."""
+
+    def __init__(self, http: httpx.Client, timeout: float) -> None:
+        super().__init__()
+        self._http = http
+        self._timeout = timeout
+
+    def _next(self) -> bytes | None:
         try:
-            if isinstance(step, Read):
-                return next(self._chunks, None)
-            assert not isinstance(step, Emit)
-            return self._request(step)
+            return next(self._chunks, None)
         except httpx.HTTPError as raised:
             raise _broken(raised, str(self._http.base_url)) from None
 
     def _request(self, step: Send | Save | Open) -> Reply:
+        try:
+            return self._exchange(step)
+        except httpx.HTTPError as raised:
+            raise _broken(raised, str(self._http.base_url)) from None
+
+    def _exchange(self, step: Send | Save | Open) -> Reply:
         call = step.call
         body = _chunks(call.body) if isinstance(call.body, Path) else call.body
         request = self._http.build_request(call.method, call.path, content=body, **_options(call, self._timeout))

@@ -1,0 +1,53 @@
+"""A live gRPC server in a thread with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from service.grpc.server import Server
+from service.rest.state import running
+from service.settings import Settings
+
+
+class LiveGrpc:
+    """``target`` says where it listens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.model_copy(update={"grpc_address": "localhost:0"})
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.target = ""
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._error = error
+            self._started.set()
+
+    async def _serve(self) -> None:
+        async with running(self._settings) as state:
+            server = Server(state, self._settings)
+            await server.start()
+            self.target = f"localhost:{server.port}"
+            self._started.set()
+            await self._stop.wait()
+            state.stopping.set()
+            await server.stop(1.0)
+
+    def __enter__(self) -> LiveGrpc:
+        self._thread.start()
+        self._started.wait(20)
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        self._loop.close()
