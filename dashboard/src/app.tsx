@@ -11,11 +11,14 @@ const JobPage = lazy(() => import("./pages/job/page"));
 const JobsPage = lazy(() => import("./pages/jobs"));
 const SubmitPage = lazy(() => import("./pages/submit/page"));
 const EnginesPage = lazy(() => import("./pages/engines"));
+const StudiesPage = lazy(() => import("./pages/study/list"));
+const StudyPage = lazy(() => import("./pages/study/page"));
 const ComparePage = lazy(() => import("./pages/compare"));
 
 const PLACES = [
   { path: "/", title: "Home", key: "h" },
   { path: "/jobs", title: "Jobs", key: "j" },
+  { path: "/studies", title: "Studies", key: "t" },
   { path: "/submit", title: "Submit", key: "s" },
   { path: "/engines", title: "Engines", key: "e" },
 ] as const;
@@ -75,6 +78,8 @@ function Frame(): ReactNode {
               <Route path="/" component={Home} />
               <Route path="/jobs" component={JobsPage} />
               <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={id} />}</Route>
+              <Route path="/studies" component={StudiesPage} />
+              <Route path="/studies/:id">{({ id }) => <StudyPage key={id} id={id} />}</Route>
               <Route path="/submit" component={SubmitPage} />
               <Route path="/engines" component={EnginesPage} />
               <Route path="/compare" component={ComparePage} />

@@ -5,6 +5,7 @@ export interface Example {
   title: string;
   text: string;
   kind: string;
+  /** Of a job; of a study where the kind is "study". */
   request: () => Record<string, unknown>;
 }
 
@@ -107,6 +108,23 @@ end
       engine: "race",
       problem: knapsack(40, 3, 3),
       options: { time_limit: 20, log: true },
+    }),
+  },
+  {
+    id: "espresso",
+    title: "The best espresso",
+    kind: "study",
+    text: "A study by hand: Kantor proposes grind, dose and temperature, you brew, taste and tell; it learns from each cup.",
+    request: () => ({
+      name: "espresso",
+      space: {
+        grind: { type: "float", low: 1, high: 10 },
+        dose: { type: "float", low: 14, high: 22, step: 0.5 },
+        temperature: { type: "int", low: 86, high: 97 },
+        beans: { type: "categorical", choices: ["Brazil", "Ethiopia", "Sumatra"] },
+      },
+      objectives: { taste: "max" },
+      evaluation_seconds: 300,
     }),
   },
 ];

@@ -38,3 +38,8 @@ export async function remove(id: string): Promise<void> {
   queries.removeQueries({ queryKey: ["job", id] });
   await queries.invalidateQueries({ queryKey: ["jobs"] });
 }
+
+/** A study of this name that exists already with the same definition is taken. */
+export async function createStudy(body: Record<string, unknown>): Promise<string> {
+  return ((await (await post("/v1/studies", body)).json()) as { id: string }).id;
+}

@@ -2,7 +2,7 @@ import { useState, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useEngines, useWorkers } from "../api/hooks";
 import { EXAMPLES, type Example } from "../lib/examples";
-import { submit } from "../lib/submit";
+import { createStudy, submit } from "../lib/submit";
 import { Code, Failure, usePageTitle } from "../parts/basic";
 
 /** The first page of a new project: how a solve goes, and a few to begin with. */
@@ -50,7 +50,8 @@ export function Examples({ show }: { show?: (example: Example) => void }): React
     setBusy(example.id);
     setError(null);
     try {
-      navigate(`/jobs/${(await submit(example.request())).id}`);
+      if (example.kind === "study") navigate(`/studies/${await createStudy(example.request())}?tab=ask`);
+      else navigate(`/jobs/${(await submit(example.request())).id}`);
     } catch (failure) {
       setError(failure as Error);
       setBusy("");
@@ -65,10 +66,10 @@ export function Examples({ show }: { show?: (example: Example) => void }): React
             <h3>{example.title}</h3>
             <p>{example.text}</p>
             <div className="row">
-              <button type="button" className="primary" disabled={busy !== ""} onClick={() => void run(example)} aria-label={`Solve: ${example.title}`}>
-                {busy === example.id ? "Sending…" : "Solve"}
+              <button type="button" className="primary" disabled={busy !== ""} onClick={() => void run(example)} aria-label={`${example.kind === "study" ? "Begin" : "Solve"}: ${example.title}`}>
+                {busy === example.id ? "Sending…" : example.kind === "study" ? "Begin" : "Solve"}
               </button>
-              {show && (
+              {show && example.kind !== "study" && (
                 <button type="button" onClick={() => show(example)} aria-label={`Look first: ${example.title}`}>
                   Look first
                 </button>
