@@ -7,12 +7,12 @@ samples: first-order indices by Saltelli et al. 2010 (Comput. Phys. Commun. 181,
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from scipy.stats import qmc
 
 from solvers.studies.analysis.fitted import Fitted
-from solvers.studies.sampling import sobol
+from solvers.studies.encoding import Array
+from solvers.studies.sampling import generator
 
 
 def importance(fitted: Fitted, *, samples: int = 1024, seed: int = 0) -> dict[str, dict[str, dict[str, float]]]:
@@ -23,7 +23,7 @@ def importance(fitted: Fitted, *, samples: int = 1024, seed: int = 0) -> dict[st
     has 0; a conditional one counts where it is active. Costs samples * n * (parameters + 2) kernel values.
     """
     encoding = fitted.encoding
-    both = sobol_pair(fitted, samples, seed)
+    both = sobol_pair(len(encoding.names), samples, seed)
     told: dict[str, dict[str, dict[str, float]]] = {}
     for k, name in enumerate(fitted.study.names):
         a, b = (fitted.means(places, k) for places in both)
@@ -41,9 +41,11 @@ def importance(fitted: Fitted, *, samples: int = 1024, seed: int = 0) -> dict[st
     return told
 
 
-def sobol_pair(fitted: Fitted, samples: int, seed: int) -> tuple[Any, Any]:
-    """Two independent scrambled Sobol samples of places."""
-    return (
-        np.nan_to_num(sobol(fitted.encoding, samples, seed + 1), nan=0.5),
-        np.nan_to_num(sobol(fitted.encoding, samples, seed + 2), nan=0.5),
-    )
+def sobol_pair(width: int, samples: int, seed: int) -> tuple[Array, Array]:
+    """Two samples of the unit cube, (samples, width) each: the halves of one sequence of twice the width. Two sequences
+    that differ in their scrambling alone would depend on each other."""
+    if 2 * width > qmc.Sobol.MAXDIM:
+        both = generator(seed, 43).random((samples, 2 * width))
+    else:
+        both = qmc.Sobol(2 * width, scramble=True, rng=generator(seed, 43)).random(samples)
+    return both[:, :width], both[:, width:]

@@ -67,10 +67,14 @@ class GaussianProcess(Base):
             )
             if not found:
                 break
+            if belief.slacks and self.outcomes.feasible.any() and not self._likely(belief, found[0][0], 0.25):
+                # nothing to gain where it is safe: still no reason to run into what fails
+                safer = self._safer(acquisition, belief, fixed, rows, best_rows)
+                found = safer or found
             turn = (len(self.observations.trials) + len(rows)) % 2
             if turn and len(belief.objectives) == 1 and found[0][1] < _LITTLE:
                 elsewhere = self._explore(belief, known, fixed, rows)
-                if elsewhere:
+                if elsewhere and self._likely(belief, elsewhere[0][0], 0.5):
                     found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
             row = self.encoding.complete(found[0][0][None])[0]
             rows.append(row)
@@ -112,6 +116,27 @@ class GaussianProcess(Base):
         acquisition = LogImprovement(self.encoding, (rest,), belief.slacks, belief.limits, target=target)
         starts = self.candidates(self._effort().candidates, every[order], 1000 + len(rows))
         return maximise(acquisition, self.encoding, replace(region, allowed=both), starts, self._effort())
+
+    def _likely(self, belief: Surrogate, place: Array, chance: float) -> bool:
+        return bool(belief.feasibility(self.encoding.complete(place[None]))[0] >= chance)
+
+    def _safer(
+        self,
+        acquisition: LogImprovement,
+        belief: Surrogate,
+        fixed: Mapping[str, Value],
+        rows: list[Array],
+        centres: Array,
+    ) -> list[tuple[Array, float]]:
+        region = self.region(fixed, rows)
+        inner = region.allowed
+
+        def allowed(places: Array) -> Mask:
+            safe = np.asarray(belief.feasibility(places) >= 0.5)
+            return safe if inner is None else safe & inner(places)
+
+        starts = self.candidates(self._effort().candidates, centres, 2000 + len(rows))
+        return maximise(acquisition, self.encoding, replace(region, allowed=allowed), starts, self._effort())
 
     def _effort(self) -> Effort:
         d = self.encoding.groups
@@ -155,10 +180,12 @@ class GaussianProcess(Base):
         return LogImprovement.beyond(*common, front, reference), best[pick], text
 
     def _reference(self, belief: Surrogate, y: Array) -> Array:
-        """Given, or the worst of the front plus a tenth of its range."""
+        """Given, or the worst of the front plus a tenth of its range or more."""
         front = y[nondominated(y)]
         span = np.maximum(front.max(axis=0) - front.min(axis=0), 1e-3)
-        reference = front.max(axis=0) + 0.1 * span
+        # room beyond the ends of the front, or they would never be passed; bad trials show how much there is
+        room = np.clip(y.max(axis=0) - front.max(axis=0), 0.1 * span, span)
+        reference = front.max(axis=0) + room
         for k, (objective, scale) in enumerate(zip(self.study.objectives, belief.scales, strict=True)):
             if objective.reference is not None:
                 reference[k] = float(scale.forward(np.array([objective.reference]))[0])

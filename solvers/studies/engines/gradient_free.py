@@ -3,8 +3,8 @@ convex.
 
 g(x; w) = d/(2 delta) (F(x + delta w) - F(x - delta w)) w, w uniform on the sphere. v is the mean of ``anchor`` such
 estimates every ``period`` steps; in between v <- v + mean over ``batch`` directions of g(x; w) - g(x_before; w), with
-the same w at both (Chen, Xu, Luo, Zhang, ICML 2023, Algorithm 2). x <- x - eta v, projected onto the cube. The run is
-replayed from the values at the points that it would have asked for, so that trials may come back in any order; a
+the same w at both (Chen, Xu, Luo, Zhang, ICML 2023, Algorithm 2). x <- x - eta v / |v_0|, projected onto the cube. The
+run is replayed from the values at the points that it would have asked for, so that trials may come back in any order; a
 direction whose evaluation failed is left out.
 """
 
@@ -59,7 +59,7 @@ class GradientFree(Base):
         told = dict(zip(self.encoding.keys(outcomes.tried), [None] * len(outcomes.tried), strict=True))
         values: dict[bytes, float | None] = {**told}
         values.update(zip(self.encoding.keys(outcomes.rows), outcomes.values[:, 0].tolist(), strict=True))
-        sign, scale = self.study.objectives[0].sign, max(float(outcomes.values.std()), 1e-12) if outcomes.count else 1.0
+        sign, first = self.study.objectives[0].sign, 0.0
         x = np.full(len(self.encoding.names), 0.5)
         if self.study.guesses:
             x = self.encoding.places(self.study.guesses[:1])[0]
@@ -82,7 +82,8 @@ class GradientFree(Base):
             good = np.isfinite(change).all(axis=1)
             mean = change[good].mean(axis=0) if good.any() else np.zeros(len(x))
             v = mean if anchor else v + mean
-            before, x = x, np.clip(x - float(self.options["step"]) * v / (scale * d), 0.0, 1.0)
+            first = first or float(np.linalg.norm(v))
+            before, x = x, np.clip(x - float(self.options["step"]) * v / max(first, 1e-300), 0.0, 1.0)
         return np.empty((0, len(x))), x, 100_000
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
@@ -111,7 +112,9 @@ ENGINE = StudyEngine(
         capabilities=frozenset({"deterministic", "pending"}),
         options=(
             Option("radius", "float", 0.02, "delta, as a share of the ranges", minimum=1e-6, maximum=0.25),
-            Option("step", "float", 0.02, "eta, for values of standard deviation 1", minimum=1e-9, maximum=10.0),
+            Option(
+                "step", "float", 0.1, "length of the first step, as a share of the ranges", minimum=1e-9, maximum=10.0
+            ),
             Option("anchor", "integer", 8, "directions of a full estimate", minimum=1, maximum=10_000),
             Option("batch", "integer", 2, "directions of the steps in between", minimum=1, maximum=10_000),
             Option("period", "integer", 5, "steps from one full estimate to the next", minimum=1, maximum=1000),
