@@ -60,12 +60,33 @@ def test_the_enclosure_holds_for_plans_and_potentials_that_are_off(seed, size, c
         assert answer.cost - answer.bound <= 100 * amount + 1e-11
 
 
-def test_potentials_of_a_bound_are_feasible_in_rational_numbers():
-    problem, _ = exact_optimum(0, 4, "sqeuclidean")
-    found = lower_bound(case_of(problem, 0.0), np.array([0.3, -0.1, 7.0, 0.0]), None)
-    for i in range(4):
-        for j in range(4):
-            assert Fraction(float(found.f[i])) + Fraction(float(found.g[j])) <= exact_cost(problem, i, j)
+@pytest.mark.parametrize("d", [1, 2, 3, 20])
+def test_potentials_of_a_bound_are_feasible_in_rational_numbers(d):
+    """Where both transforms meet, f_i + g_j equals the cost but for rounding: half of them would be above."""
+    for seed in range(8):
+        x, y = points(7, 9, d, seed)
+        problem = Transport.build(x, y + 3.0)
+        found = lower_bound(case_of(problem, 0.0), np.random.default_rng(seed).normal(size=7) * 10.0**seed, None)
+        for i in range(7):
+            for j in range(9):
+                assert Fraction(float(found.f[i])) + Fraction(float(found.g[j])) <= exact_cost(problem, i, j)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_marginals_that_are_off_by_rounding_are_paid_for(seed):
+    """A little less mass, or a little of it on cheaper ways, would else cost less than the optimum."""
+    problem, optimum = exact_optimum(seed, 4, "sqeuclidean")
+    good = by_linear_program(problem)
+    dense = good.plan.matrix.toarray()
+    M = costs(problem)
+    cheaper = dense.copy()
+    row = int(np.argmax((dense * M).sum(axis=1) / 0.25 - M.min(axis=1)))
+    cheaper[row, np.argmax(dense[row])] -= 2e-12
+    cheaper[row, np.argmin(M[row])] += 2e-12
+    for plan in (dense * (1.0 - 2e-12), cheaper, cheaper.T.copy().T):
+        answer, _ = certify(problem, replace(good, cost=None, plan=SparsePlan(sp.csr_array(plan))))
+        assert Fraction(answer.cost) >= optimum
+        assert answer.cost <= float(optimum) + 1e-9
 
 
 @pytest.mark.parametrize("cost", ["sqeuclidean", "euclidean", "l1", "lp", "cosine"])

@@ -94,6 +94,31 @@ def test_no_plan_has_a_lower_regularized_objective_than_the_bound(variant):
         assert value >= answer.objective_bound - 1e-9
 
 
+def test_the_objective_of_a_repaired_plan_is_not_understated():
+    """Against its entries: the kernel and the product that completes it are bounded apart."""
+    x, y = points(10, 12, 2, 18)
+    problem = Transport.build(x, y, regularization=0.3)
+    good = by_sweeps(problem, 0.3)
+    a, b, M = problem.a, problem.b, costs(problem)
+    for share in (1e-6, 0.1, 0.5):
+        scaled = replace(good.plan, f=good.plan.f + 0.3 * np.log(1.0 - share), row_rest=share * a, column_rest=b)
+        P = np.outer(a, b) * np.exp((scaled.f[:, None] + scaled.g - M) / 0.3) + share * np.outer(a, b)
+        value = (P * M).sum() + 0.3 * (P * np.log(P / np.outer(a, b))).sum()
+        answer, _ = certify(problem, replace(good, status="feasible", plan=scaled, cost=None, objective=None))
+        assert value - 1e-12 <= answer.objective <= value + 0.3
+
+
+def test_fewer_non_zeros_raise_the_lower_bound():
+    x, y = points(15, 12, 2, 17)
+    found = []
+    for most in (1, 2, 15):
+        problem = Transport.build(x, y, regularization=3.0, max_nonzeros=most)
+        plan, f, g = quadratic(problem, 3.0)
+        claimed = replace(by_linear_program(Transport.build(x, y)), plan=SparsePlan(plan), f=f, g=g, cost=None)
+        found.append(certify(problem, claimed)[0].objective_bound)
+    assert found[0] > found[1] + 1e-3 > found[2] + 1e-3
+
+
 def test_relative_regularization_is_checked_against_the_mean_cost():
     x, y = points(20, 30, 2, 15)
     problem = Transport.build(x, y, regularization=Regularization("entropic", 0.05, relative=True))
