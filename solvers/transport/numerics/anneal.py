@@ -23,7 +23,7 @@ SWEEPS, STREAMED_SWEEPS = 10, 3
 
 #: Newton steps at one level before a level in between is tried instead; and the smallest useful step length.
 MOST_STEPS = 40
-SHORTEST = 1e-6
+SHORTEST = 0.02
 
 #: Levels closer than this ratio are not divided further.
 CLOSEST = 1.05

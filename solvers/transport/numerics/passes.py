@@ -20,6 +20,10 @@ from solvers.transport.numerics.marginals import Exact, Marginal
 from solvers.transport.numerics.watch import Watch
 
 
+#: Exponents below are raised to it: denormal numbers make exponentials and products ten times slower.
+SMALLEST = -600.0
+
+
 @dataclass
 class State:
     """Potentials, and the plan they describe: rows obey their rule exactly.
@@ -114,12 +118,12 @@ class Passes:
         torch.add(h, cost, alpha=-1.0 / epsilon, out=out)
         if f_near is not None:
             shift = f_near[rows] / epsilon
-            sums = out.add_(shift[:, None]).exp_().sum(1)
+            sums = out.add_(shift[:, None]).clamp_(min=SMALLEST).exp_().sum(1)
             if bool(((sums > 1e-200) & (sums < 1e200)).all()):
                 return out, shift, sums
             torch.add(h, cost, alpha=-1.0 / epsilon, out=out)
         shift = -out.amax(1)
-        return out, shift, out.add_(shift[:, None]).exp_().sum(1)
+        return out, shift, out.add_(shift[:, None]).clamp_(min=SMALLEST).exp_().sum(1)
 
     def next_g(self, g: torch.Tensor, columns: torch.Tensor, epsilon: float) -> torch.Tensor:
         """g after its own update, given the column sums at g."""
