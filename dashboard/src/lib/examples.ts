@@ -111,6 +111,20 @@ end
     }),
   },
   {
+    id: "moons",
+    title: "Two clouds",
+    kind: "transport",
+    text: "Optimal transport from one cloud of points to another: the cheapest coupling, drawn, with the mass on its way.",
+    request: () => ({ name: "two clouds", problem: { kind: "transport", ...clouds(150) } }),
+  },
+  {
+    id: "letters",
+    title: "An image becomes another",
+    kind: "transport",
+    text: "A ring of light moved into a cross, pixel by pixel, at the least cost: watch the image on its way.",
+    request: () => ({ name: "ring to cross", problem: { kind: "transport", A: ring(24), B: cross(24) } }),
+  },
+  {
     id: "espresso",
     title: "The best espresso",
     kind: "study",
@@ -172,4 +186,30 @@ function generator(seed: number): () => number {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+function clouds(count: number): Record<string, unknown> {
+  const random = generator(11);
+  const normal = (): number => Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
+  const round = (value: number): number => Math.round(value * 1e4) / 1e4;
+  const x = Array.from({ length: count }, () => [round(0.5 * normal()), round(0.5 * normal())]);
+  const y = Array.from({ length: count }, () => {
+    const angle = Math.PI * random();
+    return [round(3 + Math.cos(angle) * 1.6 + 0.1 * normal()), round(Math.sin(angle) * 1.6 - 0.6 + 0.1 * normal())];
+  });
+  return { x, y };
+}
+
+function image(size: number, light: (u: number, v: number) => number): number[][] {
+  return Array.from({ length: size }, (_, i) =>
+    Array.from({ length: size }, (_, j) => Math.round(1e3 * light((2 * i + 1) / size - 1, (2 * j + 1) / size - 1)) / 1e3),
+  );
+}
+
+function ring(size: number): number[][] {
+  return image(size, (u, v) => Math.exp(-(((Math.hypot(u, v) - 0.6) / 0.12) ** 2)));
+}
+
+function cross(size: number): number[][] {
+  return image(size, (u, v) => (Math.min(Math.abs(u), Math.abs(v)) < 0.15 && Math.max(Math.abs(u), Math.abs(v)) < 0.85 ? 1 : 0));
 }

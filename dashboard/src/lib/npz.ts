@@ -105,6 +105,12 @@ export function npy(bytes: Uint8Array): Float64Array | Column<string> {
   }
 }
 
+/** The shape in the header of an .npy array. */
+export function shapeOf(bytes: Uint8Array): number[] {
+  const header = new TextDecoder("latin1").decode(bytes.subarray(0, 400));
+  return (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").filter((part) => part.trim()).map(Number);
+}
+
 function texts(codes: Uint32Array, width: number): Column<string> {
   return {
     length: width ? codes.length / width : 0,
@@ -118,7 +124,7 @@ function texts(codes: Uint32Array, width: number): Column<string> {
 
 const directories = new Map<string, Promise<Map<string, Member>>>();
 
-async function member(artifact: string, name: string): Promise<Float64Array | Column<string>> {
+async function bytesOf(artifact: string, name: string): Promise<Uint8Array> {
   let known = directories.get(artifact);
   if (known === undefined) {
     known = directory(artifact);
@@ -127,7 +133,32 @@ async function member(artifact: string, name: string): Promise<Float64Array | Co
   }
   const found = (await known).get(name);
   if (found === undefined) throw new Error(`The artifact has no array ${name}.`);
-  return npy((await range(artifact, found.start, found.start + found.size)).bytes);
+  return (await range(artifact, found.start, found.start + found.size)).bytes;
+}
+
+async function member(artifact: string, name: string): Promise<Float64Array | Column<string>> {
+  return npy(await bytesOf(artifact, name));
+}
+
+export interface Shaped {
+  data: Float64Array;
+  shape: number[];
+}
+
+/** An array of any dimension, row by row: nested lists, raw bytes, a member of an .npz or a whole .npy artifact. */
+export async function shaped(value: unknown): Promise<Shaped | null> {
+  if (value === null || value === undefined) return null;
+  if (Array.isArray(value)) {
+    const shape: number[] = [];
+    for (let inner: unknown = value; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
+    return { data: Float64Array.from(value.flat(Infinity) as unknown[], num), shape };
+  }
+  if (isReference(value)) {
+    const bytes = value.member ? await bytesOf(value.artifact, value.member) : new Uint8Array(await (await call(`/v1/artifacts/${value.artifact}/content`)).arrayBuffer());
+    return { data: npy(bytes) as Float64Array, shape: shapeOf(bytes) };
+  }
+  const data = await numbers(value);
+  return data === null ? null : { data, shape: (value as { shape?: number[] }).shape ?? [data.length] };
 }
 
 export function isReference(value: unknown): value is Reference {

@@ -133,6 +133,8 @@ export function curl(request: Request, origin: string): string {
 }
 
 export function commandLine(request: Request): string {
+  const kind = String(request.problem.kind ?? "program");
+  if (kind !== "program") return `# \`kantor solve\` takes model files of programs; for ${kind} see: kantor --help\n`;
   const parts = ["kantor solve", quoted(isFile(request) ? filename(request) : "model.mps")];
   if (request.engine && request.engine !== "auto") parts.push(`--engine ${quoted(request.engine)}`);
   const options = { ...request.options };

@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { lazy, Suspense, useState, type ReactNode } from "react";
 import { Link, useLocation, useSearchParams } from "wouter";
 import type { Job } from "../../api/client";
 import { isFinal } from "../../api/feed";
@@ -7,6 +7,7 @@ import { percent, seconds, short } from "../../lib/format";
 import { cancel, remove } from "../../lib/submit";
 import { Copy, Failure, Figure, Loading, State, Tabs, Time, useNow, usePageTitle, type Tab } from "../../parts/basic";
 import { AnswerTab } from "./answer";
+import { AnyAnswer } from "./any-answer";
 import { CertificateTab } from "./certificate";
 import { ConflictTab } from "./conflict";
 import { Curves } from "./curves";
@@ -14,6 +15,8 @@ import { InspectionView } from "./inspection";
 import { LogTab } from "./log";
 import { ModelTab } from "./model";
 import { Timeline } from "./timeline";
+
+const TransportTab = lazy(() => import("../transport/tab"));
 
 export default function JobPage({ id }: { id: string }): ReactNode {
   const job = useJob(id);
@@ -37,7 +40,19 @@ function Page({ job }: { job: Job }): ReactNode {
     },
   ];
   if (document) {
-    tabs.push({ id: "answer", title: "Answer", content: () => <AnswerTab job={job} answer={document} /> });
+    const record = document as unknown as Record<string, unknown>;
+    if (job.kind === "program") tabs.push({ id: "answer", title: "Answer", content: () => <AnswerTab job={job} answer={document} /> });
+    else tabs.push({ id: "answer", title: "Answer", content: () => <AnyAnswer job={job} answer={record} /> });
+    if (job.kind === "transport" && record.plan)
+      tabs.push({
+        id: "plan",
+        title: "Plan",
+        content: () => (
+          <Suspense fallback={<Loading lines={8} />}>
+            <TransportTab job={job} answer={record} />
+          </Suspense>
+        ),
+      });
     if (document.certificate)
       tabs.push({ id: "certificate", title: "Certificate", content: () => <CertificateTab answer={document} /> });
     if (document.iis || document.relaxation)
@@ -52,7 +67,7 @@ function Page({ job }: { job: Job }): ReactNode {
     { id: "model", title: "Problem", content: () => <ModelTab job={job} answer={document} /> },
     { id: "events", title: "Events", content: () => <Timeline history={history} /> },
   );
-  const preferred = final && document ? "answer" : "curves";
+  const preferred = !final || !document ? "curves" : tabs.some((tab) => tab.id === "plan") ? "plan" : "answer";
   const chosen = search.get("tab") ?? preferred;
   return (
     <>
