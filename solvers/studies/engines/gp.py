@@ -35,6 +35,7 @@ from solvers.studies.study import Study
 _FRONT_LIMIT = 50
 #: An expected improvement of less than this (logarithm, in standard deviations of the values) counts as convergence.
 _LITTLE = -4.0
+_NOTHING = -6.0
 #: Points at least this many lengthscales from the incumbent (correlation below 0.14) belong to another basin.
 _OTHER_BASIN = 2.0
 
@@ -67,14 +68,13 @@ class GaussianProcess(Base):
             )
             if not found:
                 break
-            if belief.slacks and self.outcomes.feasible.any() and not self._likely(belief, found[0][0], 0.25):
+            if belief.success(self.encoding.complete(found[0][0][None]))[0] < 0.25:
                 # nothing to gain where it is safe: still no reason to run into what fails
-                safer = self._safer(acquisition, belief, fixed, rows, best_rows)
-                found = safer or found
-            turn = (len(self.observations.trials) + len(rows)) % 2
+                found = self._safer(acquisition, belief, fixed, rows, best_rows) or found
+            turn = (len(self.observations.trials) + len(rows)) % (2 if found[0][1] > _NOTHING else 4)
             if turn and len(belief.objectives) == 1 and found[0][1] < _LITTLE:
                 elsewhere = self._explore(belief, known, fixed, rows)
-                if elsewhere and self._likely(belief, elsewhere[0][0], 0.5):
+                if elsewhere and belief.feasibility(self.encoding.complete(elsewhere[0][0][None]))[0] >= 0.5:
                     found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
             row = self.encoding.complete(found[0][0][None])[0]
             rows.append(row)
@@ -117,9 +117,6 @@ class GaussianProcess(Base):
         starts = self.candidates(self._effort().candidates, every[order], 1000 + len(rows))
         return maximise(acquisition, self.encoding, replace(region, allowed=both), starts, self._effort())
 
-    def _likely(self, belief: Surrogate, place: Array, chance: float) -> bool:
-        return bool(belief.feasibility(self.encoding.complete(place[None]))[0] >= chance)
-
     def _safer(
         self,
         acquisition: LogImprovement,
@@ -132,7 +129,7 @@ class GaussianProcess(Base):
         inner = region.allowed
 
         def allowed(places: Array) -> Mask:
-            safe = np.asarray(belief.feasibility(places) >= 0.5)
+            safe = np.asarray(belief.success(places) >= 0.5)
             return safe if inner is None else safe & inner(places)
 
         starts = self.candidates(self._effort().candidates, centres, 2000 + len(rows))

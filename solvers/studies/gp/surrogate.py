@@ -80,6 +80,13 @@ class Surrogate:
             probability *= ndtr((limit - mean) / std)
         return probability
 
+    def success(self, rows: Array) -> Array:
+        """(q,) the probability that the evaluation itself succeeds; 1 if none ever failed."""
+        if len(self.slacks) == len(self.study.constraints):
+            return np.ones(len(rows))
+        mean, std = self.slacks[-1].predict(self.encoding.features(rows))
+        return np.asarray(ndtr((self.limits[-1] - mean) / std))
+
     def predicted(self, row: Array) -> Mapping[str, Mapping[str, float]]:
         """Mean and standard deviation of every outcome at a complete row, in the user's units."""
         features = self.encoding.features(row[None])
