@@ -51,8 +51,41 @@ def terms(scope: Scope, root: int, values: Mapping[str, float]) -> list[tuple[fl
             else:
                 found.append((factor, index))
         else:
-            found.append((factor, index))
+            parts = _split_sum(scope, index, values)
+            if parts is None:
+                found.append((factor, index))
+            else:
+                pending += [(factor * share, part) for share, part in reversed(parts)]
     return found + pending
+
+
+def _split_sum(scope: Scope, index: int, values: Mapping[str, float]) -> list[tuple[float, int]] | None:
+    """``sum(a + b)`` as sum(a) and sum(b), ``sum(2*a)`` as 2*sum(a); None if there is nothing to split."""
+    operation = scope.operations[index]
+    if operation.op not in ("sum", "mean") or operation.attribute("axis") is not None:
+        return None
+    inner = scope.operations[operation.arguments[0]]
+
+    def total(argument: int) -> int | None:
+        if scope.operations[argument].shape != inner.shape:
+            return None
+        return scope.add(operation.op, (argument,), (), axis=None)
+
+    if inner.op in ("add", "sub"):
+        left, right = (total(argument) for argument in inner.arguments)
+        if left is None or right is None:
+            return None
+        return [(1.0, left), (1.0 if inner.op == "add" else -1.0, right)]
+    if inner.op == "neg":
+        part = total(inner.arguments[0])
+        return None if part is None else [(-1.0, part)]
+    if inner.op in ("mul", "div"):
+        for k in (1, 0) if inner.op == "mul" else (1,):
+            constant = _constant(scope, inner.arguments[k], values)
+            part = total(inner.arguments[1 - k])
+            if constant is not None and constant != 0.0 and part is not None:
+                return [(constant if inner.op == "mul" else 1.0 / constant, part)]
+    return None
 
 
 def residual(scope: Scope, root: int, values: Mapping[str, float]) -> int | None:

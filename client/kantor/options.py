@@ -145,7 +145,8 @@ def field_errors(error: ValidationError, *, prefix: str = "") -> list[FieldError
         if pointer is None:
             pointer = "".join(f"/{part}" for part in map(str, entry["loc"]) if part not in _TAGS and "[" not in part)
         detail = entry["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        errors.append(FieldError(pointer=prefix + pointer, detail=detail[:1].lower() + detail[1:]))
+        hint = str(entry.get("ctx", {}).get("hint", ""))
+        errors.append(FieldError(pointer=prefix + pointer, detail=detail[:1].lower() + detail[1:], hint=hint))
     return errors
 
 

@@ -14,7 +14,7 @@ from solvers.expression.function import compile
 if TYPE_CHECKING:
     from solvers.onelevel.problem import Minimize
 
-Flat = Callable[[torch.Tensor], torch.Tensor]
+Flat = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 class Oracle:

@@ -45,6 +45,7 @@ class Run:
         self.begun = time.perf_counter()
         self._best: tuple[float, np.ndarray] | None = None
         torch.set_num_threads(self.values["threads"])
+        context.report(iterations=0)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]

@@ -1,6 +1,6 @@
 """Problems of Hock and Schittkowski, Test Examples for Nonlinear Programming Codes (1981), stated in the language.
 
-Each line: number; start; lower; upper; objective; constraints; known optima, the best first, then other known local ones.
+Each line: number; start; lower; upper; objective; constraints; known optima, the best first, then local ones.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Powell-Hestenes-Rockafellar: inner problems
 ``f + rho/2 |h + lam/rho|^2 + rho/2 |max(0, g + mu/rho)|^2`` over the bounds by L-BFGS-B to a tolerance that falls with
 the violation; ``lam += rho h``, ``mu = max(0, mu + rho g)``; rho grows tenfold where the violation falls by less than a
-quarter (Andreani, Birgin, Martinez, Schuverdt 2007). Constraints are scaled to unit gradients at the start. As soon as
-the outer iterates are near, a Newton step on the equations of the constraints that are active finishes to full
-precision; it is taken only if it lowers the residual.
+quarter (Andreani, Birgin, Martinez, Schuverdt 2007). Constraints with large gradients at the start are scaled to
+unit ones. As soon as the outer iterates are near, a Newton step on the equations of the constraints that are active
+finishes to full precision; it is taken only if it lowers the residual.
 
 Floor: 5 to 15 inner problems; the last steps cost a Hessian and an (n + active)^3 factorization each.
 """
@@ -152,7 +152,8 @@ def _inner(
 
 def _scales(jacobian: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(np.nan_to_num(jacobian), axis=1)
-    scales: np.ndarray = 1.0 / np.clip(norms, 1e-2, 1e4)
+    # only down: a gradient that is small where we begin may be large elsewhere
+    scales: np.ndarray = 1.0 / np.clip(norms, 1.0, 1e4)
     return scales
 
 
