@@ -53,6 +53,7 @@ from kantor.errors import (
 )
 
 if TYPE_CHECKING:
+    from kantor import templates
     from kantor.aio import AsyncClient, AsyncJob
     from kantor.answer import Answer
     from kantor.certificate import Certificate
@@ -108,6 +109,8 @@ _LAZY = {
     "Progress": "progress",
     "Scenarios": "scenarios",
 }
+
+_MODULES = frozenset({"templates"})
 
 __all__ = [
     "SOS",
@@ -183,10 +186,13 @@ __all__ = [
     "__version__",
     "distances",
     "embedded",
+    "templates",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"kantor.{name}")
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module 'kantor' has no attribute {name!r}")

@@ -19,7 +19,7 @@ from solvers.core.errors import InvalidProblem
 if TYPE_CHECKING:
     from solvers.bilevel.forms import Forms
 
-Function = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Function = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """Of x (n) and y (m), both float64: a scalar, or k values for constraints. Pure, twice differentiable by autograd, and
 of operations that ``torch.func.vmap`` takes."""
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-import solvers.bilevel.engines.warm  # noqa: F401
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.adam import Adam
 from solvers.bilevel.engines.lower import bounds
@@ -83,7 +82,8 @@ class BdaEngine:
             Y, slope = unroll(x, Y.detach())
             values = f(x, Y)
             (direction,) = derivative(values.sum(), (x,))
-            state[0] = Y.detach()
+            gone = ~Y.isfinite().all(dim=1, keepdim=True)
+            state[0] = torch.where(gone, first, Y.detach())
             X = adam.step(X, finite(direction), low, high)
             return X, state[0], values.detach(), float(slope.detach().abs().max()), 0.0
 

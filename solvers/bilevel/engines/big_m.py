@@ -1,7 +1,9 @@
 """Binaries instead of special ordered sets, for those complementarity pairs whose two bounds are proven.
 
-A bound is the optimum of a linear program over the rows of the KKT program without complementarity: every point of the
-problem is in it. It is used only if the program has an optimum; a pair without both bounds stays an ordered set.
+A bound is the optimum of a linear program over the rows of the KKT program, of complementarity only what follows from
+the variable being positive: its partner is zero, and for a multiplier of a bound that of the opposite bound. So every
+point of the problem where it is positive is in it. It is used only if the program has an optimum; a pair without both
+bounds stays an ordered set.
 """
 
 from __future__ import annotations
@@ -27,7 +29,11 @@ def with_binaries(kkt: Kkt, context: Context) -> tuple[Program, int]:
         return program, 0
     columns, kept = [], []
     for index, (slack, multiplier) in enumerate(kkt.pairs):
-        bounds = [_largest(program, column, context) for column in (slack, multiplier)]
+        zero = [multiplier], [slack, *([kkt.opposite[multiplier]] if multiplier in kkt.opposite else [])]
+        bounds = [
+            _largest(program, column, partners, context)
+            for column, partners in zip((slack, multiplier), zero, strict=True)
+        ]
         if None in bounds:
             kept.append(program.sos[index])
         else:
@@ -57,14 +63,18 @@ def with_binaries(kkt: Kkt, context: Context) -> tuple[Program, int]:
     return replace(widened), count
 
 
-def _largest(program: Program, column: int, context: Context) -> float | None:
-    """The largest value of a variable over the rows of the program, a little above; None if it is not proven."""
+def _largest(program: Program, column: int, zero: list[int], context: Context) -> float | None:
+    """The largest value of a variable where others are zero, a little above; None if it is not proven."""
     if np.isfinite(program.upper[column]):
         return float(program.upper[column])
     if context.should_stop() is not None:
         return None
     cost = np.zeros(program.n)
     cost[column] = -1.0
+    upper = program.upper.copy()
+    upper[zero] = 0.0
+    if (program.lower > upper).any():
+        return 0.0
     equal = program.row_lower == program.row_upper
     above, below = ~equal & np.isfinite(program.row_upper), ~equal & np.isfinite(program.row_lower)
     result = linprog(
@@ -73,9 +83,11 @@ def _largest(program: Program, column: int, context: Context) -> float | None:
         b_ub=np.concatenate([program.row_upper[above], -program.row_lower[below]]),
         A_eq=program.A[equal],
         b_eq=program.row_lower[equal],
-        bounds=np.column_stack([program.lower, program.upper]),
+        bounds=np.column_stack([program.lower, upper]),
         method="highs",
     )
+    if result.status == 2:
+        return 0.0
     if result.status != 0:
         return None
     return max(0.0, -float(result.fun)) * (1.0 + MARGIN) + MARGIN

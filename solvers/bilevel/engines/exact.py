@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import solvers.bilevel.engines.warm  # noqa: F401
 from solvers.bilevel.answer import BilevelAnswer, Limit, Status
 from solvers.bilevel.engines.big_m import with_binaries
 from solvers.bilevel.engines.kkt import Kkt, build
@@ -49,7 +48,7 @@ SPEC = EngineSpec(
         Option("node_limit", "integer", None, "Largest number of branch-and-bound nodes", minimum=0),
     ),
     process_group="torch",
-    requires=("torch", "pyscipopt"),
+    requires=("torch", "pyscipopt", "clarabel"),
     citation="https://doi.org/10.1057/jors.1981.156",
 )
 
@@ -88,8 +87,8 @@ class ExactEngine:
         program, bounded = kkt.program, 0
         if settings["complementarity"] == "big-m":
             program, bounded = with_binaries(kkt, context)
-        solver: Engine[Program, ProgramAnswer] = registry.load("program", "scip")
-        found = solver.solve(program, _options(settings, program.n, problem), _Pairs(context, problem))
+        solver: Engine[Program, ProgramAnswer] = registry.load("program", _solver(program))
+        found = solver.solve(program, _options(settings, program, problem), _Pairs(context, problem))
         return _answer(problem, forms, kkt, found, bounded, time.monotonic() - began)
 
 
@@ -128,7 +127,12 @@ class _Pairs:
         return None
 
 
-def _options(settings: Settings, size: int, problem: Bilevel) -> dict[str, Any]:
+def _solver(program: Program) -> str:
+    """Without complementarity a convex quadratic program is left, for which an interior point is the better way."""
+    return "clarabel" if program.features == {"linear", "quadratic-objective"} else "scip"
+
+
+def _options(settings: Settings, program: Program, problem: Bilevel) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "relative_gap": settings["relative_gap"],
         "absolute_gap": 1e-9,
@@ -137,11 +141,12 @@ def _options(settings: Settings, size: int, problem: Bilevel) -> dict[str, Any]:
         "seed": settings["seed"],
         "log": settings["log"],
     }
-    for name in ("time_limit", "node_limit"):
-        if settings[name] is not None:
-            chosen[name] = settings[name]
-    if settings.start is not None:
-        known = np.full(size, np.nan)
+    if settings["time_limit"] is not None:
+        chosen["time_limit"] = settings["time_limit"]
+    if settings["node_limit"] is not None and program.discrete:
+        chosen["node_limit"] = settings["node_limit"]
+    if settings.start is not None and program.discrete:
+        known = np.full(program.n, np.nan)
         known[: problem.n + problem.m] = np.concatenate(settings.start)
         chosen["start"] = Start(x=known)
     return chosen

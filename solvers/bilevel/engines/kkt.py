@@ -24,10 +24,12 @@ class Kkt:
     Attributes:
         program: to be solved globally.
         pairs: (slack, multiplier) column of each complementarity condition.
+        opposite: of a multiplier of one bound of y, that of the other bound: one of both is zero.
     """
 
     program: Program
     pairs: tuple[tuple[int, int], ...]
+    opposite: dict[int, int]
 
 
 @dataclass
@@ -121,7 +123,12 @@ def build(problem: Bilevel, forms: Forms) -> Kkt:
         nonlinear=Nonlinear(rows=curved) if curved else None,
         variable_names=columns.names,
     )
-    return Kkt(program, tuple(pairs))
+    opposite: dict[int, int] = {}
+    for signs in reduced.values():
+        if len(signs) == 2:
+            below, above = signs
+            opposite |= {below: above, above: below}
+    return Kkt(program, tuple(pairs), opposite)
 
 
 def _bounds(

@@ -14,7 +14,7 @@ import torch
 
 from solvers.bilevel.engines.oracle import derivative
 
-Scalar = Callable[[torch.Tensor], torch.Tensor]
+Scalar = Callable[["torch.Tensor"], "torch.Tensor"]
 
 #: Up to this many variables the Hessian is formed and factorized; above, conjugate gradients on products.
 DENSE = 300

@@ -8,7 +8,7 @@ import torch
 
 from solvers.bilevel.problem import Function
 
-Batched = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Batched = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """(B, n) and (B, m) to (B,)."""
 
 

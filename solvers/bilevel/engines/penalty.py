@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-import solvers.bilevel.engines.warm  # noqa: F401
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.exploration import FIRST, LAST, RATE, explore
 from solvers.bilevel.engines.lower import LowerPoint, LowerSolver, constraint_values

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from solvers.bilevel.problem import Level, tensor
 
-Oracle = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
+Oracle = Callable[["torch.Tensor"], tuple[float, "torch.Tensor"]]
 
 #: Pairs kept of the inverse Hessian.
 MEMORY = 20

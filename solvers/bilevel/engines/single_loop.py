@@ -15,7 +15,7 @@ STEPS, WINDOW = 5000, 100
 #: A window that gains less than this share of the objective halves the step of x; at this share of it the loop ends.
 PLATEAU, LEAST_RATE = 1e-5, 1e-3
 
-Step = Callable[[int, torch.Tensor], tuple[torch.Tensor, torch.Tensor, torch.Tensor, float, float]]
+Step = Callable[[int, "torch.Tensor"], tuple["torch.Tensor", "torch.Tensor", "torch.Tensor", float, float]]
 """Number of the step and X (B, n), to: next X, Y (B, m), upper values (B,), lower residual, penalty."""
 
 
@@ -37,7 +37,12 @@ def iterate(
         if run.stopping() is not None:
             break
         run.iterations += 1
+        before = X, Y
         X, Y, values, residual, penalty = step(k, X)
+        # a start whose steps have left the numbers goes on from where it was
+        bad = ~(X.isfinite().all(dim=1) & Y.isfinite().all(dim=1))[:, None]
+        X, Y = torch.where(bad, before[0], X), torch.where(bad, before[1], Y)
+        values = torch.nan_to_num(values, nan=1e300, posinf=1e300, neginf=-1e300)
         window.append(values)
         run.report(objective=float(values.min()), lower_residual=residual, penalty=penalty, phase=phase)
         if len(window) < WINDOW:

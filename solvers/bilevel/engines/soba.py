@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-import solvers.bilevel.engines.warm  # noqa: F401
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.adam import Adam
 from solvers.bilevel.engines.oracle import Curvature, batched, derivative, gradients
