@@ -12,6 +12,7 @@ from api_schemas.errors import Problem
 from api_schemas.minimize import MinimizeAnswer, MinimizeOptions, MinimizeProblem
 from api_schemas.options import SolveOptions
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
+from api_schemas.schedules import ScheduleAnswer, ScheduleWork
 from api_schemas.studies import StudyAnswer, StudyWork
 from api_schemas.transport import TransportAnswer, TransportOptions, TransportProblem
 
@@ -32,13 +33,15 @@ ProblemInput = Annotated[
     | Annotated[TransportProblem, Tag("transport")]
     | Annotated[BilevelProblem, Tag("bilevel")]
     | Annotated[MinimizeProblem, Tag("minimize")]
-    | Annotated[StudyWork, Tag("study")],
+    | Annotated[StudyWork, Tag("study")]
+    | Annotated[ScheduleWork, Tag("schedule")],
     Discriminator(_kind),
 ]
 """The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
 OptionsInput = ProgramOptions | TransportOptions | BilevelOptions | MinimizeOptions | SolveOptions
 AnswerOutput = Annotated[
-    ProgramAnswer | TransportAnswer | BilevelAnswer | MinimizeAnswer | StudyAnswer, Field(discriminator="kind")
+    ProgramAnswer | TransportAnswer | BilevelAnswer | MinimizeAnswer | StudyAnswer | ScheduleAnswer,
+    Field(discriminator="kind"),
 ]
 
 OPTIONS: dict[str, type[SolveOptions]] = {
@@ -47,6 +50,7 @@ OPTIONS: dict[str, type[SolveOptions]] = {
     "bilevel": BilevelOptions,
     "minimize": MinimizeOptions,
     "study": SolveOptions,
+    "schedule": SolveOptions,
 }
 """The options of each kind of problem."""
 

@@ -19,6 +19,7 @@ from service.store.connect import Database
 #: kind to module; only kinds with data of their own in the database have one.
 MODULES: dict[str, str] = {
     "study": "service.studies.work",
+    "schedule": "service.schedules.work",
 }
 
 

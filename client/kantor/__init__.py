@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from kantor.progress import Progress
     from kantor.scenarios import Scenarios
     from kantor.schedules import Schedule
+    from kantor.schedules import Schedule
     from kantor.studies import Study, StudyDone
     from kantor.studies_space import Categorical, Fidelity, Float, Int, Ordinal
     from kantor.studies_trial import Trial
@@ -88,6 +89,7 @@ _LAZY = {
     "Float": "studies_space",
     "Int": "studies_space",
     "Ordinal": "studies_space",
+    "Schedule": "schedules",
     "Schedule": "schedules",
     "Study": "studies",
     "StudyDone": "studies",
@@ -166,6 +168,7 @@ __all__ = [
     "RateLimited",
     "RunnerDied",
     "Scenarios",
+    "Schedule",
     "Schedule",
     "Sliced",
     "StaleLease",

@@ -106,6 +106,7 @@ def _path(prefix: str, name: str, what: str) -> Any:
 JobId = Annotated[UUID, _path(ids.JOB, "job_id", "job")]
 ArtifactId = Annotated[UUID, _path(ids.ARTIFACT, "artifact_id", "artifact")]
 StudyId = Annotated[UUID, _path(ids.STUDY, "study_id", "study")]
+ScheduleId = Annotated[UUID, _path(ids.SCHEDULE, "schedule_id", "schedule")]
 KeyId = Annotated[UUID, _path(ids.KEY, "key_id", "key")]
 ProjectId = Annotated[UUID, _path(ids.PROJECT, "project_id", "project")]
 MemberId = Annotated[UUID, _path(ids.MEMBER, "member_id", "member")]

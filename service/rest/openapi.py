@@ -14,6 +14,14 @@ from api_schemas import VERSION
 from api_schemas.errors import Problem
 from api_schemas.jobs import JobRequest
 from api_schemas.keys import KeyRequest, KeyRotation
+from api_schemas.schedules import (
+    FinishRequest,
+    ObservationBatch,
+    PromoteRequest,
+    RefineRequest,
+    RunRequest,
+    ScheduleRequest,
+)
 from api_schemas.studies import (
     AskRequest,
     EditRequest,
@@ -35,6 +43,7 @@ TAGS = [
     {"name": "jobs", "description": "Submit problems, follow them, fetch answers."},
     {"name": "artifacts", "description": "Large inputs and answers."},
     {"name": "studies", "description": "Black-box optimization by ask and tell."},
+    {"name": "schedules", "description": "Knobs of a training over its steps."},
     {"name": "service", "description": "Engines, workers, queues."},
     {"name": "keys", "description": "API keys of the project."},
     {"name": "tenants", "description": "Organisation, projects, members, usage, audit log."},
@@ -43,6 +52,7 @@ TAGS = [
 BODIES: tuple[type[BaseModel], ...] = (
     *(JobRequest, KeyRequest, KeyRotation, ProjectRequest, MemberRequest, MemberChange),
     *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
+    *(ScheduleRequest, PromoteRequest, RefineRequest, RunRequest, ObservationBatch, FinishRequest),
 )
 """What the routes read by hand."""
 _SECURITY = {

@@ -21,6 +21,7 @@ FAMILIES: dict[str, str] = {
     "transport": "workers.families.transport:FAMILY",
     "bilevel": "workers.families.bilevel:FAMILY",
     "study": "workers.families.study:FAMILY",
+    "schedule": "workers.families.schedule:FAMILY",
     "minimize": "workers.families.minimize:FAMILY",
 }
 

@@ -66,13 +66,8 @@ class StudyFamily:
 
     def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:
         names = [spec.id for spec in offered]
-        replayed = work.extra["replayed"]
-        if replayed is not None:
-            if replayed["engine"] not in names:
-                raise Refusal("unknown-engine", f"this worker does not offer the engine {replayed['engine']!r}")
-            return Choice((replayed["engine"],), "the one that made the suggestion")
-        if "auto" in registry.names("study"):
-            return Choice(("auto",), "")
+        if "auto" in names:
+            return Choice(("auto",), "it chooses by the space and the data")
         chosen = next((name for name in _FALLBACK if name in names), names[0])
         return Choice((chosen,), "the best of those that this worker offers")
 

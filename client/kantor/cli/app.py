@@ -43,7 +43,7 @@ def _root(
 
 
 def _register() -> None:
-    from kantor.cli import engines, inspect, jobs, keys, server, solve, status, studies, transport
+    from kantor.cli import engines, inspect, jobs, keys, schedules, server, solve, status, studies, transport
 
     app.command("solve")(solve.solve)
     app.command("transport")(transport.transport)
@@ -57,6 +57,7 @@ def _register() -> None:
     app.command("status")(status.status)
     app.add_typer(keys.app, name="keys")
     app.add_typer(studies.app, name="studies")
+    app.add_typer(schedules.app, name="schedules")
     app.command("version")(status.version)
     app.command("completion")(status.completion)
 

@@ -1,0 +1,145 @@
+"""Refinement of a learning-rate schedule from the gradient norms of finished runs, and the bound that it minimises.
+
+Defazio, Cutkosky, Mehta, Mishchenko, "When, why and how much? Adaptive learning rate scheduling by refinement"
+(arXiv 2310.07831): theorem 3 (the bound on the last iterate of SGD with any schedule) and algorithm 1 (the schedule).
+Written from the equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from solvers.core.errors import InvalidProblem
+from solvers.schedules.curves import Array
+
+Norm = Literal["l2", "l1"]
+
+GRID = 4096
+"""Norms of longer runs are averaged into so many cells: the filter is much wider than a cell."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A schedule made of gradient norms.
+
+    Attributes:
+        steps: (n,) of the curve. curve: (n,) largest value 1, last value 0.
+        norms: (n,) filtered gradient norms.
+        width: of the median filter, in cells.
+        before, after: ``bound`` of the schedule that was used, and of this one, for these norms. None where there was
+            none to compare.
+        sharp: ``sharp_bound`` of this one (for l2 norms), None for others.
+    """
+
+    steps: Array
+    curve: Array
+    norms: Array
+    width: int
+    before: float | None
+    after: float
+    sharp: float | None
+
+
+def refined(norms: Array, norm: Norm = "l2") -> Array:
+    """(T,) the schedule ``w_t * sum(w_p for p > t)``, largest value 1, with ``w = G**-2`` for SGD (l2 norms), ``1/G``
+    for Adam and its kin (l1 norms). Constant norms give exactly the linear decay to 0."""
+    weights = norms**-2.0 if norm == "l2" else 1.0 / norms
+    weights = weights / weights.max()
+    tails = np.concatenate([np.cumsum(weights[::-1])[::-1][1:], [0.0]])
+    curve: Array = weights * tails
+    return curve / curve.max() if curve.max() > 0 else np.ones_like(curve)
+
+
+def bound(curve: Array, norms: Array) -> float:
+    """The bound on the expected suboptimality of the last iterate of SGD, in units of D, at the curve's best scale.
+
+    For steps ``c * eta_t`` the theorem gives ``D**2 / (2 c S) + c A`` with ``S = sum(eta)`` and ``A`` below, which is
+    smallest, ``D * sqrt(2 A / S)``, at one ``c``. For constant norms G and linear decay it tends to
+    ``2 D G / sqrt(T)``, for a constant schedule it has a logarithm of T too: it compares schedules, but is not sharp.
+
+    Args:
+        curve, norms: (T,) step sizes (any scale, not negative) and gradient norms. Zeros at the end are cut: steps of
+            size 0 change nothing.
+    """
+    last = int(np.flatnonzero(curve > 0)[-1]) + 1 if np.any(curve > 0) else 0
+    if last == 0:
+        raise InvalidProblem("a schedule of zeros has no bound", pointer="/curve")
+    eta, g = curve[:last] / curve.max(), norms[:last]
+    squares = np.cumsum((eta**2 * g**2)[::-1])[::-1]
+    tails = np.cumsum(eta[::-1])[::-1]
+    total = tails[0]
+    inner = 0.5 * float(np.sum(eta[:-1] / (tails[:-1] * tails[1:]) * squares[:-1])) if last > 1 else 0.0
+    a = float(squares[0]) / (2.0 * total) + inner
+    return float(np.sqrt(2.0 * a / total))
+
+
+def sharp_bound(norms: Array) -> float:
+    """The bound of theorem 3 for the schedule ``refined(norms)``, in units of D: ``1 / sqrt(sum(G**-2))``; for constant
+    norms ``G / sqrt(T)``, which no method can better."""
+    return float(1.0 / np.sqrt(np.sum(norms**-2.0)))
+
+
+def smooth(norms: Array, tau: float) -> tuple[Array, int]:
+    """Norms through a median filter of width ``2 * floor(tau * T / 2) + 1``: reflected at the end, the first value
+    repeated at the beginning (so that large early norms, which make a warm-up, are not averaged away)."""
+    width = 2 * int(tau * len(norms) / 2) + 1
+    if width <= 1:
+        return norms, 1
+    half = width // 2
+    padded = np.concatenate([np.full(half, norms[0]), norms, norms[::-1][:half]])
+    return median_filter(padded, size=width, mode="nearest")[half : half + len(norms)], width
+
+
+def refine(
+    runs: list[tuple[Array, Array]],
+    horizon: int,
+    *,
+    norm: Norm = "l2",
+    tau: float = 0.1,
+    before: Array | None = None,
+) -> Refinement:
+    """A schedule for the next training, from the norms of earlier ones.
+
+    Args:
+        runs: of each the steps (ascending, within the horizon) and gradient norms (positive).
+        horizon: T.
+        before: (cells,) the schedule of those runs on the grid of ``grid(horizon)``, to compare bounds.
+
+    Raises:
+        InvalidProblem: norms that are not positive and finite, or fewer than ten of them in a run.
+    """
+    cells = grid(horizon)
+    logs = []
+    for k, (steps, norms) in enumerate(runs):
+        good = np.isfinite(norms) & (norms > 0)
+        if int(good.sum()) < 10:
+            raise InvalidProblem(f"run {k}: only {int(good.sum())} gradient norms are positive numbers; 10 are needed")
+        if steps[good].max() < 0.5 * horizon:
+            raise InvalidProblem(
+                f"run {k} ended at step {int(steps[good].max())} of {horizon}: norms of its second half are unknown",
+                hint="take runs that went through",
+            )
+        logs.append(np.interp(cells, steps[good], np.log(norms[good])))
+    pooled = np.exp(np.mean(logs, axis=0))  # the geometric mean: scales of runs do not matter
+    filtered, width = smooth(pooled, tau)
+    curve = refined(filtered, norm)
+    # theorem and algorithm for Adam differ by the norm only; the bound is evaluated with the norms that were given
+    cell = float(np.sqrt(len(cells) / horizon))  # bounds fall with the root of the number of steps, not of cells
+    return Refinement(
+        cells,
+        curve,
+        filtered,
+        width,
+        None if before is None else cell * bound(before, filtered),
+        cell * bound(curve, filtered),
+        cell * sharp_bound(filtered) if norm == "l2" else None,
+    )
+
+
+def grid(horizon: int) -> Array:
+    """The steps at which refinements are computed: all, or ``GRID`` evenly spread ones."""
+    return np.linspace(0.0, horizon - 1.0, min(horizon, GRID)) if horizon > 1 else np.zeros(1)
