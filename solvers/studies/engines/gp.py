@@ -23,8 +23,8 @@ from solvers.studies.acquisition.hypervolume import nondominated
 from solvers.studies.acquisition.maximise import Effort, maximise
 from solvers.studies.encoding import Array, Mask
 from solvers.studies.engine import StudyEngine, Suggestion
-from solvers.studies.engines.base import Base
 from solvers.studies.engines.features import ALL_FEATURES
+from solvers.studies.engines.random_search import Random
 from solvers.studies.gp.kernel import square_distances
 from solvers.studies.gp.surrogate import Surrogate, model
 from solvers.studies.outcomes import Scale
@@ -40,8 +40,9 @@ _NOTHING = -6.0
 _OTHER_BASIN = 2.0
 
 
-class GaussianProcess(Base):
-    """The advisor of the engine ``gp``."""
+class GaussianProcess(Random):
+    """The advisor of the engine ``gp``. Its initial design is random: on functions with a broad false basin an even one
+    was found to lead into it more often (10 of 16 seeds on Hartmann6, against 5)."""
 
     def __init__(self, study: Study, options: Mapping[str, Any], seed: int, context: Context) -> None:
         super().__init__(study, options, seed, context)
