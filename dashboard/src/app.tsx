@@ -13,12 +13,15 @@ const SubmitPage = lazy(() => import("./pages/submit/page"));
 const EnginesPage = lazy(() => import("./pages/engines"));
 const StudiesPage = lazy(() => import("./pages/study/list"));
 const StudyPage = lazy(() => import("./pages/study/page"));
+const SchedulesPage = lazy(() => import("./pages/schedule/list"));
+const SchedulePage = lazy(() => import("./pages/schedule/page"));
 const ComparePage = lazy(() => import("./pages/compare"));
 
 const PLACES = [
   { path: "/", title: "Home", key: "h" },
   { path: "/jobs", title: "Jobs", key: "j" },
   { path: "/studies", title: "Studies", key: "t" },
+  { path: "/schedules", title: "Schedules", key: "c" },
   { path: "/submit", title: "Submit", key: "s" },
   { path: "/engines", title: "Engines", key: "e" },
 ] as const;
@@ -80,6 +83,8 @@ function Frame(): ReactNode {
               <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={id} />}</Route>
               <Route path="/studies" component={StudiesPage} />
               <Route path="/studies/:id">{({ id }) => <StudyPage key={id} id={id} />}</Route>
+              <Route path="/schedules" component={SchedulesPage} />
+              <Route path="/schedules/:id">{({ id }) => <SchedulePage key={id} id={id} />}</Route>
               <Route path="/submit" component={SubmitPage} />
               <Route path="/engines" component={EnginesPage} />
               <Route path="/compare" component={ComparePage} />

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +82,17 @@ def page(context: Any, server: Embedded) -> Any:
     page.goto(f"{server.url}/#key={server.api_key}")
     page.get_by_text("live", exact=True).wait_for()
     return page
+
+
+@pytest.fixture
+def faults_of(built: Path) -> Callable[[Any], list[Any]]:
+    """What axe finds on a page that is serious or critical."""
+    source = (built.parents[1] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    program = """axe.run().then((result) => result.violations.map((fault) =>
+        [fault.impact, fault.id, fault.nodes.map((node) => node.html + node.failureSummary)]))"""
+
+    def look(page: Any) -> list[Any]:
+        page.evaluate(source)
+        return [fault for fault in page.evaluate(program) if fault[0] in {"serious", "critical"}]
+
+    return look
