@@ -62,7 +62,7 @@ def examine(problem: Transport, answer: TransportAnswer, options: Mapping[str, A
         if given is not None and given.shape != (size,):
             raise ValueError(f"potentials of shape {given.shape} for {size} points")
     f, g = None if f is None else f[case.rows], None if g is None else g[case.columns]
-    lower = lower_bound(case, f, g)
+    lower = lower_bound(case, f, g, answer.bound)
     plan = evaluated(answer.plan, case)
     upper = upper_bound(plan, case, lower.lowest, lower.highest, may_repair=problem.max_nonzeros is None)
     seen = _Seen(problem, answer, options, case, lower, upper, f, g)

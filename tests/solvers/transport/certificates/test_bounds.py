@@ -128,6 +128,28 @@ def test_rows_and_columns_beyond_one_tile_are_all_seen():
     assert answer.bound >= nearest.mean() - 1e-9
 
 
+@pytest.mark.parametrize("cost", ["sqeuclidean", "l1", "euclidean", "lp"])
+def test_a_line_is_bounded_without_its_pairs(cost, monkeypatch):
+    """The same bound as by all pairs, and potentials that no pair contradicts, in rational numbers."""
+    random = np.random.default_rng(4)
+    x, y = np.round(random.normal(size=40), 1), random.normal(size=31) * 3.0
+    a, b = random.random(40) ** 3, random.random(31)
+    a[[0, 3]] = 0.0
+    problem = Transport.build(x, y, a=a, b=b, normalize=True, cost=cost, p=1.5)
+    claimed = by_linear_program(problem)
+    by_pairs, _ = certify(problem, claimed)
+    monkeypatch.setattr("solvers.transport.certificates.line.PAIRS", 0)
+    answer, certificate = certify(problem, replace(claimed, f=None, g=None))
+    assert certificate.proved
+    assert answer.bound == pytest.approx(by_pairs.bound, rel=1e-12)
+    if cost in ("sqeuclidean", "l1"):
+        case = case_of(problem, 0.0)
+        found = lower_bound(case, None, None)
+        for i, row in enumerate(case.rows):
+            for j in range(31):
+                assert Fraction(float(found.f[i])) + Fraction(float(found.g[j])) <= exact_cost(problem, int(row), j)
+
+
 def test_zero_weights_neither_bind_nor_bear_anything():
     x, y = points(8, 9, 2, 6)
     a, b = np.ones(8) / 6, np.ones(9) / 7

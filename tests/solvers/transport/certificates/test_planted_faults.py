@@ -55,7 +55,9 @@ SPARSE: dict[str, Fault] = {
     "cost too high": lambda a: replace(a, cost=a.cost * (1 + 1e-6)),
     "bound above the optimum": lambda a: replace(a, bound=a.bound * (1 + 1e-6)),
     "potentials of another problem": lambda a: replace(a, f=a.f[::-1], g=a.g[::-1]),
-    "potentials infeasible": lambda a: replace(a, f=a.f + np.linspace(0.0, 0.1, 20), g=a.g),
+    "potentials infeasible": lambda a: replace(
+        a, f=a.f + np.linspace(0.0, 0.3, 20) ** 2, g=a.g + np.linspace(0.3, 0.0, 24) ** 2
+    ),
     "potentials missing": lambda a: replace(a, f=None, g=None, bound=None),
     "potentials not numbers": lambda a: replace(a, f=np.full(20, np.nan), g=np.full(24, np.nan)),
     "potentials of another size": lambda a: replace(a, f=a.f[:-1]),
