@@ -32,6 +32,7 @@ from service.rest import (
     study_analyses,
     study_trials,
     tenants,
+    webhooks,
 )
 from service.rest.dashboard import Dashboard
 from service.rest.middleware import Around
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
         operations,
         keys,
         tenants,
+        webhooks,
         health,
         pages,
     ):

@@ -21,10 +21,13 @@ from service.dispatch.loop import Duty
 from service.settings import Settings, SettingsError
 from service.store.connect import Database
 from service.studies import leases
+from service.webhooks import deliver
+from service.webhooks.deliver import Deliverer
 
 log = structlog.get_logger("kantor.dispatcher")
 
 RELAY_SECONDS = 0.5
+WEBHOOK_SECONDS = 1.0
 
 
 class Dispatcher:
@@ -35,11 +38,13 @@ class Dispatcher:
         self._bell = Bell(settings)
         self._line = Line(settings)
         self._artifacts = ArtifactStore(settings)
+        self._deliverer = Deliverer(settings)
         self._stop = threading.Event()
         self._grace = 2 * settings.heartbeat_seconds
         self.duties = [
             Duty("relay", settings, RELAY_SECONDS, self._relay, self._stop),
             Duty("reaper", settings, settings.reap_seconds, self._reap, self._stop),
+            Duty("webhooks", settings, WEBHOOK_SECONDS, self._deliver, self._stop),
             Duty("retention", settings, settings.retention_seconds, self._sweep, self._stop),
         ]
 
@@ -56,6 +61,7 @@ class Dispatcher:
                 duty.join(timeout)
         self._bell.close()
         self._line.close()
+        self._deliverer.close()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
@@ -90,11 +96,15 @@ class Dispatcher:
             log.info("trials_returned", count=returned)
         return max(len(reaped or ()) - reaper.BATCH, returned - leases.BATCH) >= 0
 
+    def _deliver(self, conn: Database, _: float) -> bool:
+        return self._deliverer.round(conn) >= deliver.BATCH
+
     def _sweep(self, conn: Database, _: float) -> bool:
         found = outbox.remember_forgotten(conn)
         if found:
             log.error("forgotten_jobs", count=found)
         buried = reaper.bury_workers(conn)
+        deliver.sweep(conn)
         deleted = retention.sweep(conn, self._artifacts)
         if buried or deleted.jobs or deleted.keys or deleted.artifacts:
             log.info("deleted", workers=buried, jobs=deleted.jobs, keys=deleted.keys, artifacts=deleted.artifacts)

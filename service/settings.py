@@ -69,6 +69,8 @@ class Settings(BaseModel):
     """Seconds for a solve whose request has no limit."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections of one process."""
+    webhook_networks: str = ""
+    """Networks inside which webhooks may be delivered although they are private, with commas between: "10.1.0.0/16"."""
     grpc_address: str = "0.0.0.0:50051"
     """Where gRPC listens."""
     grpc_certificate: Path | None = None

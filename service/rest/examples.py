@@ -70,3 +70,11 @@ MEMBER_REQUESTS: dict[str, Any] = {
     }
 }
 MEMBER_CHANGES: dict[str, Any] = {"admin": {"summary": "A new role", "value": {"role": "admin"}}}
+WEBHOOK_REQUESTS: dict[str, Any] = {
+    "failures": {
+        "summary": "Hear of failures",
+        "value": {"url": "https://example.org/kantor", "events": ["job.failed", "job.expired"]},
+    }
+}
+WEBHOOK_CHANGES: dict[str, Any] = {"off": {"summary": "Switch it off", "value": {"active": False}}}
+SECRET_ROTATIONS: dict[str, Any] = {"overlap": {"summary": "Both sign for a day", "value": {"overlap": 86400}}}

@@ -32,6 +32,7 @@ from api_schemas.studies import (
     TellRequest,
     TrialRequest,
 )
+from api_schemas.webhooks import SecretRotation, WebhookChange, WebhookRequest
 from api_schemas.tenants import MemberChange, MemberRequest, ProjectRequest
 
 DESCRIPTION = """\
@@ -47,9 +48,11 @@ TAGS = [
     {"name": "service", "description": "Engines, workers, queues."},
     {"name": "keys", "description": "API keys of the project."},
     {"name": "tenants", "description": "Organisation, projects, members, usage, audit log."},
+    {"name": "webhooks", "description": "Be told when jobs end."},
     {"name": "health", "description": "For load balancers and operators; no key needed."},
 ]
 BODIES: tuple[type[BaseModel], ...] = (
+    *(WebhookRequest, WebhookChange, SecretRotation),
     *(JobRequest, KeyRequest, KeyRotation, ProjectRequest, MemberRequest, MemberChange),
     *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
     *(ScheduleRequest, PromoteRequest, RefineRequest, RunRequest, ObservationBatch, FinishRequest),

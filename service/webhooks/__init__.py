@@ -1,0 +1,1 @@
+"""Webhooks: who wants to hear of which jobs, and the deliveries (Standard Webhooks 1.0)."""
