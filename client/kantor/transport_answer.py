@@ -207,6 +207,23 @@ class TransportAnswer(TransportResult):
         """Of a fitted model."""
         return {name: self._decode(values) for name, values in self.contract.parameters.items()}
 
+    def sample(self, x: Any, count: int = 1, *, seed: int | None = None) -> Any:
+        """Of a bridge (engine "light-bridge"): ``count`` random ends for each start, (n, count, d).
+
+        Raises:
+            NoPoint: the answer describes no bridge.
+        """
+        from kantor.transport_bridge import sample
+
+        return sample(self.parameters, x, count, seed)
+
+    def drift(self, x: Any, t: float) -> Any:
+        """Of a bridge: velocities (n, d) at places x (n, d) and time t in [0, 1). Follow
+        ``dx = drift dt + sqrt(epsilon / 2) dW`` (epsilon of the answer) to move from the one measure to the other."""
+        from kantor.transport_bridge import drift
+
+        return drift(self.parameters, x, t)
+
     def plot(self, view: View = "auto", *, path: str | PathLike[str] | None = None, **options: Any) -> Any:
         """A picture: see ``kantor.transport_plot.plot``. Needs matplotlib: ``pip install 'kantor[plot]'``."""
         from kantor.transport_plot import plot
