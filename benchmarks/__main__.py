@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import engines, overhead, parsers, studies, tables, throughput, transport, wire
+from benchmarks import engines, expressions, overhead, parsers, studies, tables, throughput, transport, wire
 from benchmarks.harness.facts import busy, summary
 from benchmarks.harness.report import RESULTS, Report
 from benchmarks.harness.scale import SCALES
 from benchmarks.harness.store import store
 from benchmarks.harness.system import System, kantor_system
 
-NAMES = ("overhead", "engines", "throughput", "parsers", "wire", "studies", "transport")
+NAMES = ("overhead", "engines", "throughput", "parsers", "wire", "studies", "transport", "expressions")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "parsers" in wanted:
                 with _timed(report, "parsers"):
                     parsers.run(scale, report)
+            if "expressions" in wanted:
+                with _timed(report, "expressions"):
+                    expressions.run(scale, report)
             if "transport" in wanted:
                 with _timed(report, "transport"):
                     transport.run(scale, report)

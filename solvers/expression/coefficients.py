@@ -14,7 +14,7 @@ import torch
 #: Rows of a Jacobian or Hessian computed at once: bounds the memory of the batched backward pass.
 CHUNK = 64
 
-Flat = Callable[[torch.Tensor], torch.Tensor]
+Flat = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 def affine(function: Flat, size: int) -> tuple[np.ndarray, np.ndarray]:

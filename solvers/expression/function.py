@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from solvers.expression.program import Program, checked_data
-from solvers.expression.torch_kernels import TAKES_NUMBERS, kernel
 
 
 class Function:
@@ -26,6 +25,8 @@ class Function:
     def __init__(
         self, program: Program, outputs: Sequence[str], data: Mapping[str, np.ndarray], device: torch.device
     ) -> None:
+        from solvers.expression.torch_kernels import kernel  # its tables are full of torch
+
         self.program = program
         self.outputs = tuple(outputs)
         roots = [program.outputs[name] for name in outputs]
@@ -69,7 +70,8 @@ class Function:
             values[index] = variables[name]
         for apply, arguments, index in self._steps:
             if len(arguments) == 2:
-                values[index] = apply(values[arguments[0]], values[arguments[1]])
+                first, second = arguments
+                values[index] = apply(values[first], values[second])
             elif len(arguments) == 1:
                 values[index] = apply(values[arguments[0]])
             else:
@@ -106,6 +108,8 @@ def compile(
 
 def _numbers(program: Program, needed: Sequence[int], moving: Sequence[bool]) -> set[int]:
     """Constants that every user takes as a number, which spares torch a tensor of rank 0."""
+    from solvers.expression.torch_kernels import TAKES_NUMBERS
+
     numbers = {index for index in needed if program.operations[index].op == "constant"}
     for index in needed:
         operation = program.operations[index]

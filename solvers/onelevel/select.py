@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from solvers.core.engine import EngineSpec
 from solvers.core.errors import UnsupportedProblem
 from solvers.onelevel.problem import FEATURE_WORDS, Minimize
@@ -71,7 +73,11 @@ def _preferences(problem: Minimize) -> list[tuple[str, str]]:
     if problem.regularizers:
         return [("proximal", "smooth but for norms, whose proximal operator is known"), ("lbfgs", "not smooth")]
     if not problem.smooth:
-        small = [("scip", "few variables, not smooth: branch and bound")] if problem.n <= 20 else []
+        # without bounds a spatial branch and bound may never end
+        boxed = bool(np.isfinite(problem.lower).all() and np.isfinite(problem.upper).all())
+        small = (
+            [("scip", "few variables with bounds, not smooth: branch and bound")] if problem.n <= 20 and boxed else []
+        )
         return [*small, ("lbfgs", "not smooth; quasi-Newton often gets near a kink")]
     residual = problem.program.outputs.get("residual")
     if residual is not None:

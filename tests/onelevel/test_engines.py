@@ -161,9 +161,8 @@ def test_an_engine_stops_at_once_when_told_and_reports_on_the_way(engine: str) -
 @pytest.mark.parametrize("engine", registry.names("minimize"))
 def test_an_engine_is_deterministic_and_leaves_the_problem_as_it_was(engine: str) -> None:
     data = {"X": X[:, :3], "y": Y}
-    given = document(
-        {"data": data, "variables": {"w": {"shape": [3]}}, "minimize": "mean((X @ w - y)**2) + 0.1*norm2sq(w)"}
-    )
+    variables = {"w": {"shape": [3], "lower": -9, "upper": 9}}
+    given = document({"data": data, "variables": variables, "minimize": "mean((X @ w - y)**2) + 0.1*norm2sq(w)"})
     work = FAMILY.decode(given, NoFiles())
     before = {name: array.copy() for name, array in work.problem.data.items()}
     answers = [FAMILY.solve(work, engine, "", LocalContext()) for _ in range(2)]
