@@ -24,6 +24,7 @@ from solvers.transport.answer import Limit, Status, TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
+from solvers.transport.numerics.coarse import coarse
 from solvers.transport.numerics.finish import evaluate
 from solvers.transport.numerics.newton import Newton
 from solvers.transport.numerics.passes import Passes, State
@@ -85,6 +86,8 @@ class SinkhornNewton:
             return solve_each(self.spec, self.solve, problem, options, context)
         torch.set_num_threads(int(values["threads"]))
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
+        if values["method"] == "published":
+            values["device"] = "cpu"
         setup = prepare(problem, values, matrices=4.0)
         passes = Passes(setup.geometry, setup.a, setup.b, watch, keep=setup.keep)
         newton = Newton(passes)
@@ -164,12 +167,12 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
     assert epsilon is not None
     wanted = values["marginal_tolerance"]
     start = _start(setup, values)
+    if start is None:
+        sampled = coarse(setup, epsilon, values, run.passes.watch)
+        start = None if sampled is None or sampled.epsilon != epsilon else sampled.g
     if start is not None:
-        warm = Anneal(run.passes, run.newton, most_steps=run.most_steps)
-        if warm.run(start, [epsilon], lambda _: wanted):
-            run.state, run.newton_steps, run.sweeps = warm.state, warm.newton_steps, warm.sweeps
+        if run.run(start, [epsilon], lambda _: wanted):
             return True
-        run.passes.release(warm.state)
         run.newton.direct = False
     schedule = levels(setup.geometry.largest(), epsilon)
     return run.run(torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR)
@@ -196,9 +199,16 @@ def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, di
     run.enough = enough
     largest = setup.geometry.largest()
     smallest = max(SMALLEST * setup.mean_cost, 1e-13 * largest, 1e-300)
-    start = _start(setup, values)
-    g = start if start is not None else torch.zeros_like(setup.b)
-    run.run(g, levels(max(largest, smallest), smallest), lambda _: min(LEVEL_ERROR, 0.1 * tolerance))
+    schedule = levels(max(largest, smallest), smallest)
+    g = _start(setup, values)
+    if g is None:
+        # where the bias of entropy comes near the tolerance; from there epsilon falls on all points
+        sampled = coarse(setup, max(tolerance * setup.mean_cost, smallest), values, run.passes.watch)
+        if sampled is not None:
+            g, schedule = sampled.g, levels(8.0 * sampled.epsilon, smallest)
+    if g is None:
+        g = torch.zeros_like(setup.b)
+    run.run(g, schedule, lambda _: min(LEVEL_ERROR, 0.1 * tolerance))
     gap = best["cost"] - best["bound"] if best else float("inf")
     return bool(best) and gap <= tolerance * max(abs(best["cost"]), abs(best["bound"])), best
 

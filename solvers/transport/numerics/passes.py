@@ -19,7 +19,6 @@ from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.numerics.marginals import Exact, Marginal
 from solvers.transport.numerics.watch import Watch
 
-
 #: Exponents below are raised to it: denormal numbers make exponentials and products ten times slower.
 SMALLEST = -600.0
 
