@@ -41,8 +41,8 @@ _OTHER_BASIN = 2.0
 
 
 class GaussianProcess(Random):
-    """The advisor of the engine ``gp``. Its initial design is random: on functions with a broad false basin an even one
-    was found to lead into it more often (10 of 16 seeds on Hartmann6, against 5)."""
+    """The advisor of the engine ``gp``. Its initial design is the centre of the space, then random points: on functions
+    with a broad false basin an even design led into it more often (10 of 16 seeds on Hartmann6, against 5)."""
 
     def __init__(self, study: Study, options: Mapping[str, Any], seed: int, context: Context) -> None:
         super().__init__(study, options, seed, context)
@@ -51,6 +51,15 @@ class GaussianProcess(Random):
                 f"gp takes one to three objectives, not {len(study.objectives)}", pointer="/objectives", hint="tpe"
             )
         self.initial = options["initial"] or min(max(4, 3 + self.encoding.groups // 2), 10)
+
+    def design(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Array]:
+        found: list[Array] = []
+        if not self.observations.trials and not rows:
+            region = self.region(fixed, rows)
+            self.admit(np.full((1, len(self.encoding.names)), 0.5), region, set(region.taken), found, count)
+        if len(found) < count:
+            found += super().design(count - len(found), fixed, [*rows, *found])
+        return found
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
         surrogate = Surrogate.of(self.study, self.encoding, self.outcomes)
