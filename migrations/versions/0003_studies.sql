@@ -51,6 +51,8 @@ CREATE TABLE trial (
 CREATE INDEX trial_project ON trial (project_id);
 CREATE INDEX trial_open ON trial (study_id, state, number) WHERE state IN ('waiting', 'running');
 CREATE INDEX trial_finished ON trial (study_id, state, id) WHERE finished_at IS NOT NULL;
+-- Whether a point was tried already.
+CREATE INDEX trial_point ON trial (study_id, jsonb_hash(params));
 CREATE INDEX trial_leases ON trial (lease_until) WHERE state = 'running';
 CREATE INDEX trial_client ON trial (study_id, client_id) WHERE state = 'running' AND client_id <> '';
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from api_schemas.errors import FieldError, KantorError
@@ -87,7 +88,12 @@ SELECT (SELECT count(*) FROM trial WHERE study_id = %(study)s AND state = 'runni
        (SELECT count(*) FROM suggestion WHERE study_id = %(study)s AND fixed = %(fixed)s::text AND told >= %(least)s)
 """
 
-_KNOWN = "SELECT EXISTS (SELECT FROM trial WHERE study_id = %s AND params = %s::jsonb)"
+_KNOWN = """
+SELECT EXISTS (SELECT FROM trial WHERE study_id = %(study)s AND jsonb_hash(params) = jsonb_hash(%(params)s::text::jsonb)
+    AND params = %(params)s::text::jsonb)
+"""
+_PLACE = "SELECT nextval(pg_get_serial_sequence('trial', 'id'))"
+"""A number that nobody else gets, without a lock."""
 _MOST_KNOWN = 200
 """After so many points that were tried already, nothing new is looked for: the space is used up."""
 
@@ -137,41 +143,41 @@ def ask(
 def fall_back(conn: Database, asked: Asked, request: AskRequest, why: str) -> None:
     """Quasi-random points for what an ask still lacks: nobody waits for an engine longer than he wants."""
     study = asked.study
-    with conn.transaction():
-        conn.execute(_ALONE, (f"{study.id} quasi-random",))  # or two would take the same points
-        row = conn.execute("SELECT asked FROM study WHERE id = %s", (study.id,)).fetchone()
-        start = 0 if row is None else int(row[0])
-        while len(asked.trials) < request.count and not asked.done:
-            params, start = _fresh(conn, study, request, start)
-            if params is None:
-                asked.done = not asked.trials
-                asked.reason = "no point was found that is new and meets the constraints on the inputs"
-                return
-            trial = changes.insert_trial(
-                conn,
-                study,
-                params,
-                origin="quasi-random",
-                made={"why": why},
-                state="running",
-                client_id=request.client_id,
-                lease=request.lease_seconds,
-            )
-            if trial is None:
-                asked.done, asked.reason = True, _used(study)
-                return
-            asked.trials.append(trial)
+    while len(asked.trials) < request.count and not asked.done:
+        found = _fresh(conn, study, request)
+        if found is None:
+            asked.done = not asked.trials
+            asked.reason = "no point was found that is new and meets the constraints on the inputs"
+            return
+        params, place = found
+        trial = changes.insert_trial(
+            conn,
+            study,
+            params,
+            origin="quasi-random",
+            made={"why": why, "explanation": {"method": "halton", "index": place}},
+            state="running",
+            client_id=request.client_id,
+            lease=request.lease_seconds,
+        )
+        if trial is None:
+            asked.done, asked.reason = True, _used(study)
+            return
+        asked.trials.append(trial)
 
 
-def _fresh(conn: Database, study: StudyRow, request: AskRequest, start: int) -> tuple[dict[str, object] | None, int]:
-    """A point that was not tried yet, and where to go on; None if the space seems to be used up."""
+def _fresh(conn: Database, study: StudyRow, request: AskRequest) -> tuple[dict[str, Any], int] | None:
+    """A point that was not tried yet, and its place in the sequence; None if the space seems to be used up."""
+    row = conn.execute(_PLACE, prepare=True).fetchone()
+    start = 0 if row is None else int(row[0])
     for k, params in enumerate(points.sequence(study.request, study.seed, start, request.fixed), start=1):
-        known = conn.execute(_KNOWN, (study.id, changes.dumps(params)), prepare=True).fetchone()
+        wanted = {"study": study.id, "params": changes.dumps(params)}
+        known = conn.execute(_KNOWN, wanted, prepare=True).fetchone()
         if request.fixed or study.request.noise is True or (known is not None and not known[0]):
             return params, start + k
         if k >= _MOST_KNOWN:
             break
-    return None, start
+    return None
 
 
 def _check(study: StudyRow, request: AskRequest) -> None:

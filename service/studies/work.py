@@ -45,7 +45,9 @@ _NEW = """
 INSERT INTO suggestion (project_id, study_id, fixed, params, made, told)
 SELECT %(project)s, %(study)s, %(fixed)s, item.value->'params', item.value->'made', %(told)s
 FROM jsonb_array_elements(%(items)s::jsonb) WITH ORDINALITY AS item (value, n)
-WHERE %(noisy)s OR NOT EXISTS (SELECT FROM trial WHERE study_id = %(study)s AND params = item.value->'params')
+WHERE %(noisy)s OR NOT EXISTS (
+    SELECT FROM trial WHERE study_id = %(study)s AND jsonb_hash(params) = jsonb_hash(item.value->'params')
+        AND params = item.value->'params')
 ORDER BY item.n
 """
 _RUNNING = "SELECT count(*) FROM trial WHERE study_id = %s AND state = 'running'"
