@@ -44,6 +44,7 @@ class Zygote:
         self._control.settimeout(PATIENCE)
         self._pidfd = os.pidfd_open(pid)
         self._lock = threading.Lock()
+        self._settled = False
 
     @property
     def alive(self) -> bool:
@@ -80,7 +81,13 @@ class Zygote:
         return message
 
     def fork(self, folder: Path, descriptors: Sequence[int]) -> int:
-        """The process number of a new runner that holds these descriptors."""
+        """The process number of a new runner that holds these descriptors. The first one waits until slow libraries are
+        imported."""
+        if not self._settled:
+            threads = self.call("settle")["threads"]
+            if threads != 1 and not self._settled:
+                log.warning("a zygote has threads, so that forks may hang", group=self.name, threads=threads)
+            self._settled = True
         reply = self.call("fork", descriptors, folder=str(folder))
         if "error" in reply:
             raise ZygoteLostError(f"the zygote {self.name} cannot fork: {reply['error']}")
@@ -229,8 +236,6 @@ class Zygotes:
         for entry in reply["engines"]:
             if "error" in entry:
                 log.error("an engine cannot be loaded with its group", group=group, **entry)
-        if reply["threads"] != 1:
-            log.warning("a zygote has threads, so that forks may hang", group=group, threads=reply["threads"])
 
     def _bury(self, zygote: Zygote) -> None:
         zygote.close()

@@ -33,7 +33,6 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("study", "grid", "solvers.studies.engines.grid:ENGINE", ()),
     ("study", "random", "solvers.studies.engines.random_search:ENGINE", ()),
     ("schedule", "standard", "solvers.schedules.engine:ENGINE", ()),
-    ("schedule", "standard", "solvers.schedules.engine:ENGINE", ()),
     ("transport", "line", "solvers.transport.engines.line:ENGINE", ()),
     ("transport", "network-simplex", "solvers.transport.engines.network_simplex:ENGINE", ("torch", "ot")),
     ("transport", "sinkhorn", "solvers.transport.engines.sinkhorn:ENGINE", ("torch",)),

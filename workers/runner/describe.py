@@ -10,6 +10,7 @@ from typing import Any
 from solvers.core import registry
 from solvers.core.engine import EngineSpec, Option
 from workers import families
+from workers.runner import later
 
 
 def installed() -> list[list[str]]:
@@ -26,15 +27,19 @@ def installed() -> list[list[str]]:
 
 
 def describe(engine: str) -> dict[str, Any]:
-    """Import an engine ("family:id"); its specification with the shared options of its family, as JSON has it.
+    """Import an engine ("family:id"), but for slow libraries; its specification with the shared options of its
+    family, as JSON has it.
 
     If that fails, ``error`` says why.
     """
     kind, _, name = engine.partition(":")
+    if registry.foundation(kind, name) in later.SLOW:
+        later.postpone()
     try:
         spec: EngineSpec = registry.load(kind, name).spec
         for module in spec.requires:
-            importlib.import_module(module)
+            if module not in later.SLOW:
+                importlib.import_module(module)
         return {
             "id": spec.id,
             "family": spec.family,
@@ -48,6 +53,7 @@ def describe(engine: str) -> dict[str, Any]:
             "pool": spec.pool,
             "citation": spec.citation,
             "process_group": spec.process_group,
+            "requires": list(spec.requires),
             "excludes": [sorted(combination) for combination in spec.excludes],
         }
     except Exception as error:  # an engine may be anybody's

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import orjson
 
 from workers import families
-from workers.runner import child, limits
+from workers.runner import child, later, limits
 from workers.runner.describe import describe, installed
 from workers.runner.frames import Channel
 from workers.runner.mailbox import Mailbox
@@ -32,6 +32,7 @@ PACKET = 1 << 20
 
 def serve(control: socket.socket, name: str) -> None:
     """Answer requests until the worker is gone."""
+    libraries: set[str] = set()
     while True:
         try:
             packet, descriptors, _, _ = socket.recv_fds(control, PACKET, DESCRIPTORS)
@@ -47,9 +48,12 @@ def serve(control: socket.socket, name: str) -> None:
             case "load":
                 name = request["name"]
                 reply = {"engines": [describe(engine) for engine in request["engines"]]}
+                libraries.update(*(entry.get("requires", ()) for entry in reply["engines"]))
+            case "settle":
+                later.finish(libraries)
                 gc.collect()
                 gc.freeze()  # pages of the heap stay shared with what is forked
-                reply["threads"] = len(os.listdir("/proc/self/task"))
+                reply = {"threads": len(os.listdir("/proc/self/task"))}
             case "spawn":
                 reply = _fork()
                 if reply["pid"] == 0:

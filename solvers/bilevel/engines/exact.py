@@ -18,6 +18,7 @@ import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer, Limit, Status
 from solvers.bilevel.engines.big_m import with_binaries
+from solvers.bilevel.engines.first_point import first_point
 from solvers.bilevel.engines.kkt import Kkt, build
 from solvers.bilevel.forms import Forms
 from solvers.bilevel.problem import Bilevel
@@ -88,7 +89,8 @@ class ExactEngine:
         if settings["complementarity"] == "big-m":
             program, bounded = with_binaries(kkt, context)
         solver: Engine[Program, ProgramAnswer] = registry.load("program", _solver(program))
-        found = solver.solve(program, _options(settings, program, problem), _Pairs(context, problem))
+        start = first_point(problem, forms, kkt, context) if settings.start is None else np.concatenate(settings.start)
+        found = solver.solve(program, _options(settings, program, start), _Pairs(context, problem))
         return _answer(problem, forms, kkt, found, bounded, time.monotonic() - began)
 
 
@@ -132,7 +134,7 @@ def _solver(program: Program) -> str:
     return "clarabel" if program.features == {"linear", "quadratic-objective"} else "scip"
 
 
-def _options(settings: Settings, program: Program, problem: Bilevel) -> dict[str, Any]:
+def _options(settings: Settings, program: Program, start: np.ndarray | None) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "relative_gap": settings["relative_gap"],
         "absolute_gap": 1e-9,
@@ -145,9 +147,9 @@ def _options(settings: Settings, program: Program, problem: Bilevel) -> dict[str
         chosen["time_limit"] = settings["time_limit"]
     if settings["node_limit"] is not None and program.discrete:
         chosen["node_limit"] = settings["node_limit"]
-    if settings.start is not None and program.discrete:
+    if start is not None and program.discrete:
         known = np.full(program.n, np.nan)
-        known[: problem.n + problem.m] = np.concatenate(settings.start)
+        known[: start.size] = start
         chosen["start"] = Start(x=known)
     return chosen
 

@@ -44,7 +44,8 @@ class BarycenterEngine:
         summary="Wasserstein barycenters of measures and images: weights on given points, or points that move",
         solves=frozenset({"barycenter", "free-barycenter", "unregularized", "entropic"}),
         capabilities=frozenset({"deterministic", "progress"}),
-        requires=("ot",),
+        process_group="torch",
+        requires=("torch", "ot"),
         citation="arXiv:1412.5154; arXiv:1310.4375",
         excludes=(frozenset({"free-barycenter", "entropic"}),),
     )

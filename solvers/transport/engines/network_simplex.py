@@ -57,7 +57,8 @@ class NetworkSimplex:
             }
         ),
         capabilities=frozenset({"exact", "potentials", "warm-start", "deterministic"}),
-        requires=("ot",),
+        process_group="torch",
+        requires=("torch", "ot"),
         citation="doi:10.1145/2070781.2024192; pythonot.github.io",
     )
 

@@ -43,7 +43,8 @@ class PotGromov:
         options=(
             Option("starts", "integer", 1, "Starting plans; the best local minimum is kept", minimum=1, maximum=1000),
         ),
-        requires=("ot",),
+        process_group="torch",
+        requires=("torch", "ot"),
         citation="pythonot.github.io; doi:10.1007/s10208-011-9093-5",
     )
 

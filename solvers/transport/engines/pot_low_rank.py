@@ -36,7 +36,8 @@ class PotLowRank:
         summary="Plans of small rank between large point clouds, in linear time and memory",
         solves=frozenset({"points", "balanced", "unregularized", "entropic", "low-rank"}),
         capabilities=frozenset({"deterministic"}),
-        requires=("ot",),
+        process_group="torch",
+        requires=("torch", "ot"),
         citation="arXiv:2103.04737",
     )
 
