@@ -1,0 +1,159 @@
+"""Bilevel: CPU time to 90% and 99% of the hyper-objective's gap against other libraries, `exact` against big-M.
+
+Each method runs in a process of its own with one thread, import excluded and compilation counted; what it tries is
+recorded with its CPU time, and the exact hyper-objective F(x) = f(x, y*(x)) is evaluated afterwards. The score is the
+first time at which the best F so far has closed a share of the gap between the start and the best F that any method
+found.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bilevel_linear import compare
+from benchmarks.bilevel_problems import Task, available, task
+from benchmarks.bilevel_runs import METHODS, serve
+from benchmarks.harness.report import Report, Table
+from benchmarks.harness.scale import Scale
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """``budget``: CPU seconds of each method; ``linear``: sizes of the linear problems, ``cap`` seconds each."""
+
+    seeds: int
+    budget: float
+    shrink: float
+    linear: tuple[int, ...]
+    linear_seeds: int
+    cap: float
+
+
+SIZES = {
+    "tiny": Sizes(1, 0.5, 0.1, (4,), 1, 5.0),
+    "quick": Sizes(1, 4.0, 1.0, (10, 20), 2, 10.0),
+    "full": Sizes(5, 10.0, 1.0, (10, 20, 40), 3, 60.0),
+}
+
+
+def run(scale: Scale, report: Report) -> None:
+    """Adds a table for each problem, and one for linear bilevel problems."""
+    sizes = SIZES[scale.name]
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    for name in available():
+        rows = [row for seed in range(sizes.seeds) for row in _methods(name, seed, sizes)]
+        report.data[f"bilevel_{name}"] = rows
+        report.add(_table(name, rows, sizes))
+    rows = compare(sizes.linear, sizes.linear_seeds, sizes.cap)
+    report.data["bilevel_linear"] = rows
+    report.add(_linear_table(rows, sizes.cap))
+
+
+def _methods(name: str, seed: int, sizes: Sizes) -> list[dict[str, Any]]:
+    made = task(name, seed, sizes.shrink)
+    traces: dict[str, list[tuple[float, np.ndarray]]] = {}
+    notes: dict[str, str] = {}
+    for method in METHODS:
+        found = _apart(method, name, seed, sizes)
+        if isinstance(found, str):
+            notes[method] = found
+        else:
+            traces[method] = found
+    curves = {method: _best(made, trace) for method, trace in traces.items()}
+    start = made.value(made.x0)
+    least = min([start, *(values[-1] for _, values in curves.values() if len(values))])
+    rows = []
+    for method in METHODS:
+        row: dict[str, Any] = {"method": method, "seed": seed, "note": notes.get(method, "")}
+        if method in curves:
+            times, values = curves[method]
+            row["final"] = values[-1] if len(values) else start
+            for share in (0.9, 0.99):
+                goal = start - share * (start - least)
+                hit = np.flatnonzero(np.array(values) <= goal)
+                row[f"t{share:g}"] = float(times[hit[0]]) if hit.size else None
+        rows.append(row)
+    return rows
+
+
+def _apart(method: str, name: str, seed: int, sizes: Sizes) -> list[tuple[float, np.ndarray]] | str:
+    """The trace of a method, or why there is none."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, method, name, seed, sizes.shrink, sizes.budget), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(90.0 + 12.0 * sizes.budget):
+            return "cut off"
+        found: list[tuple[float, np.ndarray]] | str = ours.recv()
+        return found
+    except EOFError:
+        return "ended by itself"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _best(made: Task, trace: list[tuple[float, np.ndarray]]) -> tuple[list[float], list[float]]:
+    """Times and the least exact F so far, at no more than 60 points of the trace."""
+    if len(trace) > 60:
+        places = np.unique(np.geomspace(1, len(trace), 60).astype(int) - 1)
+        trace = [trace[k] for k in places]
+    times, values, best = [], [], np.inf
+    for at, x in trace:
+        value = made.value(x)
+        if np.isfinite(value) and value < best:
+            best = value
+        times.append(at)
+        values.append(best)
+    return times, values
+
+
+def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
+    table = Table(
+        f"{name}: CPU seconds to a share of the gap, median of {sizes.seeds} seeds ({sizes.budget:g} s each)",
+        ("method", "to 90%", "to 99%", "final F", "note"),
+        note="-: not within the budget. Compilation is counted, imports are not.",
+    )
+    for method in METHODS:
+        mine = [row for row in rows if row["method"] == method]
+        if not any("final" in row for row in mine):
+            table.rows.append((method, "-", "-", "-", mine[0]["note"]))
+            continue
+        cells = []
+        for key in ("t0.9", "t0.99"):
+            times = [row.get(key) for row in mine]
+            cells.append("-" if None in times else f"{median([time for time in times if time is not None]):.2f}")
+        final = median([row["final"] for row in mine if "final" in row])
+        table.rows.append((method, *cells, f"{final:.4f}", mine[0]["note"]))
+    return table
+
+
+def _linear_table(rows: list[dict[str, Any]], cap: float) -> Table:
+    table = Table(
+        f"Linear bilevel problems: exact (SOS1) and HiGHS with big-M = 1000, seconds (cap {cap:g} s)",
+        ("variables", "seed", "exact", "big-M", "optimum", "big-M's", "note"),
+        note="The certificate of `exact` is not in its time. big-M is right only if 1000 bounds every multiplier.",
+    )
+    for row in rows:
+        table.rows.append(
+            (
+                row["size"],
+                row["seed"],
+                f"{row['exact']:.2f}",
+                f"{row['big_m']:.2f}",
+                f"{row['objective']:.4f}",
+                f"{row['big_m_objective']:.4f}",
+                row["note"],
+            )
+        )
+    return table
