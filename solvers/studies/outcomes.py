@@ -30,10 +30,12 @@ class Scale:
 
     @classmethod
     def of(cls, values: Array, sign: float) -> Scale:
-        spread = float(values.std()) if len(values) > 1 else 1.0
-        if not spread > 1e-12 * max(1.0, float(np.abs(values).max(initial=0.0))):
-            spread = 1.0
-        return cls(sign, float(values.mean()) if len(values) else 0.0, spread)
+        size = float(np.abs(values).max(initial=0.0)) or 1.0
+        share = values / size  # squares of large values would overflow
+        spread = float(share.std()) if len(values) > 1 else 0.0
+        if spread <= 1e-12:
+            return cls(sign, float(share.mean()) * size if len(values) else 0.0, 1.0)
+        return cls(sign, float(share.mean()) * size, spread * size)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Outcomes:
         trials: those trials; a stopped one without values counts with the last value of its curve.
         rows: (n, parameters) complete place rows.
         values: (n, objectives) in the user's units.
-        y: (n, objectives) standardised and minimised; ``scales`` by objective.
+        y: (n, objectives) standardised and minimised, values that are worse beyond all measure drawn in; ``scales`` by
+            objective.
         known: (n, objectives) given noise variances of y; 0 where unknown.
         slack: (n, constraints) in the user's units: at most 0 where met; NaN where not measured.
         feasible: (n,) all constraints measured and met, and not called infeasible.
@@ -89,8 +92,19 @@ def reached(trial: Trial, study: Study) -> dict[str, float] | None:
     return values
 
 
+def _tamed(values: Array, sign: float) -> Array:
+    """Values of which the worst are at most five times as far from the ninth decile as that is from the best: one run
+    that diverged to 1e30 must not make all others look alike."""
+    if len(values) < 5:
+        return values
+    y = sign * values
+    edge = float(np.quantile(y, 0.9))
+    return np.asarray(sign * np.minimum(y, edge + 5.0 * (edge - float(y.min()))))
+
+
 def collect(study: Study, encoding: Encoding, observations: Observations) -> Outcomes:
     """Arrays of all observations."""
+    scaled = bool(study.objectives)
     measured: list[tuple[Trial, dict[str, float]]] = []
     tried, usable = [], []
     for trial in observations.trials:
@@ -106,7 +120,10 @@ def collect(study: Study, encoding: Encoding, observations: Observations) -> Out
     slack = np.array(
         [[c.slack(trial.constraints.get(c.name, math.nan)) for c in study.constraints] for trial in trials]
     ).reshape(len(trials), len(study.constraints))
-    scales = tuple(Scale.of(values[:, i], objective.sign) for i, objective in enumerate(study.objectives))
+    tamed = (
+        np.column_stack([_tamed(values[:, i], o.sign) for i, o in enumerate(study.objectives)]) if scaled else values
+    )
+    scales = tuple(Scale.of(tamed[:, i], objective.sign) for i, objective in enumerate(study.objectives))
     noise = np.array([[trial.noise.get(name, 0.0) for name in study.names] for trial in trials])
     spreads = np.array([scale.spread for scale in scales])
     allowed = np.array([trial.state != "infeasible" for trial in trials], dtype=bool)
@@ -116,7 +133,7 @@ def collect(study: Study, encoding: Encoding, observations: Observations) -> Out
         trials=trials,
         rows=encoding.places([trial.parameters for trial in trials]),
         values=values,
-        y=np.column_stack([scale.forward(values[:, i]) for i, scale in enumerate(scales)])
+        y=np.column_stack([scale.forward(tamed[:, i]) for i, scale in enumerate(scales)])
         if scales
         else np.zeros((len(trials), 0)),
         scales=scales,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,11 @@ class Base:
             chosen += self._model(count - len(chosen), fixed, rows)
         if len(chosen) < count and self._finding is None:
             self._finding = Finding("exhausted", "Every point that the space and its constraints allow was tried.")
-        return chosen
+        # places are rounded: fixed values are given back to the last digit
+        return [
+            replace(s, parameters={name: fixed.get(name, value) for name, value in s.parameters.items()})
+            for s in chosen
+        ]
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
         """Suggestions beyond the initial design; ``rows`` were chosen just before in this call."""

@@ -49,6 +49,8 @@ class Surrogate:
         for k in range(len(study.constraints)):
             known = np.isfinite(outcomes.slack[:, k])
             values = outcomes.slack[known, k]
+            if len(values) == 0:  # never measured: as likely met as not, wherever
+                known, values = np.arange(len(known)) == 0, np.zeros(1)
             scale = Scale.of(values, 1.0)
             slack_scales.append(scale)
             slacks.append(model(encoding, features[known], scale.forward(values), study.noise))

@@ -108,6 +108,13 @@ def test_fixed_values_are_kept(name: str) -> None:
     assert all(s.parameters["x1"] == 7.25 for s in advisor.suggest(3, {"x1": 7.25}))
 
 
+def test_fixed_values_are_kept_to_the_last_digit() -> None:
+    for value in (0.001, 0.1, 0.7):
+        advisor = engine("gp").create(MIXED.study, seed=0)
+        advisor.update(Observations(random_trials(MIXED, 12)))
+        assert advisor.suggest(1, {"rate": value})[0].parameters["rate"] == value
+
+
 def test_guesses_come_first() -> None:
     study = Study(BRANIN.study.space, (Objective("y"),), guesses=({"x0": 3.0, "x1": 2.0},))
     for name in ("gp", "tpe", "quasi-random", "auto"):

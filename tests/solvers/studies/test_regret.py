@@ -138,6 +138,21 @@ def test_rescaled_parameters_give_the_same_suggestions() -> None:
         assert (float(a.parameters["x0"]) + 5) / 15 == pytest.approx((float(b.parameters["x0"]) - 100) / 30, abs=1e-3)
 
 
+def test_one_value_beyond_all_measure_does_not_blind_the_model() -> None:
+    some = random_trials(BRANIN, 14)
+    advisor = engine("gp").create(BRANIN.study, seed=1)
+    advisor.update(Observations((*some, Trial(14, {"x0": -5.0, "x1": 0.0}, values={"y": 1e200}))))
+    told = advisor.suggest(1)[0].why["predicted"]["y"]
+    assert -1000 < told["mean"] < 1000
+
+
+def test_a_constraint_that_was_never_measured_is_no_obstacle() -> None:
+    bare = tuple(Trial(t.number, t.parameters, values=t.values) for t in random_trials(CONSTRAINED, 12))
+    advisor = engine("gp").create(CONSTRAINED.study, seed=1)
+    advisor.update(Observations(bare))
+    assert 0.3 < advisor.suggest(1)[0].why["feasible"] < 0.7
+
+
 def test_the_order_in_which_trials_are_given_does_not_matter() -> None:
     some = random_trials(BRANIN, 15)
     first, second = engine("gp").create(BRANIN.study, seed=1), engine("gp").create(BRANIN.study, seed=1)
