@@ -71,6 +71,9 @@ def locate(value: Any, fault: Any) -> Located:
             inside = name < len(value)
             value = value[name] if inside else None
             steps.append(Step(name))
+        elif isinstance(value, dict) and value.get("kind") == name and not (steps and steps[-1].tag):
+            # the branch that ``kind`` names; a field may have the same name ("minimize")
+            steps.append(Step(name, tag=True))
         elif isinstance(value, dict) and name in value:
             value = value[name]
             steps.append(Step(name))

@@ -48,7 +48,7 @@ def _data(value: Any, files: Files, pointer: str) -> np.ndarray:
         _, dtype = described(value)
         return np.array(value, dtype=np.dtype(dtype))
     shape = tuple(int(length) for length in value["shape"])
-    array = arrays.tensor(value, files, pointer)
+    array = _shaped(arrays.tensor(value, files, pointer), shape)
     if array.shape != shape:
         raise Refusal(
             "invalid-problem", f"the array has shape {list(array.shape)}", pointer=pointer, hint=f"shape {list(shape)}"
@@ -76,7 +76,8 @@ def values_of(variables: Mapping[str, Any], field: str, files: Files, pointer: s
         if value is None:
             continue
         if isinstance(value, dict):
-            found[name] = np.asarray(arrays.tensor(value, files, f"{pointer}/{name}/{field}"), dtype=np.float64)
+            array = np.asarray(arrays.tensor(value, files, f"{pointer}/{name}/{field}"), dtype=np.float64)
+            found[name] = _shaped(array, tuple(variable.get("shape") or ()))
         else:
             # "Infinity" and "-Infinity" are numbers to Python too
             found[name] = np.array(_floats(value), dtype=np.float64)
@@ -86,6 +87,11 @@ def values_of(variables: Mapping[str, Any], field: str, files: Files, pointer: s
 def scalars(data: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Data that are one number each: they may be factors of terms."""
     return {name: float(array) for name, array in data.items() if array.ndim == 0}
+
+
+def _shaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Elements that were uploaded flat, row-major, in the shape that was said; other arrays as they are."""
+    return array.reshape(shape) if array.ndim == 1 and array.size == int(np.prod(shape)) else array
 
 
 def _floats(value: Any) -> Any:
