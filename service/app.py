@@ -38,6 +38,7 @@ from service.rest.dashboard import Dashboard
 from service.rest.middleware import Around
 from service.rest.state import State, running
 from service.settings import Settings
+from service.telemetry import serve as telemetry
 
 DASHBOARD = Path(__file__).parent / "_dashboard"
 """The built dashboard, if this installation has it."""
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(telemetry.serve, configured)
         async with running(configured) as state:
             app.state.kantor = state
             _end_long_replies_on_signals(state)

@@ -21,6 +21,8 @@ from service.dispatch.loop import Duty
 from service.settings import Settings, SettingsError
 from service.store.connect import Database
 from service.studies import leases
+from service.telemetry import metrics
+from service.telemetry import serve as telemetry
 from service.webhooks import deliver
 from service.webhooks.deliver import Deliverer
 
@@ -83,6 +85,7 @@ class Dispatcher:
         rung = relay.relay(conn, self._bell, self._settings)
         if rung:
             log.info("rung", count=rung)
+            metrics.RUNG.inc(rung)
         return rung >= relay.BATCH
 
     def _reap(self, conn: Database, connected: float) -> bool:
@@ -90,6 +93,7 @@ class Dispatcher:
         reaped = reaper.reap(conn, leases=connected >= self._grace)
         for job in reaped or ():
             log.info("reaped", job=job.job_id.hex, outcome=job.outcome)
+            metrics.REAPED.labels(job.outcome).inc()
             hints.publish(self._line, job.job_id, job.seq)
         returned = leases.reap(conn) if connected >= self._grace else 0
         if returned:
@@ -103,6 +107,7 @@ class Dispatcher:
         found = outbox.remember_forgotten(conn)
         if found:
             log.error("forgotten_jobs", count=found)
+            metrics.FORGOTTEN.inc(found)
         buried = reaper.bury_workers(conn)
         deliver.sweep(conn)
         deleted = retention.sweep(conn, self._artifacts)
@@ -119,6 +124,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings.log_level)
+    telemetry.serve(settings, fleet=True)
     Dispatcher(settings).run()
     return 0
 

@@ -79,6 +79,8 @@ class Settings(BaseModel):
     """PEM file of its private key."""
     grpc_client_authority: Path | None = None
     """PEM file of the authority whose client certificates are let in, and no others (mTLS)."""
+    metrics_address: str = ""
+    """Where each process serves its metrics for Prometheus, for example "0.0.0.0:9464"; empty: nowhere."""
     cors_origins: str = ""
     """Origins whose pages may call the API, with commas between; empty: none but its own."""
     log_level: str = "info"

@@ -15,6 +15,7 @@ from celery import Celery, signals
 
 from service import logs
 from service.settings import Settings
+from service.telemetry import serve as telemetry
 from workers.settings import WorkerSettings
 from workers.worker import Worker
 
@@ -80,6 +81,7 @@ def _start(instance: Any, **_: Any) -> None:
     pools = sorted(queues)
     worker = Worker(settings, own, pools=pools, concurrency=int(instance.concurrency))
     worker.start()
+    telemetry.serve(settings)
 
 
 def _drain(how: str, **_: Any) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from api_schemas.errors import KantorError
 from service.jobs import Claim, Hold
+from service.telemetry import metrics
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
 from workers.progress import LogBook, Progress
 from workers.run import Answered, Bounds, Died, Elsewhere, Listener, Refused, Run
@@ -227,6 +228,7 @@ class Supervisor:
                 )
         if died.cause == "memory" and run.point is None:
             return failed("out-of-memory", "The memory limit was reached before a feasible point was known.")
+        metrics.RUNNER_DEATHS.labels(died.cause).inc()
         words = {
             "time": "The engine did not stop at the time limit and was ended.",
             "cancelled": "The engine did not stop when the job was cancelled, and was ended.",
@@ -239,6 +241,7 @@ class Supervisor:
             self._faults += 1
         else:
             self._kills += 1
+        metrics.RUNNER_DEATHS.labels("fault" if died.fault else "killed").inc()
         log.warning("a runner died", job=str(self.claim.job_id), engine=run.engine, words=died.words)
         self.tell_log(f"[{died.words}]\n")
         if self._faults < FAULTS and self._kills < KILLS:

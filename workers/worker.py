@@ -27,6 +27,7 @@ from service.broker import BrokerDownError, Line
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
+from service.telemetry import metrics
 from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
@@ -142,6 +143,7 @@ class Worker:
         finally:
             self.keeper.release(supervisor)
             self.journal.leave(supervisor.page)
+        _count(claim, outcome, time.monotonic() - began)
         log.debug(
             "job done",
             job=encode(JOB, claim.job_id),
@@ -323,3 +325,17 @@ class Worker:
             "job_memory_mb": self.bounds.memory,
             "gpus": 0,
         }
+
+
+def _count(claim: Claim, outcome: Outcome, seconds: float) -> None:
+    """Into the metrics of this worker."""
+    if isinstance(outcome, Lost):
+        metrics.LEASES_LOST.inc()
+    elif isinstance(outcome, HandedBack):
+        metrics.HANDED_BACK.inc()
+    else:
+        summary = outcome.summary or {}
+        engine = str(summary.get("engine") or claim.engine)
+        metrics.SOLVE_SECONDS.labels(claim.kind, engine, outcome.state).observe(seconds)
+        if summary.get("verified") is False and outcome.document is not None and claim.task == "solve":
+            metrics.CERTIFICATE_FAILURES.labels(claim.kind, engine).inc()

@@ -12,6 +12,7 @@ from service import logs
 from service.grpc.server import Server
 from service.rest.state import running
 from service.settings import Settings, SettingsError
+from service.telemetry import serve as telemetry
 
 log = structlog.get_logger("kantor.grpc")
 
@@ -37,6 +38,7 @@ def main() -> int:
         settings = Settings.load()
         _ = settings.pepper
         logs.configure(settings.log_level)
+        telemetry.serve(settings)
         asyncio.run(serve(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

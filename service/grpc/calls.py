@@ -20,6 +20,7 @@ from service.grpc import faults
 from service.keys import Principal
 from service.rest import access
 from service.rest.state import State
+from service.telemetry import metrics
 from service.tenants.audit import Actor
 
 LONGEST_WAIT = 600.0
@@ -137,6 +138,7 @@ class _Around:
         raise AssertionError("abort raises")
 
     def _log(self, status: str, code: str = "") -> None:
+        metrics.GRPC_SECONDS.labels(self._method, status).observe(time.perf_counter() - self._begin)
         who = self._principal
         log.info(
             "call",

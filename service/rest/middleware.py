@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.rest import problems
 from service.rest.event_stream import ReaderGoneError
 from service.rest.routing import methods_at
+from service.telemetry import metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}$")
 _API = {
@@ -110,6 +111,10 @@ class _Exchange:
 
     def log(self) -> None:
         """One line."""
+        route = getattr(self.scope.get("route"), "path", "") or "other"
+        metrics.API_SECONDS.labels(route, self._method, str(self.status or 499)).observe(
+            time.perf_counter() - self._begin
+        )
         principal = self.scope.get("kantor.principal")
         log.info(
             "request",

@@ -20,6 +20,7 @@ from api_schemas.errors import KantorError
 from api_schemas.ids import DELIVERY, JOB, encode
 from service.settings import Settings
 from service.store.connect import Database
+from service.telemetry import metrics
 from service.webhooks import addresses
 
 BATCH = 20
@@ -154,6 +155,7 @@ def sweep(conn: Database) -> int:
 
 
 def _write(conn: Database, due: Due, outcome: Outcome) -> None:
+    metrics.DELIVERIES.labels("delivered" if outcome.delivered else "failed").inc()
     tried_all = due.attempt > len(SCHEDULE) or outcome.gone or not due.active
     pause = None if outcome.delivered or tried_all else SCHEDULE[due.attempt - 1] * random.uniform(1.0, 1.2)  # noqa: S311
     conn.execute(
