@@ -125,6 +125,27 @@ end
     request: () => ({ name: "ring to cross", problem: { kind: "transport", A: ring(24), B: cross(24) } }),
   },
   {
+    id: "ridge",
+    title: "Penalties that learn",
+    kind: "bilevel",
+    text: "Two levels: a penalty for each feature is chosen such that the regression trained with them does best on other data.",
+    request: () => ({ name: "penalties", problem: { kind: "bilevel", ...ridge(30, 6) } }),
+  },
+  {
+    id: "rosenbrock",
+    title: "A curved valley",
+    kind: "minimize",
+    text: "A nonlinear function in the expression language (Rosenbrock's valley in 10 dimensions), minimized by its gradients.",
+    request: () => ({
+      name: "valley",
+      problem: {
+        kind: "minimize",
+        variables: { x: { shape: [10], start: -1 } },
+        minimize: "sum(100 * (x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2)",
+      },
+    }),
+  },
+  {
     id: "espresso",
     title: "The best espresso",
     kind: "study",
@@ -212,4 +233,18 @@ function ring(size: number): number[][] {
 
 function cross(size: number): number[][] {
   return image(size, (u, v) => (Math.min(Math.abs(u), Math.abs(v)) < 0.15 && Math.max(Math.abs(u), Math.abs(v)) < 0.85 ? 1 : 0));
+}
+
+/** A regression in which only the first two features matter: half of the data to train, half to judge. */
+function ridge(samples: number, features: number): Record<string, unknown> {
+  const random = generator(5);
+  const round = (value: number): number => Math.round(value * 1e3) / 1e3;
+  const rows = (): number[][] => Array.from({ length: samples }, () => Array.from({ length: features }, () => round(4 * random() - 2)));
+  const answers = (X: readonly number[][]): number[] => X.map((row) => round(2 * (row[0] ?? 0) - (row[1] ?? 0) + 2 * random() - 1));
+  const [X, Xv] = [rows(), rows()];
+  return {
+    data: { X, y: answers(X), Xv, yv: answers(Xv) },
+    upper: { variables: { lam: { shape: [features], start: 0, lower: -8, upper: 8 } }, minimize: "mean((Xv @ w - yv)**2)" },
+    lower: { variables: { w: { shape: [features] } }, minimize: "mean((X @ w - y)**2) + sum(exp(lam) * w**2)" },
+  };
 }
