@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import engines, expressions, overhead, parsers, studies, tables, throughput, transport, wire
+from benchmarks import bilevel, engines, expressions, overhead, parsers, studies, tables, throughput, transport, wire
 from benchmarks.harness.facts import busy, summary
 from benchmarks.harness.report import RESULTS, Report
 from benchmarks.harness.scale import SCALES
 from benchmarks.harness.store import store
 from benchmarks.harness.system import System, kantor_system
 
-NAMES = ("overhead", "engines", "throughput", "parsers", "wire", "studies", "transport", "expressions")
+NAMES = ("overhead", "engines", "throughput", "parsers", "wire", "studies", "transport", "expressions", "bilevel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "transport" in wanted:
                 with _timed(report, "transport"):
                     transport.run(scale, report)
+            if "bilevel" in wanted:
+                with _timed(report, "bilevel"):
+                    bilevel.run(scale, report)
             if "studies" in wanted:
                 with _timed(report, "studies"):
                     studies.run(scale.name, report)

@@ -33,10 +33,11 @@ class Sizes:
     linear: tuple[int, ...]
     linear_seeds: int
     cap: float
+    methods: tuple[str, ...] = METHODS
 
 
 SIZES = {
-    "tiny": Sizes(1, 0.5, 0.1, (4,), 1, 5.0),
+    "tiny": Sizes(1, 0.5, 0.1, (4,), 1, 5.0, ("kantor auto",)),
     "quick": Sizes(1, 4.0, 1.0, (10, 20), 2, 10.0),
     "full": Sizes(5, 10.0, 1.0, (10, 20, 40), 3, 60.0),
 }
@@ -61,7 +62,7 @@ def _methods(name: str, seed: int, sizes: Sizes) -> list[dict[str, Any]]:
     made = task(name, seed, sizes.shrink)
     traces: dict[str, list[tuple[float, np.ndarray]]] = {}
     notes: dict[str, str] = {}
-    for method in METHODS:
+    for method in sizes.methods:
         found = _apart(method, name, seed, sizes)
         if isinstance(found, str):
             notes[method] = found
@@ -71,7 +72,7 @@ def _methods(name: str, seed: int, sizes: Sizes) -> list[dict[str, Any]]:
     start = made.value(made.x0)
     least = min([start, *(values[-1] for _, values in curves.values() if len(values))])
     rows = []
-    for method in METHODS:
+    for method in sizes.methods:
         row: dict[str, Any] = {"method": method, "seed": seed, "note": notes.get(method, "")}
         if method in curves:
             times, values = curves[method]
@@ -124,7 +125,7 @@ def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
         ("method", "to 90%", "to 99%", "final F", "note"),
         note="-: not within the budget. Compilation is counted, imports are not.",
     )
-    for method in METHODS:
+    for method in sizes.methods:
         mine = [row for row in rows if row["method"] == method]
         if not any("final" in row for row in mine):
             table.rows.append((method, "-", "-", "-", mine[0]["note"]))
