@@ -35,6 +35,7 @@ class Line:
         summary="Exact transport on a line by sorting, for millions of points",
         solves=frozenset({"batch", "points", "balanced", "unregularized"}),
         capabilities=frozenset({"exact", "potentials", "deterministic"}),
+        process_group="torch",
         citation="Santambrogio, Optimal Transport for Applied Mathematicians, 2015, section 2.2",
     )
 

@@ -30,6 +30,7 @@ class SlicedEngine:
         summary="Sliced Wasserstein distances with a standard error, for large clouds in any dimension",
         solves=frozenset({"sliced"}),
         capabilities=frozenset({"deterministic", "progress"}),
+        process_group="torch",
         citation="doi:10.1007/s10851-014-0506-3",
     )
 
