@@ -76,9 +76,11 @@ class Crowd:
             desk.__dict__.update(self.desk.__dict__, conn=conn)
             fresh = points.sequence(desk.study.request, 99, 0)
             while not self.done.is_set():
+                began = time.perf_counter()
                 desk.prepare(*[next(fresh) for _ in range(32)])
                 self.prepared += 32
-                self.done.wait(0.1)  # an engine takes its time, and none of this process
+                # an engine takes its time, and a worker is another process: here it takes that of the evaluators
+                self.done.wait(max(0.1, 5 * (time.perf_counter() - began)))
 
     def check(self, trials: int) -> None:
         """Everything was told once, and the log has no holes."""
