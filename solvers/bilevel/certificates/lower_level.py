@@ -124,7 +124,7 @@ class LowerLevel:
                 method="SLSQP",
                 bounds=bounds,
                 constraints=constraints,
-                options={"maxiter": 300, "ftol": 1e-13},
+                options={"maxiter": 100, "ftol": 1e-13},
             )
             y = np.clip(result.x, level.lower, level.upper)
             violation = max(

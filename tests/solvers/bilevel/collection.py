@@ -77,6 +77,9 @@ def _bolib(given: dict[str, Any]) -> dict[str, Any] | None:
     if any(re.search(r"pi\b|\^|//|\bx\[[^]]*[^0-9\]]", text) for text in texts):
         return None
     n = given["n1"]
+    if "x[" not in "".join(texts):
+        # a simple bilevel problem has no upper variables of its own; here each level needs one that is used
+        given["F"] = f"{given['F']} + x[0]**2"
     return {
         "kind": "bilevel",
         "name": given["name"],
