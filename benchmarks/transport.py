@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.cpu import supported, tree
 from benchmarks.harness.report import Report, Table
 from benchmarks.harness.scale import Scale
 from benchmarks.transport_peers import installed, serve
@@ -91,21 +92,26 @@ class Runner:
             self._process = context.Process(target=serve, args=(self.name, other), daemon=True)
             self._process.start()
             other.close()
-            startup = 60.0
+            self._waits = cap + 60.0  # imports and compilation
         else:
-            startup = 0.0
+            self._waits = cap
         n, m = M.shape
+        used = self._used()
         self._pipe.send((M, np.full(n, 1.0 / n), np.full(m, 1.0 / m), epsilon))
         try:
-            # wall time: three times the cap for other load on the machine, and the start with its compilation
-            if self._pipe.poll(3.0 * cap + startup):
-                answer: tuple[float, float] | str = self._pipe.recv()
-                return "cap" if isinstance(answer, tuple) and answer[0] > 1.5 * cap else answer
+            while not self._pipe.poll(0.05):
+                if self._used() - used > self._waits:
+                    self.close()
+                    return "cap"
+            answer: tuple[float, float] | str = self._pipe.recv()
         except EOFError:
             self.close()
             return "died"
-        self.close()
-        return "cap"
+        return "cap" if isinstance(answer, tuple) and answer[0] > cap else answer
+
+    def _used(self) -> float:
+        """CPU seconds of the process; wall-clock seconds where the system does not tell."""
+        return tree(self._process.pid)[0].seconds if supported() else time.monotonic()
 
     def close(self) -> None:
         if self._process is not None:

@@ -187,7 +187,7 @@ def cases() -> list[TransportCase]:
 
 
 def hard(entropic: bool) -> Transport:
-    """A problem of some seconds for most engines."""
+    """A problem that takes most engines the better part of a second, or more."""
     r = _random(7)
-    x, y = r.random((2500, 2)), r.random((2500, 2)) ** 2
+    x, y = r.random((1500, 2)), r.random((1500, 2)) ** 2
     return Transport.build(x, y, regularization=1e-5 if entropic else None, relative=True)

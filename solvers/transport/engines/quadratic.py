@@ -132,7 +132,7 @@ class _Run:
     def work(self) -> None:
         setup = self.setup
         alpha = torch.zeros_like(setup.a)
-        levels = schedule(self.geometry.largest(), self.epsilon, min(self.geometry.n, self.geometry.m))
+        levels = schedule(self.geometry.spread(), self.epsilon, min(self.geometry.n, self.geometry.m))
         for epsilon in levels:
             last = epsilon == self.epsilon
             state, steps = self.projector.solve(alpha, epsilon, self.wanted if last else LEVEL_ERROR, self.newton)

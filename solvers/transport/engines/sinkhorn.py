@@ -20,7 +20,7 @@ from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
-from solvers.transport.numerics.finish import evaluate
+from solvers.transport.numerics.finish import close, evaluate
 from solvers.transport.numerics.marginals import CappedTotal, Marginal, marginal_of
 from solvers.transport.numerics.passes import Passes, State
 from solvers.transport.numerics.setup import Setup, prepare
@@ -152,7 +152,7 @@ class _Run:
 
     def work(self) -> None:
         setup = self.setup
-        largest = setup.geometry.largest()
+        largest = setup.geometry.spread()
         g = torch.zeros_like(setup.b)
         start = self.values["start"]
         if start is not None and start.g is not None and len(start.g) == setup.problem.m and not setup.flipped:
@@ -166,18 +166,17 @@ class _Run:
             self.reached = self.state.error <= self.values["marginal_tolerance"] * self.mass
             return
         tolerance = self.values["tolerance"] or DEFAULT_TOLERANCE
-        smallest = max(SMALLEST * setup.mean_cost, 1e-13 * largest, 1e-300)
+        smallest = max(SMALLEST * setup.unit, 1e-13 * largest)
         for epsilon in levels(max(largest, smallest), smallest):
             g = self._level(g, epsilon, self.most, min(0.01, 0.1 * tolerance) * self.mass)
-            if epsilon <= max(setup.mean_cost, 1e-300) or epsilon == smallest:
+            if epsilon <= setup.unit or epsilon == smallest:
                 assert self.state is not None
                 found = evaluate(setup, self.passes, self.state, regularized=False)
                 if self.best:
                     found["bound"] = max(found["bound"], self.best["bound"])
                     found = found if found["cost"] <= self.best["cost"] else {**self.best, "bound": found["bound"]}
                 self.best = found
-                gap = found["cost"] - found["bound"]
-                if gap <= tolerance * max(abs(found["cost"]), abs(found["bound"])):
+                if close(found, setup, tolerance):
                     self.reached = True
                     return
 

@@ -25,7 +25,7 @@ from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
 from solvers.transport.numerics.coarse import coarse
-from solvers.transport.numerics.finish import evaluate
+from solvers.transport.numerics.finish import close, evaluate
 from solvers.transport.numerics.newton import Newton
 from solvers.transport.numerics.passes import Passes, State
 from solvers.transport.numerics.published import published
@@ -156,7 +156,7 @@ class SinkhornNewton:
             text = f"marginal error {state.error:.1e}; asked for {values['marginal_tolerance']:.1e}"
         limit: Limit = watch.limit or ("iterations" if run.newton_steps >= run.most_steps else "slow-progress")
         if limit == "slow-progress":
-            floor = 2e-16 * setup.geometry.largest() / setup.epsilon
+            floor = 2e-16 * setup.geometry.spread() / setup.epsilon
             text += f"; double precision reaches about {floor:.0e} at this epsilon"
         return "feasible", limit, text
 
@@ -174,7 +174,7 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
         if run.run(start, [epsilon], lambda _: wanted):
             return True
         run.newton.direct = False
-    schedule = levels(setup.geometry.largest(), epsilon)
+    schedule = levels(setup.geometry.spread(), epsilon)
     return run.run(torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR)
 
 
@@ -185,32 +185,30 @@ def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, di
 
     def enough(state: State) -> bool:
         nonlocal best
-        if state.epsilon > setup.mean_cost and state.epsilon > 0.0:
+        if state.epsilon > setup.unit:
             return False
         found = evaluate(setup, run.passes, state, regularized=False)
         if best:
             found = {**found, "bound": max(found["bound"], best["bound"])} if found["bound"] < best["bound"] else found
             found = found if found["cost"] <= best["cost"] else best
         best = found
-        gap = found["cost"] - found["bound"]
         run.passes.watch.note(objective=found["cost"], bound=found["bound"], epsilon=state.epsilon)
-        return bool(gap <= tolerance * max(abs(found["cost"]), abs(found["bound"])))
+        return close(found, setup, tolerance)
 
     run.enough = enough
-    largest = setup.geometry.largest()
-    smallest = max(SMALLEST * setup.mean_cost, 1e-13 * largest, 1e-300)
+    largest = setup.geometry.spread()
+    smallest = max(SMALLEST * setup.unit, 1e-13 * largest)
     schedule = levels(max(largest, smallest), smallest)
     g = _start(setup, values)
     if g is None:
         # where the bias of entropy comes near the tolerance; from there epsilon falls on all points
-        sampled = coarse(setup, max(tolerance * setup.mean_cost, smallest), values, run.passes.watch)
+        sampled = coarse(setup, max(tolerance * setup.unit, smallest), values, run.passes.watch)
         if sampled is not None:
             g, schedule = sampled.g, levels(8.0 * sampled.epsilon, smallest)
     if g is None:
         g = torch.zeros_like(setup.b)
     run.run(g, schedule, lambda _: min(LEVEL_ERROR, 0.1 * tolerance))
-    gap = best["cost"] - best["bound"] if best else float("inf")
-    return bool(best) and gap <= tolerance * max(abs(best["cost"]), abs(best["bound"])), best
+    return bool(best) and close(best, setup, tolerance), best
 
 
 def _start(setup: Setup, values: dict[str, Any]) -> torch.Tensor | None:

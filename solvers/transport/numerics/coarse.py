@@ -54,7 +54,7 @@ def coarse(setup: Setup, smallest: float, values: dict[str, Any], watch: Watch) 
         Passes(geometry, uniform, uniform, watch, keep=True),
         Newton(Passes(geometry, uniform, uniform, watch, keep=True)),
     )
-    run.run(torch.zeros_like(uniform), levels(geometry.largest(), smallest), lambda _: LEVEL_ERROR)
+    run.run(torch.zeros_like(uniform), levels(geometry.spread(), smallest), lambda _: LEVEL_ERROR)
     state = run.state
     if state is None or not np.isfinite(run.finished):
         return None

@@ -20,6 +20,9 @@ from solvers.transport.numerics.passes import Passes, State
 from solvers.transport.numerics.setup import Setup
 from solvers.transport.plan import PotentialPlan
 
+#: A gap of this share of the spread of costs, for each unit of mass, is rounding.
+ROUNDING = 1e-12
+
 
 def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -> dict[str, Any]:
     """The numerical fields of a TransportAnswer: cost, bound, objective and its bound (where ``regularized``), plan,
@@ -88,6 +91,14 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
         rest[k][kept] = values.cpu().numpy()
     found["plan"] = PotentialPlan(plan_f, plan_g, epsilon, rest[0], rest[1])
     return found
+
+
+def close(found: dict[str, Any], setup: Setup, tolerance: float) -> bool:
+    """True if cost and bound are within ``tolerance`` of each other, relatively, or within what rounding leaves of the
+    largest costs (an optimum of 0 has no relative gap)."""
+    gap = found["cost"] - found["bound"]
+    rounding = ROUNDING * setup.geometry.spread() * setup.scale * float(setup.a.sum())
+    return bool(gap <= tolerance * max(abs(found["cost"]), abs(found["bound"])) or gap <= rounding)
 
 
 def _bounded(passes: Passes, g: torch.Tensor) -> torch.Tensor:

@@ -42,6 +42,7 @@ class Geometry:
         self._cost = cost
         self._p = p
         self.dense: torch.Tensor | None = None
+        self._spread: float | None = None
         if M is not None:
             self.n, self.m = M.shape
             self.dense = torch.from_numpy(np.ascontiguousarray(M)).to(device)
@@ -96,9 +97,12 @@ class Geometry:
             return torch.cdist(x, y, p=1.0)
         return torch.cdist(x, y, p=self._p).pow_(self._p)
 
-    def largest(self) -> float:
-        """The largest cost."""
-        return max(float(self.tile(rows).max()) for rows in self.tiles())
+    def spread(self) -> float:
+        """The difference of the largest and the smallest cost: what a plan can gain or lose by a unit of mass."""
+        if self._spread is None:
+            ends = [torch.aminmax(self.tile(rows)) for rows in self.tiles()]
+            self._spread = max(float(end.max) for end in ends) - min(float(end.min) for end in ends)
+        return self._spread
 
     def mean(self, a: torch.Tensor, b: torch.Tensor) -> float:
         """``sum_ij a_i b_j M_ij`` for weights of total 1."""

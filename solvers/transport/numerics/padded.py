@@ -138,7 +138,7 @@ def solve_padded(padded: Padded, tolerance: float, watch: Watch) -> Solved:
         0,
     )
     del n
-    top = torch.maximum(padded.M.amax((1, 2)) / 8.0, padded.epsilon)
+    top = torch.maximum((padded.M.amax((1, 2)) - padded.M.amin((1, 2))) / 8.0, padded.epsilon)
     ratio = float((top / padded.epsilon).max())
     depth = max(0, int(np.ceil(np.log(max(ratio, 1.0)) / np.log(FACTOR))))
     whole = _Active.of(padded, torch.arange(count, device=padded.a.device), torch.zeros_like(padded.b))

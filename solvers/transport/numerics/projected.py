@@ -107,7 +107,9 @@ class Projector:
         steps, damping = 0, FIRST_DAMPING
         while state.error > wanted and steps < MOST_STEPS and damping < 1e6:
             S = (state.T > 0.0).to(torch.float64)
-            z, _ = newton.solve(S, S.sum(1), S.sum(0) + damping, epsilon * (self.a - state.sources), state.error, False)
+            z, _ = newton.solve(
+                S, S.sum(1).clamp_min(1.0), S.sum(0) + damping, epsilon * (self.a - state.sources), state.error, False
+            )
             steps += 1
             slope = float(torch.dot(self.a - state.sources, z))
             trial = self.at(state.alpha + z, epsilon)

@@ -76,7 +76,7 @@ def balanced(problem: Transport) -> Balanced:
         assert problem.mass is not None
         whole[n, :m] = whole[:n, m] = 0.0
         low = min(0.0, float(M.min()))
-        whole[n, m] = 2.0 * float(M.max() - low) + 1.0
+        whole[n, m] = 2.5 * float(M.max() - low) or 1.0
         extra_a, extra_b = total_b - problem.mass, total_a - problem.mass
     else:
         whole[n, :m] = np.minimum(problem.strength_b, problem.strength_a + M.min(axis=0))

@@ -47,6 +47,11 @@ class Setup:
     mean_cost: float
 
     @property
+    def unit(self) -> float:
+        """A scale of costs: their mean, or their spread where the mean is none."""
+        return self.mean_cost if self.mean_cost > 0.0 else max(self.geometry.spread(), 1e-300)
+
+    @property
     def keep(self) -> bool:
         """True if matrices of the size of the plan are kept."""
         return self.geometry.dense is not None
@@ -97,11 +102,17 @@ def prepare(problem: Transport, options: Mapping[str, Any], *, flip: bool = True
     epsilon, source = None, ""
     if problem.regularization is not None:
         relative = problem.regularization.relative
+        if relative and mean < 0.0:
+            raise InvalidProblem(
+                f"the mean cost is {mean:g}, which is no scale for a regularization",
+                pointer="/relative",
+                hint="an absolute regularization, or costs that are not negative",
+            )
         epsilon = problem.regularization.strength * (mean if relative else 1.0)
         source = "relative" if relative else "problem"
-        if relative and not mean > 0.0:
+        if epsilon == 0.0:
             epsilon, source = problem.regularization.strength, "problem"  # all costs are 0: any scale serves
-        largest = geometry.largest()
+        largest = geometry.spread()
         if problem.regularization.kind == "entropic" and epsilon < SMALLEST_EPSILON * largest:
             raise InvalidProblem(
                 f"an epsilon of {epsilon:g} is below what double precision can serve for costs up to {largest:g}",
