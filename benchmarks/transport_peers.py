@@ -42,13 +42,13 @@ def pot_stabilized(M: np.ndarray, a: np.ndarray, b: np.ndarray, epsilon: float) 
 def regot_ssns(M: np.ndarray, a: np.ndarray, b: np.ndarray, epsilon: float) -> Plan:
     import regot
 
-    return np.asarray(regot.sinkhorn_ssns(np.asfortranarray(M), a, b, epsilon, tol=1e-9, max_iter=100_000).plan)
+    return np.asarray(regot.sinkhorn_ssns(np.asfortranarray(M), a, b, epsilon, tol=2e-10, max_iter=100_000).plan)
 
 
 def regot_splr(M: np.ndarray, a: np.ndarray, b: np.ndarray, epsilon: float) -> Plan:
     import regot
 
-    return np.asarray(regot.sinkhorn_splr(np.asfortranarray(M), a, b, epsilon, tol=1e-9, max_iter=100_000).plan)
+    return np.asarray(regot.sinkhorn_splr(np.asfortranarray(M), a, b, epsilon, tol=2e-10, max_iter=100_000).plan)
 
 
 def ott(M: np.ndarray, a: np.ndarray, b: np.ndarray, epsilon: float) -> Plan:
