@@ -198,3 +198,35 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     assert "cannot be read" in wrong.stderr
     as_json = command("transport", tmp_path / "a.npy", tmp_path / "b.csv", "--json")
     assert json.loads(as_json.stdout)["answer"]["status"] == "optimal"
+
+
+def test_a_bridge_ends_where_its_plan_says() -> None:
+    """Against the mixture's own formulas for the plan, and Monte Carlo for the drift's definition."""
+    from kantor.transport_bridge import drift, sample
+
+    random = np.random.default_rng(5)
+    parameters = {
+        "log_weights": np.log([0.2, 0.5, 0.3]),
+        "centres": random.normal(size=(3, 2)),
+        "scales": random.random((3, 2)) + 0.3,
+        "epsilon": np.array([0.4]),
+    }
+    x = random.normal(size=(2, 2))
+    ends = sample(parameters, x, 100_000, seed=1)
+    logits = parameters["log_weights"] + (x**2 @ parameters["scales"].T + 2 * x @ parameters["centres"].T) / 0.8
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    means = np.einsum("nk,nkd->nd", shares, parameters["centres"] + parameters["scales"] * x[:, None])
+    assert ends.mean(axis=1) == pytest.approx(means, abs=0.02)
+    assert drift(parameters, x, 0.0) == pytest.approx(means - x)
+    # the place at time t is a Brownian bridge between start and end; the drift is E[end - place] / (1 - t)
+    t, start = 0.3, x[:1]
+    ends = sample(parameters, start, 400_000, seed=2)[0]
+    noise = np.sqrt(0.4 * t * (1 - t)) * random.standard_normal(ends.shape)
+    places = (1 - t) * start + t * ends + noise
+    near = np.abs(places - places.mean(axis=0)).max(axis=1) < 0.05
+    expected = (ends[near] - places[near]).mean(axis=0) / (1 - t)
+    assert drift(parameters, places[near].mean(axis=0)[None], t)[0] == pytest.approx(expected, abs=0.06)
+    with pytest.raises(kantor.NoPoint, match="light-bridge"):
+        sample({}, x, 1, 0)
+    with pytest.raises(ValueError, match="from 0 to below 1"):
+        drift(parameters, x, 1.0)
