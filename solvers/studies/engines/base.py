@@ -107,9 +107,10 @@ class Base:
         return {**full, **fixed}
 
     def taken(self, rows: list[Array] | None = None) -> frozenset[bytes]:
-        """Keys of points that must not be suggested: pending, chosen, and (unless noise is high) evaluated ones."""
+        """Keys of points that must not be suggested: pending, chosen, and evaluated ones (but a finite noisy space has
+        points worth another look)."""
         used = [self.outcomes.pending, *([np.array(rows)] if rows else [])]
-        if self.study.noise != "high":
+        if self.study.noise != "high" or self.study.space.size == float("inf"):
             used.append(self.outcomes.tried)
         return frozenset(key for block in used for key in self.encoding.keys(block))
 

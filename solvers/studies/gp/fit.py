@@ -38,12 +38,14 @@ class Prior:
 
     @classmethod
     def for_dimensions(cls, groups: int, noise: str = "unknown") -> Prior:
-        """For a number of lengthscales and what the study says of noise."""
+        """For a number of lengthscales and what the study says of noise (``"labels"``: values are -1 and 1)."""
         # median 0.5 sqrt(d); the paper's 4.1 sqrt(d) is for squared exponential kernels and long horizons
         lengthscale = (math.log(0.5) + 0.5 * math.log(max(groups, 1)), 1.0)
         if noise == "none":
             return cls(lengthscale, noise=(math.log(1e-8), 0.1), noise_bounds=(math.log(1e-9), math.log(1e-7)))
         if noise == "high":
+            return cls(lengthscale, noise=(math.log(1e-3), 2.5), noise_bounds=(math.log(1e-8), math.log(4.0)))
+        if noise == "labels":
             return cls(lengthscale, noise=(math.log(0.1), 1.5), noise_bounds=(math.log(1e-4), math.log(4.0)))
         return cls(lengthscale)
 

@@ -57,7 +57,7 @@ class Surrogate:
             limits.append(float(scale.forward(np.zeros(1))[0]))
         if not outcomes.usable.all():
             labels = np.where(outcomes.usable, -1.0, 1.0)
-            slacks.append(model(encoding, encoding.features(outcomes.tried), labels, "high"))
+            slacks.append(model(encoding, encoding.features(outcomes.tried), labels, "labels"))
             limits.append(0.0)
         return cls(study, encoding, objectives, tuple(slacks), tuple(limits), outcomes.scales, tuple(slack_scales))
 
