@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Engine, JobEvent } from "../src/api/client";
+import type { Engine, Job, JobEvent } from "../src/api/client";
+import { newer } from "../src/api/hooks";
 import { EXAMPLES } from "../src/lib/examples";
 import { algebra, linesWith } from "../src/lib/model";
 import { change, choices, current, read } from "../src/lib/options";
@@ -135,4 +136,11 @@ test("lines of a file that speak of a name are found", () => {
 test("examples are the same every time and have names of their own", () => {
   for (const example of EXAMPLES) expect(JSON.stringify(example.request())).toBe(JSON.stringify(example.request()));
   expect(new Set(EXAMPLES.map((example) => example.id)).size).toBe(EXAMPLES.length);
+});
+
+test("a late reply does not undo what the stream has told", () => {
+  const job = (last_seq: number, state: string): Job => ({ id: "job_1", last_seq, state }) as Job;
+  expect(newer(job(9, "succeeded"), job(1, "queued")).state).toBe("succeeded");
+  expect(newer(job(2, "running"), job(9, "succeeded")).state).toBe("succeeded");
+  expect(newer(undefined, job(1, "queued")).state).toBe("queued");
 });

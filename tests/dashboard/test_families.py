@@ -1,4 +1,4 @@
-"""Transport and studies in the browser, on real jobs and a real loop of ask and tell."""
+"""Transport, studies and schedules in the browser, on real jobs and a real loop of ask and tell."""
 
 from __future__ import annotations
 
@@ -103,3 +103,19 @@ def test_a_study_is_drawn_paused_and_evaluated_by_hand(
     assert trials[-1]["values"] == {"loss": 0.25, "latency": 3}
     page.get_by_role("tab", name="Trials").click()
     expect(page.get_by_role("region", name="Trials").locator("tbody tr")).to_have_count(9)
+
+
+def test_versions_of_a_schedule_are_drawn_and_given_to_new_runs(
+    page: Any, server: Embedded, rest: httpx.Client, faults_of: Callable[[Any], list[Any]]
+) -> None:
+    reply = rest.post("/v1/schedules", json={"name": "seen", "horizon": 100, "policy": "wsd", "warmup": 0.1})
+    assert reply.status_code == 201, reply.text
+    rest.post(f"/v1/schedules/{reply.json()['id']}/runs", json={"client_id": "here"})
+    page.goto(f"{server.url}/schedules")
+    page.get_by_role("link", name="seen", exact=True).click()
+    page.locator(".u-over").wait_for()
+    page.get_by_role("button", name="Table").click()
+    table = page.get_by_role("region", name="Learning rate by step; solid: what new runs get: table").inner_text()
+    assert "9.9\t1" in table
+    expect(page.get_by_role("region", name="Runs", exact=True).locator("tbody tr")).to_have_count(1)
+    assert not faults_of(page)

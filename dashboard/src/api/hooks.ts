@@ -14,8 +14,17 @@ export const queries = new QueryClient({
   },
 });
 
+/** The newer of two states of a job: replies and the stream may overtake each other. */
+export function newer(known: Job | undefined, job: Job): Job {
+  return known !== undefined && (known.last_seq ?? 0) > (job.last_seq ?? 0) ? known : job;
+}
+
+export function remember(job: Job): void {
+  queries.setQueryData<Job>(["job", job.id], (known) => newer(known, job));
+}
+
 feed.onJob((job) => {
-  queries.setQueryData<Job>(["job", job.id], job);
+  remember(job);
   queries.setQueriesData<Schemas["JobPage"]>({ queryKey: ["jobs"] }, (page) =>
     page?.jobs.some((known) => known.id === job.id)
       ? { ...page, jobs: page.jobs.map((known) => (known.id === job.id ? job : known)) }
@@ -61,10 +70,16 @@ export function useJobs(query: JobQuery, refresh?: number): UseQueryResult<Schem
 }
 
 export function useJob(id: string): UseQueryResult<Job, Error> {
-  return useQuery({
+  return useQuery<Job, Error>({
     queryKey: ["job", id],
     enabled: id !== "",
-    queryFn: ({ signal }) => data(api.GET("/v1/jobs/{job_id}", { params: { path: { job_id: id } }, signal })),
+    // the stream tells of changes; should one be lost, it is seen here
+    refetchInterval: (query) => (query.state.data && isFinal(query.state.data) ? false : 10_000),
+    queryFn: async ({ signal }) => {
+      const job = await data(api.GET("/v1/jobs/{job_id}", { params: { path: { job_id: id } }, signal }));
+      // openapi-fetch writes the same type in another way, which the compiler does not see through
+      return newer(queries.getQueryData<Job>(["job", id]), job as unknown as Job);
+    },
   });
 }
 

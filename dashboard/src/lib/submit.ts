@@ -1,5 +1,5 @@
 import { call, type Job, type Validation } from "../api/client";
-import { queries } from "../api/hooks";
+import { queries, remember } from "../api/hooks";
 
 async function post(path: string, body: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Response> {
   return call(path, {
@@ -12,7 +12,7 @@ async function post(path: string, body: Record<string, unknown>, headers: Record
 /** Submit a job. A second click with the same key makes no second job. */
 export async function submit(body: Record<string, unknown>, key: string = crypto.randomUUID?.() ?? String(Math.random())): Promise<Job> {
   const job = (await (await post("/v1/jobs", body, { "Idempotency-Key": key })).json()) as Job;
-  queries.setQueryData(["job", job.id], job);
+  remember(job);
   void queries.invalidateQueries({ queryKey: ["jobs"] });
   return job;
 }
@@ -29,7 +29,7 @@ export async function upload(file: Blob, filename: string): Promise<string> {
 
 export async function cancel(id: string): Promise<Job> {
   const job = (await (await call(`/v1/jobs/${id}/cancel`, { method: "POST" })).json()) as Job;
-  queries.setQueryData(["job", id], job);
+  remember(job);
   return job;
 }
 
