@@ -58,6 +58,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("minimize", "proximal", "solvers.onelevel.engines.proximal:ENGINE", ("torch",)),
     ("minimize", "augmented-lagrangian", "solvers.onelevel.engines.augmented_lagrangian:ENGINE", ("torch",)),
     ("minimize", "highs", "solvers.onelevel.engines.highs:ENGINE", ("torch", "highspy")),
+    ("minimize", "clarabel", "solvers.onelevel.engines.clarabel:ENGINE", ("torch", "clarabel")),
     ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt", "clarabel")),
 )
 

@@ -66,7 +66,7 @@ def _preferences(problem: Minimize) -> list[tuple[str, str]]:
         chosen = [("augmented-lagrangian", "nonlinear or with constraints, and smooth")]
         quadratic = all(degree is not None and degree <= 2 for degree in degrees)
         if affine and quadratic and problem.convex:
-            chosen.insert(0, ("highs", "a convex quadratic program"))
+            chosen[:0] = [("clarabel", "a convex quadratic program"), ("highs", "a convex quadratic program")]
         if not problem.smooth:
             chosen.insert(0, ("scip", "constraints that are not smooth need branch and bound"))
         return chosen

@@ -52,7 +52,7 @@ class ByProgram:
         status = _STATUS.get(found.status, "no-solution")
         limit: Any = found.limit if found.limit in _LIMITS else None if found.limit is None else "other"
         version = solver.spec.version
-        if found.x is None:
+        if found.x is None or np.isnan(found.x).any():
             return MinimizeAnswer(
                 status=status if status in ("infeasible", "unbounded") else "no-solution",
                 limit=limit,
