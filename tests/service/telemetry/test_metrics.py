@@ -30,7 +30,7 @@ def _free_port() -> int:
 def _read(port: int) -> dict[str, dict[tuple[str, ...], float]]:
     text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     return {
-        sample.name: {  # noqa: E501
+        sample.name: {
             tuple(other.labels.values()): other.value for other in family.samples if other.name == sample.name
         }
         for family in text_string_to_metric_families(text)
@@ -39,7 +39,7 @@ def _read(port: int) -> dict[str, dict[tuple[str, ...], float]]:
 
 
 @contextmanager
-def _dispatcher(settings: Settings, folder: Path) -> Iterator[None]:  # noqa: E501
+def _dispatcher(settings: Settings, folder: Path) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-m", "service.dispatcher"],
         cwd=ROOT,

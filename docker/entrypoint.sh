@@ -1,0 +1,13 @@
+#!/bin/sh
+# The roles of the image. Each is the same command as in docs/operate/deploy.md.
+set -eu
+role="${1:-api}"
+[ "$#" -gt 0 ] && shift
+case "$role" in
+  api)        exec uvicorn service.app:create_app --factory --host 0.0.0.0 --port 8000 --no-access-log --timeout-graceful-shutdown 20 "$@" ;;
+  grpc)       exec python -m service.grpc "$@" ;;
+  dispatcher) exec python -m service.dispatcher "$@" ;;
+  worker)     exec celery -A workers.celery_app worker --pool threads --without-gossip --without-mingle --without-heartbeat --loglevel WARNING "$@" ;;
+  migrate)    exec python -m service.store.migrate "$@" ;;
+  *)          exec "$role" "$@" ;;
+esac
