@@ -1,4 +1,4 @@
-"""The roles of the image, started by its own entry point as processes on this machine: a job goes through all of them."""
+"""The roles of the image, started by its own entry point as processes: a job goes through all of them."""
 
 from __future__ import annotations
 
