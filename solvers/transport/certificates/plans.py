@@ -158,6 +158,18 @@ class Exponential:
             found.sum_error + 4 * UNIT,
         )
 
+    def logarithms(self, costs: Costs, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+        """``sum P log(P / (a b))`` entry by entry, and the sum of the sizes of its terms."""
+        sums, sizes = np.zeros(costs.n), np.zeros(costs.n)
+        logs_a, logs_b = np.log(a), np.log(b)
+        for rows, columns, tile in costs.tiles():
+            plan = self.kernel(rows, columns, tile)
+            plan += self.row_rest[rows, None] * self.column_rest[None, columns]
+            logs = np.log(np.maximum(plan, 1e-300)) - logs_a[rows, None] - logs_b[None, columns]
+            sums[rows] += np.einsum("ij,ij->i", plan, logs)
+            sizes[rows] += np.einsum("ij,ij->i", plan, np.abs(logs, out=logs))
+        return total(sums), total(sizes)
+
     def scaled(self, rows: np.ndarray, columns: np.ndarray) -> Exponential:
         with np.errstate(divide="ignore"):
             return replace(self.without_rest(), u=self.u + np.log(rows), v=self.v + np.log(columns))

@@ -16,6 +16,9 @@ from solvers.transport.certificates.sums import dot, total, up
 #: Marginals off by less than this part of the mass are rounding; what is missing is charged at the highest cost.
 DUST = 1e-11
 
+#: A product that completes a plan and is heavier than this part of it has its entropy evaluated together with the rest.
+SMALL_REST = 1e-9
+
 
 @dataclass(frozen=True)
 class UpperBound:
@@ -179,6 +182,10 @@ def _raw_entropy(plan: Evaluated, case: Case, found: Measured) -> list[_Entropy]
     if not isinstance(plan, Exponential):
         return None
     rest = plan.rest
+    if rest > SMALL_REST * found.mass:
+        value, size = plan.logarithms(case.costs, a, b)
+        error = (found.sum_error + 16 * UNIT) * (size + 4.0 * found.mass)
+        return [_Entropy(value, error, found.mass, 40.0 + size / max(found.mass, 1e-300))]
     rows = found.rows - plan.row_rest * total(plan.column_rest)
     columns = found.columns - plan.column_rest * total(plan.row_rest)
     cost = found.cost - (product_cost(case.costs, plan.row_rest, plan.column_rest)[0] if rest else 0.0)

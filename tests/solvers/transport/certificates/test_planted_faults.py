@@ -44,6 +44,15 @@ def changed(answer: TransportAnswer, k: int, value: float) -> TransportAnswer:
     return replace(answer, plan=SparsePlan(matrix))
 
 
+def faint(answer: TransportAnswer) -> TransportAnswer:
+    """A negative entry too small for the marginals to show it."""
+    matrix = sp.lil_array(answer.plan.matrix)
+    dense = answer.plan.matrix.toarray()
+    i, j = (int(k[0]) for k in np.nonzero(dense == 0.0))
+    matrix[i, j] = -1e-10
+    return replace(answer, plan=SparsePlan(sp.csr_array(matrix)))
+
+
 def bent(plan: PotentialPlan, **changes: object) -> PotentialPlan:
     return replace(plan, **changes)
 
@@ -64,6 +73,7 @@ SPARSE: dict[str, Fault] = {
     "mass moved to another row": lambda a: moved(a, 0.5),
     "a little mass moved": lambda a: moved(a, 1e-5),
     "negative entry": lambda a: changed(a, 0, -1e-9),
+    "faint negative entry": faint,
     "entry not a number": lambda a: changed(a, 3, np.nan),
     "entry infinite": lambda a: changed(a, 3, np.inf),
     "entry lost": lambda a: changed(a, 0, 0.0),

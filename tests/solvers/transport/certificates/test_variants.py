@@ -100,12 +100,12 @@ def test_the_objective_of_a_repaired_plan_is_not_understated():
     problem = Transport.build(x, y, regularization=0.3)
     good = by_sweeps(problem, 0.3)
     a, b, M = problem.a, problem.b, costs(problem)
-    for share in (1e-6, 0.1, 0.5):
+    for share in (1e-11, 1e-6, 0.1, 0.5):
         scaled = replace(good.plan, f=good.plan.f + 0.3 * np.log(1.0 - share), row_rest=share * a, column_rest=b)
         P = np.outer(a, b) * np.exp((scaled.f[:, None] + scaled.g - M) / 0.3) + share * np.outer(a, b)
         value = (P * M).sum() + 0.3 * (P * np.log(P / np.outer(a, b))).sum()
         answer, _ = certify(problem, replace(good, status="feasible", plan=scaled, cost=None, objective=None))
-        assert value - 1e-12 <= answer.objective <= value + 0.3
+        assert value - 1e-12 <= answer.objective <= value + 1e-6
 
 
 def test_fewer_non_zeros_raise_the_lower_bound():
