@@ -92,7 +92,7 @@ class Runner:
             self._process = context.Process(target=serve, args=(self.name, other), daemon=True)
             self._process.start()
             other.close()
-            self._waits = cap + 60.0  # imports and compilation
+            self._waits = cap + 20.0  # imports and compilation
         else:
             self._waits = cap
         n, m = M.shape
