@@ -36,7 +36,7 @@ def variables_of(given: Mapping[str, Any], prefix: str, arrays: dict[str, Any]) 
             value = fields.get(field)
             if value is None:
                 fields.pop(field, None)
-            elif hasattr(value, "__len__"):
+            elif hasattr(value, "__len__") and not isinstance(value, str):
                 key = f"{place[1:]}/{field}"
                 arrays[key] = as_array(value, f"/{key}", real=True)
                 fields[field] = Placed(key)
@@ -87,7 +87,8 @@ def as_array(value: Any, pointer: str, *, real: bool = False) -> Any:
         value = value.detach().cpu().numpy()
     try:
         found = np.asarray(value)
-        if found.dtype == object:
+        if found.dtype == object or (real and found.dtype.kind == "U"):
+            # "Infinity" and "-Infinity", as JSON has them
             found = found.astype(np.float64)
     except (TypeError, ValueError):
         raise wrong(pointer, "this cannot be read as an array of numbers") from None

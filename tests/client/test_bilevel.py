@@ -36,6 +36,17 @@ def test_the_plain_problem_is_shown_and_can_be_kept_in_a_file() -> None:
     assert again.document(lambda name, numbers: None) == problem.document(lambda name, numbers: None)
 
 
+def test_infinite_bounds_come_back_from_a_file() -> None:
+    problem = kantor.Bilevel(
+        upper={"variables": {"x": {"shape": [2], "lower": [0.0, -np.inf]}}, "minimize": "sum(x**2) + y"},
+        lower={"variables": {"y": {"upper": "Infinity"}}, "minimize": "(y - x[0])**2"},
+    )
+    spec = problem.spec()
+    assert spec["upper"]["variables"]["x"]["lower"] == [0.0, "-Infinity"]
+    again = kantor.Bilevel(**{key: value for key, value in spec.items() if key != "kind"})
+    assert again.spec() == spec
+
+
 def test_large_data_are_uploaded_and_small_ones_are_not() -> None:
     X = np.ones((2000, 100))
     problem = kantor.templates.ridge(X, np.ones(2000), X[:5], np.ones(5))
