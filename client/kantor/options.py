@@ -54,7 +54,7 @@ _TAGS = frozenset(
 
 
 class Options(TypedDict, total=False):
-    """Options of every engine for programs; ``kantor engines ID`` shows the defaults."""
+    """Options that all engines for a kind of problem have; ``kantor engines ID`` shows the defaults."""
 
     time_limit: float | None
     """Wall-clock seconds for the solve; the best answer so far is kept."""
@@ -86,8 +86,19 @@ class Options(TypedDict, total=False):
     """Engines for ``engine="race"``."""
     engine_options: dict[str, float | int | bool | str]
     """Options that only the chosen engine has."""
-    include: list[Part] | None
+    include: list[Part] | list[Literal["plan", "potentials", "trace"]] | None
     """Parts of the answer to keep; by default all."""
+
+    # of transport
+    tolerance: float | None
+    """Stop at this relative gap between cost and bound."""
+    marginal_tolerance: float | None
+    """Largest accepted error of a regularized plan's marginals, relative to the mass."""
+    regularization: float | None
+    """Strength of what is added to the cost; in units of the mean cost where ``relative``."""
+    relative: bool | None
+    regularizer: Literal["entropic", "quadratic"] | None
+    device: Literal["auto", "cpu", "cuda"] | None
 
 
 def check(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
