@@ -15,6 +15,7 @@ from kantor.errors import APIError, JobFailed, error_class
 import api_schemas
 from api_schemas.errors import CODES
 from api_schemas.programs import ProgramOptions
+from api_schemas.transport import TransportOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("numpy", "scipy", "pandas", "typer", "rich", "httpx", "pydantic", "service", "solvers", "workers")
@@ -64,7 +65,7 @@ def test_every_code_of_the_contract_has_an_exception_of_its_own() -> None:
 
 
 def test_options_are_those_of_the_contract() -> None:
-    assert set(kantor.Options.__annotations__) == set(ProgramOptions.model_fields)
+    assert set(kantor.Options.__annotations__) == set(ProgramOptions.model_fields) | set(TransportOptions.model_fields)
 
 
 @pytest.mark.parametrize(
