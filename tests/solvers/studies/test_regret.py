@@ -184,7 +184,7 @@ def test_the_automatic_choice_follows_the_study() -> None:
 
 @pytest.mark.slow
 def test_regret_over_seeds_stays_in_its_band() -> None:
-    """Bands: three times the medians measured when the engine was tuned (docs/benchmarks.md)."""
+    """Bands: a few times the medians that were measured when the engine was tuned."""
     runs = [best(BRANIN, optimize("gp", BRANIN, 60, seed)) - BRANIN.best for seed in range(8)]
     assert np.median(runs) < 1e-4
     assert max(runs) < 1e-2
