@@ -129,7 +129,7 @@ class VersionList(Reply):
 class PromoteRequest(Model):
     """Which version new runs get."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class RunRequest(Model):
@@ -137,7 +137,7 @@ class RunRequest(Model):
 
     client_id: Annotated[Line, Field(max_length=100)] = ""
     """Who asks again with the same id gets the same run."""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """By default the schedule's current one."""
     context: FiniteFloat | None = None
 
@@ -175,7 +175,7 @@ class Observation(Model):
     orthogonal: Annotated[FiniteFloat, Field(ge=0)] | None = None
     loss: Extended | None = None
     score: FiniteFloat | None = None
-    batch: Annotated[int, Field(ge=1)] | None = None
+    batch: Annotated[int, Field(ge=1, le=2**53)] | None = None
     value: FiniteFloat | None = None
     """The value that was really used."""
 
@@ -206,7 +206,7 @@ class FinishRequest(Model):
 class RefineRequest(Model):
     """A better curve from the gradient norms of runs."""
 
-    runs: Annotated[list[Annotated[int, Field(ge=1)]], Field(max_length=1000)] | None = None
+    runs: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(max_length=1000)] | None = None
     """By default all that are finished."""
     norm: Literal["l2", "l1"] = "l2"
     tau: Annotated[float, Field(gt=0, le=0.5)] = 0.1
@@ -221,7 +221,7 @@ class ScheduleWork(Model):
     kind: Literal["schedule"] = "schedule"
     schedule: Annotated[str, Field(pattern=r"^sch_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     work: Literal["refine", "advise"]
-    runs: Annotated[list[int], Field(max_length=1000)] | None = None
+    runs: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(max_length=1000)] | None = None
     norm: Literal["l2", "l1"] = "l2"
     tau: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     promote: bool = True

@@ -213,7 +213,7 @@ class TellRequest(Model):
     values: Values | None = None
     """Every objective and constraint; without it the newest report counts. NaN and infinity make the trial failed."""
     reason: Annotated[str, Field(max_length=2000)] = ""
-    attempt: Annotated[int, Field(ge=0)] | None = None
+    attempt: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     """Of the lease; without it whoever tells first is believed."""
 
 
@@ -228,7 +228,7 @@ class EditRequest(Model):
 class LeaseRequest(Model):
     """A sign of life, or the return of a trial."""
 
-    attempt: Annotated[int, Field(ge=0)]
+    attempt: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Lease(Reply):
@@ -244,7 +244,7 @@ class ReportRequest(Model):
 
     step: Annotated[int, Field(ge=0, le=2**53)]
     values: Values
-    attempt: Annotated[int, Field(ge=0)] | None = None
+    attempt: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
 
 class Report(Reply):
@@ -298,7 +298,7 @@ class StudyWork(Model):
     count: Annotated[int, Field(ge=1, le=256)] = 1
     fixed: Point = {}
     points: Annotated[list[Point], Field(max_length=1000)] = []
-    trial: Annotated[int, Field(ge=1)] | None = None
+    trial: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """For "replay": the trial whose suggestion is made again from what was known then."""
 
 

@@ -179,7 +179,7 @@ async def promote(request: Request, principal: Writer, schedule_id: ScheduleId) 
     },
     openapi_extra=body("RefineRequest", REFINE_REQUESTS),
 )
-async def refine(request: Request, principal: Writer, schedule_id: ScheduleId, wait: Wait = 20.0) -> Response:
+async def refine(request: Request, principal: Writer, schedule_id: ScheduleId, wait: Wait = 0.0) -> Response:
     """A new version from the gradient norms of runs; its provenance has the theoretical bound before and after."""
     state = states.of(request)
     wanted = parsing.parse(RefineRequest, await bodies.read_json(request, BODY_LIMIT))

@@ -46,7 +46,7 @@ _REPLIES: dict[int | str, dict[str, Any]] = {
     response_model=None,
     responses={**_REPLIES, **documented(*_ERRORS)},
 )
-async def importance(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 10.0) -> Response:
+async def importance(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
     """How much each parameter matters: the share of each objective's variance that changing it alone explains."""
     return await _look(request, principal.project_id, study_id, {"work": "importance"}, wait)
 
@@ -58,7 +58,7 @@ async def importance(request: Request, principal: Reader, study_id: StudyId, wai
     responses={**_REPLIES, **documented(*_ERRORS, *BODY)},
     openapi_extra=body("PredictRequest", PREDICT_REQUESTS),
 )
-async def predict(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 10.0) -> Response:
+async def predict(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
     """What a model of the study expects at points."""
     wanted = parsing.parse(PredictRequest, await bodies.read_json(request, BODY_LIMIT))
     work = {"work": "predict", "points": wanted.model_dump(mode="json")["points"]}
@@ -76,7 +76,7 @@ async def replay(
     principal: Reader,
     study_id: StudyId,
     number: Annotated[int, Path(ge=1, le=2**31 - 1)],
-    wait: Wait = 10.0,
+    wait: Wait = 0.0,
 ) -> Response:
     """Make a trial's suggestion again, from the data, the seed and the engine of then, and explain it."""
     return await _look(request, principal.project_id, study_id, {"work": "replay", "trial": number}, wait)
