@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from kantor.progress import Progress
     from kantor.scenarios import Scenarios
     from kantor.schedules import Schedule
-    from kantor.schedules import Schedule
     from kantor.studies import Study, StudyDone
     from kantor.studies_space import Categorical, Fidelity, Float, Int, Ordinal
     from kantor.studies_trial import Trial
@@ -89,7 +88,6 @@ _LAZY = {
     "Float": "studies_space",
     "Int": "studies_space",
     "Ordinal": "studies_space",
-    "Schedule": "schedules",
     "Schedule": "schedules",
     "Study": "studies",
     "StudyDone": "studies",
@@ -168,7 +166,6 @@ __all__ = [
     "RateLimited",
     "RunnerDied",
     "Scenarios",
-    "Schedule",
     "Schedule",
     "Sliced",
     "StaleLease",

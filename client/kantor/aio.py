@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from api_schemas.keys import Key, NewKey
     from kantor.families import Problem
     from kantor.schedules_async import AsyncSchedules
-    from kantor.schedules_async import AsyncSchedules
     from kantor.studies_async import AsyncStudies
 
 T = TypeVar("T")
@@ -110,12 +109,6 @@ class AsyncClient(ClientBase):
         from kantor.studies_async import AsyncStudies
 
         return AsyncStudies(self)
-
-    @cached_property
-    def schedules(self) -> AsyncSchedules:
-        from kantor.schedules_async import AsyncSchedules
-
-        return AsyncSchedules(self)
 
     @cached_property
     def schedules(self) -> AsyncSchedules:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.keys import Key, NewKey
     from kantor.schedules import Schedules
-    from kantor.schedules import Schedules
     from kantor.studies import Studies
 
 T = TypeVar("T")
@@ -86,13 +85,6 @@ class Client(ClientBase):
         from kantor.studies import Studies
 
         return Studies(self)
-
-    @cached_property
-    def schedules(self) -> Schedules:
-        """Learning rates and other knobs over time."""
-        from kantor.schedules import Schedules
-
-        return Schedules(self)
 
     @cached_property
     def schedules(self) -> Schedules:

@@ -32,8 +32,8 @@ from api_schemas.studies import (
     TellRequest,
     TrialRequest,
 )
-from api_schemas.webhooks import SecretRotation, WebhookChange, WebhookRequest
 from api_schemas.tenants import MemberChange, MemberRequest, ProjectRequest
+from api_schemas.webhooks import SecretRotation, WebhookChange, WebhookRequest
 
 DESCRIPTION = """\
 Optimization as a service. A job is a problem with options; a worker solves it; the answer carries a certificate that

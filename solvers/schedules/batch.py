@@ -23,8 +23,8 @@ def norm_test(variance: float, norm: float, eta: float) -> float:
 def inner_product_test(
     variance: float, norm: float, theta: float, orthogonal: float | None = None, nu: float = 5.84
 ) -> float:
-    """The batch at which samples agree with the batch's direction: ``variance / b <= theta**2 * norm**4``; if given, also
-    ``orthogonal / b <= nu**2 * norm**2``.
+    """The batch at which samples agree with the batch's direction: ``variance / b <= theta**2 * norm**4``; if given,
+    also ``orthogonal / b <= nu**2 * norm**2``.
 
     Args:
         variance: of the inner products of single samples' gradients with the batch's gradient.

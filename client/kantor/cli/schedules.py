@@ -83,9 +83,7 @@ def versions(name: Name, json: Json = False) -> None:
 @app.command()
 def refine(
     name: Name,
-    run: Annotated[
-        list[int] | None, typer.Option(help="From this run; repeat it. Else all that finished.")
-    ] = None,
+    run: Annotated[list[int] | None, typer.Option(help="From this run; repeat it. Else all that finished.")] = None,
     norm: Annotated[str, typer.Option(help="l2 (SGD) or l1 (Adam).")] = "l2",
     json: Json = False,
 ) -> None:

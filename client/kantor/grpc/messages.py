@@ -91,4 +91,5 @@ def _bytes(value: Any) -> bytes:
 
 
 def _time(stamp: Timestamp) -> str:
-    return stamp.ToDatetime(tzinfo=UTC).isoformat()
+    moment: datetime = stamp.ToDatetime(tzinfo=UTC)
+    return moment.isoformat()
