@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from kantor import templates
     from kantor.aio import AsyncClient, AsyncJob
     from kantor.answer import Answer
+    from kantor.bilevel import Bilevel
+    from kantor.bilevel_answer import BilevelAnswer
     from kantor.certificate import Certificate
     from kantor.client import Client
     from kantor.embedded import embedded
@@ -71,6 +73,10 @@ if TYPE_CHECKING:
     from kantor.studies import Study, StudyDone
     from kantor.studies_space import Categorical, Fidelity, Float, Int, Ordinal
     from kantor.studies_trial import Trial
+    from kantor.transport import Transport, TransportBatch
+    from kantor.transport_answer import TransportAnswer
+    from kantor.transport_distances import Distances, distances
+    from kantor.transport_others import Barycenter, Gromov, Sliced
 
 _LAZY = {
     "AsyncClient": "aio",
