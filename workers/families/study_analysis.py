@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from solvers.studies.encoding import Array, Encoding
+from solvers.studies.analysis.fitted import Fitted
+from solvers.studies.analysis.importance import importance
+from solvers.studies.encoding import Encoding
 from solvers.studies.engine import Step
 from solvers.studies.gp.surrogate import Surrogate
 from solvers.studies.outcomes import collect
-from solvers.studies.sampling import sobol
 from workers.families import Refusal
 
 FEWEST = 5
@@ -39,31 +38,12 @@ def analyse(work: str, step: Step, extra: Mapping[str, Any]) -> dict[str, Any]:
         rows = encoding.complete(encoding.places(points))
         return {"predictions": [surrogate.predicted(row) for row in rows]}
     if work == "importance":
-        return {"importance": _importance(step, encoding, surrogate)}
+        return {"importance": _importance(Fitted(step.study, encoding, outcomes, surrogate), step.seed)}
     raise Refusal("unsupported-problem", f"this worker knows no analysis {work!r}", pointer="/problem/work")
 
 
-def _importance(step: Step, encoding: Encoding, surrogate: Surrogate) -> dict[str, dict[str, float]]:
+def _importance(fitted: Fitted, seed: int) -> dict[str, dict[str, float]]:
     """Total effects: the share of the variance of the predicted objective, over the whole space, that changing one
-    parameter alone explains, with all interactions (Jansen's estimator; Saltelli et al. 2010, table 2).
-
-    They add up to more than 1 where parameters interact.
-    """
-    d = len(encoding.names)
-    first, second = (np.nan_to_num(sobol(encoding, _SAMPLES, step.seed + k), nan=0.5) for k in (1, 2))
-
-    def means(rows: Array) -> list[Array]:
-        features = encoding.features(encoding.complete(rows))
-        return [posterior.mean_at(features) for posterior in surrogate.objectives]
-
-    base = means(first)
-    both = [np.concatenate(pair) for pair in zip(base, means(second), strict=True)]
-    found: dict[str, dict[str, float]] = {objective.name: {} for objective in step.study.objectives}
-    for i in range(d):
-        mixed = first.copy()
-        mixed[:, i] = second[:, i]
-        for objective, at, changed, every in zip(step.study.objectives, base, means(mixed), both, strict=True):
-            variance = float(np.var(every))
-            effect = float(np.mean((at - changed) ** 2)) / 2.0
-            found[objective.name][encoding.names[i]] = effect / variance if variance > 0 else 0.0
-    return found
+    parameter explains, with all interactions. They add up to more than 1 where parameters interact."""
+    found = importance(fitted, samples=_SAMPLES, seed=seed)
+    return {name: {key: share["total"] for key, share in shares.items()} for name, shares in found.items()}

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -119,8 +120,11 @@ def main(arguments: list[str]) -> None:
     control = socket.socket(fileno=int(arguments[0]))
     control.setblocking(True)
     for kind in families.FAMILIES:
-        for module in families.load(kind).preload:
-            __import__(module)
+        try:
+            for module in families.load(kind).preload:
+                __import__(module)
+        except Exception:  # its engines will be left out, each with the reason; those of others are not
+            traceback.print_exc()
     gc.collect()
     gc.freeze()
     serve(control, "first")
