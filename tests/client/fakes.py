@@ -38,7 +38,7 @@ def job(state: str = "queued", **more: Any) -> dict[str, Any]:
 
 
 def answer(**more: Any) -> dict[str, Any]:
-    return {"status": "optimal", "objective": 1.0, "bound": 1.0, "gap": 0.0, "primal": [1.0], **more}
+    return {"kind": "program", "status": "optimal", "objective": 1.0, "bound": 1.0, "gap": 0.0, "primal": [1.0], **more}
 
 
 def problem(code: str, detail: str = "words", **headers: str) -> httpx.Response:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def engines(
-    engine_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show one engine in full.")] = None,
+    engine_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show one engine in full; FAMILY:ID where several share an id.")
+    ] = None,
     embedded: EmbeddedServer = False,
     json: Json = False,
 ) -> None:
@@ -51,24 +53,32 @@ def _all(found: list[Engine]) -> None:
     for family in sorted({engine.family for engine in found}):
         shared = next(engine.shared_options for engine in found if engine.family == family)
         if shared:
-            output.show(Text(f"\nOptions of every engine for {family}s", "bold"))
+            output.show(Text(f"\nOptions of every {family} engine", "bold"))
             output.show(_options(shared))
     output.show(Text("\n`kantor engines ID` shows the options of one engine.", "dim"))
 
 
 def _one(found: list[Engine], engine_id: str, *, json: bool) -> None:
-    from rich.text import Text
-
     from kantor.errors import UnknownEngine
 
-    engine = next((item for item in found if item.id == engine_id), None)
-    if engine is None:
-        near = difflib.get_close_matches(engine_id, [item.id for item in found], n=1)
+    family, _, name = engine_id.rpartition(":")
+    chosen = [item for item in found if item.id == name and family in ("", item.family)]
+    if not chosen:
+        near = difflib.get_close_matches(name, [item.id for item in found], n=1)
         known = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(item.id for item in found) or 'none'}"
         raise UnknownEngine(f"no live worker offers an engine {engine_id!r}; {known}")
     if json:
-        output.print_json(engine)
+        output.print_json(chosen[0] if len(chosen) == 1 else chosen)
         return
+    for k, engine in enumerate(chosen):
+        if k:
+            output.show("")
+        _whole(engine)
+
+
+def _whole(engine: Engine) -> None:
+    from rich.text import Text
+
     output.show(Text.assemble((f"{engine.title} ", "bold"), f"{engine.version} ({engine.family}, pool {engine.pool})"))
     output.show(Text(engine.summary))
     output.show(Text(f"solves: {', '.join(sorted(engine.solves))}"))
