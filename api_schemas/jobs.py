@@ -68,11 +68,11 @@ class JobRequest(Model):
     labels: Labels = {}
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher goes first, within the project."""
-    deadline: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
+    deadline: Annotated[float, Field(ge=1e-3, le=30 * 86400)] | None = None
     """Seconds from now after which the answer is of no use: then the job expires, with the best answer so far."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """How often the job is begun anew when a worker dies."""
-    retention: Annotated[float, Field(gt=0, le=3650 * 86400)] | None = None
+    retention: Annotated[float, Field(ge=1e-3, le=3650 * 86400)] | None = None
     """Seconds to keep the finished job; by default the server's rule."""
 
     @field_validator("options", mode="wrap")

@@ -133,7 +133,8 @@ class Settings(BaseModel):
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""
-        return {f"KANTOR_{name.upper()}": str(value) for name, value in self.model_dump().items() if str(value)}
+        given = {name: value for name, value in self.model_dump().items() if value not in (None, "")}
+        return {f"KANTOR_{name.upper()}": str(value) for name, value in given.items()}
 
 
 def _with_scheme(url: str, socket_scheme: str) -> str:

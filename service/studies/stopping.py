@@ -6,7 +6,6 @@ Median rule: Golovin et al., Google Vizier, KDD 2017, section 3.2.1. ASHA: Li et
 from __future__ import annotations
 
 import math
-import statistics
 from typing import Any
 
 from api_schemas.studies import EarlyStopping
@@ -66,7 +65,7 @@ def _median(
     means = [sign * row[0] for row in conn.execute(_MEANS, parameters, prepare=True).fetchall() if row[0] is not None]
     if len(means) < rule.startup:
         return False, ""
-    middle = statistics.median(means)
+    middle = _median(means)
     best = min(value for _, value in curve)
     if best <= middle:
         return False, ""
@@ -93,3 +92,9 @@ def _halving(
     if len(others) + 1 < rule.reduction or rank <= places:
         return False, ""
     return True, f"at rung {rung} it is number {rank} of {len(others) + 1}; the best {places} go on"
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else 0.5 * (ordered[half - 1] + ordered[half])

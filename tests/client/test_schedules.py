@@ -135,7 +135,7 @@ def test_a_population_copies_its_best(client: kantor.Client) -> None:
 
 def test_the_bandit_prefers_what_costs_least(client: kantor.Client) -> None:
     schedule = client.schedules.create(
-        "omega", "solver-parameter", horizon=1, policy="sor-bandit", low=1.0, high=1.9, arms=4
+        "omega-4", "solver-parameter", horizon=1, policy="sor-bandit", low=1.0, high=1.9, arms=4
     )
     for _ in range(40):
         run = schedule.run()

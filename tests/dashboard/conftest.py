@@ -18,7 +18,7 @@ BUILT = ROOT / "service" / "_dashboard"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def built() -> Path:
     """The folder of the dashboard as it is now; built if something has changed."""
     spec = importlib.util.spec_from_file_location("dashboard_build", ROOT / "dashboard" / "build.py")
@@ -33,7 +33,7 @@ def built() -> Path:
     return BUILT
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """A browser without a window."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -47,7 +47,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A Kantor of these tests' own, which found the dashboard when it started."""
     with Embedded(tmp_path_factory.mktemp("dashboard")) as running:

@@ -59,7 +59,7 @@ def test_every_engine_is_offered_and_none_is_loaded_in_the_worker(worker: Worker
     assert set(worker.catalogue.names) >= {
         f"program:{name}" for name in ("highs", "scip", "cp-sat", "pdlp", "clarabel")
     }
-    assert len(worker.catalogue.by_group()) == 4
+    assert {"highs", "scip", "ortools", "clarabel"} < worker.catalogue.by_group().keys()
     assert all(engine.shared_options for engine in worker.catalogue.engines)
 
 

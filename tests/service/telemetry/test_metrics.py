@@ -84,7 +84,7 @@ def test_the_api_tells_how_long_its_replies_take_by_route(settings: Settings, ke
         found = _read(port)
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
 
-    assert found["kantor_api_request_seconds_count"][("/v1/jobs/{job_id}", "GET", "404")] == 2
+    assert found["kantor_api_request_seconds_count"][("GET", "/v1/jobs/{job_id}", "404")] == 2
     assert key.secret not in text
     assert "job_0000" not in text
 
