@@ -186,7 +186,9 @@ class Server:
         self._begin(python("worker", celery, logs, environment, preload=meanwhile, gate=gate))
         api = ["service.embedded.api", str(descriptor)]
         self._begin(
-            python("api", api, logs, environment, preload="service.app,uvicorn", gate=gate, inherit=[descriptor])
+            python(
+                "api", api, logs, environment, preload="service.app:preload,uvicorn", gate=gate, inherit=[descriptor]
+            )
         )
 
     def _begin(self, child: Child) -> None:

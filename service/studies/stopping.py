@@ -65,7 +65,7 @@ def _median(
     means = [sign * row[0] for row in conn.execute(_MEANS, parameters, prepare=True).fetchall() if row[0] is not None]
     if len(means) < rule.startup:
         return False, ""
-    middle = _median(means)
+    middle = _middle(means)
     best = min(value for _, value in curve)
     if best <= middle:
         return False, ""
@@ -94,7 +94,7 @@ def _halving(
     return True, f"at rung {rung} it is number {rank} of {len(others) + 1}; the best {places} go on"
 
 
-def _median(values: list[float]) -> float:
+def _middle(values: list[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else 0.5 * (ordered[half - 1] + ordered[half])
