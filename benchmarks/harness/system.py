@@ -79,12 +79,12 @@ def role(process: cpu.Process) -> str:
         return "postgres"
     if "valkey-server" in command:
         return "valkey"
-    if "workers.runner" in command or "zygote" in command:
-        return "runner"
     if "service.dispatcher" in command:
         return "dispatcher"
-    if "celery" in command:
+    if " celery " in command:
         return "worker"
+    if "workers.runner" in command:
+        return "runner"
     return "api" if "uvicorn" in command or "service.app" in command else "other"
 
 
