@@ -20,7 +20,7 @@ from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import SolverError
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import number, sane
-from workers.families.placement import Placement, certificate_document
+from workers.families.placement import Placement, encoded
 
 if TYPE_CHECKING:
     from solvers.bilevel.stated import StatedBilevel
@@ -58,10 +58,10 @@ class BilevelFamily:
         try:
             answer: BilevelAnswer = registry.load("bilevel", engine).solve(work.problem, work.options, context)
         except SolverError as error:
-            from workers.families.bilevel_decode import option_pointer
+            from workers.families.bilevel_decode import OPTION_RULES
 
             if error.code == "invalid-option":
-                error.pointer = option_pointer(error.pointer, work.options)
+                error.pointer = OPTION_RULES.pointer(error.pointer, work.options)
             elif error.code == "invalid-problem" and error.pointer.startswith("/"):
                 error.pointer = f"/problem{error.pointer}"
             raise
@@ -170,26 +170,8 @@ def _encode(stated: StatedBilevel, answer: BilevelAnswer, certificate: Certifica
             for k, optimum in enumerate(answer.optima)
         ],
         "restart": answer.restart,
-        "engine": answer.engine,
-        "engine_version": answer.engine_version,
-        "why": answer.why,
-        "statistics": sane(answer.statistics),
-        "certificate": certificate_document(certificate),
     }
-    arrays.close()
-    document["arrays_artifact"] = arrays.artifact
-    summary = {
-        "status": answer.status,
-        "objective": document["objective"],
-        "bound": document["bound"],
-        "gap": document["gap"],
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "engine": answer.engine,
-        "seconds": number(answer.statistics.get("seconds")),
-    }
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
+    return encoded(document, answer, certificate, arrays)
 
 
 FAMILY = BilevelFamily()

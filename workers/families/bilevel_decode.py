@@ -16,9 +16,9 @@ from solvers.bilevel.problem import Structure
 from solvers.bilevel.stated import Constraint, Stated, StatedBilevel, Which, build
 from solvers.core.errors import SolverError
 from workers.families import Files, Refusal, Work, arrays
+from workers.families.options import Options, limits
 
-_APART = frozenset({"start", "race", "engine_options"})
-_SHARED = frozenset(option.name for option in OPTIONS)
+OPTION_RULES = Options(OPTIONS, {"memory_limit"})
 _BOTH: tuple[Which, Which] = ("upper", "lower")
 
 #: Above this many variables the coefficients of a quadratic problem, dense, are too much to look at.
@@ -34,28 +34,16 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
     given = document["problem"]
     options = document.get("options") or {}
     stated = _problem(given, files)
-    settings = _settings(options)
+    settings = OPTION_RULES.settings(options)
     if options.get("start") is not None:
         settings["start"] = _start(options["start"], stated, files)
-    race = options.get("race")
     return Work(
         problem=stated.problem,
         options=settings,
-        time_limit=options.get("time_limit"),
-        memory_limit=options.get("memory_limit"),
-        threads=options.get("threads") or 1,
-        race=None if race is None else tuple(race),
+        **limits(options),
         sense=stated.problem.upper.sense,
         extra={"stated": stated, "given": given},
     )
-
-
-def option_pointer(pointer: str, options: Mapping[str, Any]) -> str:
-    """Where in the body an option is that an engine refuses as ``/name``."""
-    name = pointer.split("/")[1] if pointer.startswith("/") else ""
-    if name in _SHARED or name in _APART:
-        return f"/options{pointer}"
-    return f"/options/engine_options{pointer}" if name in options else pointer
 
 
 def _problem(given: Mapping[str, Any], files: Files) -> StatedBilevel:
@@ -175,17 +163,6 @@ def _structure(
         lower_strongly_convex=True if convex and strongly else None,
         notes=(note,),
     )
-
-
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    shared = {"memory_limit", *_APART}
-    settings = {name: value for name, value in options.items() if name not in shared and value is not None}
-    for name, value in (options.get("engine_options") or {}).items():
-        if name in _SHARED:
-            words, pointer = f"{name} is an option of every engine", f"/options/engine_options/{name}"
-            raise Refusal("invalid-option", words, pointer=pointer, hint=f"give it as options.{name}")
-        settings[name] = value
-    return settings
 
 
 def _start(given: Mapping[str, Any], stated: StatedBilevel, files: Files) -> tuple[np.ndarray, np.ndarray]:

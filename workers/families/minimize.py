@@ -22,8 +22,8 @@ from solvers.onelevel.problem import Minimize
 from solvers.onelevel.select import choose, describe, ranked
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import number, sane
-from workers.families.minimize_decode import decode, option_pointer
-from workers.families.placement import Placement, certificate_document
+from workers.families.minimize_decode import OPTION_RULES, decode
+from workers.families.placement import Placement, encoded
 
 
 class MinimizeFamily:
@@ -54,7 +54,7 @@ class MinimizeFamily:
             answer: MinimizeAnswer = registry.load("minimize", engine).solve(work.problem, work.options, context)
         except SolverError as error:
             if error.code == "invalid-option":
-                error.pointer = option_pointer(error.pointer, work.options)
+                error.pointer = OPTION_RULES.pointer(error.pointer, work.options)
             elif error.code == "invalid-problem" and error.pointer.startswith("/"):
                 error.pointer = f"/problem{error.pointer}"
             raise
@@ -153,26 +153,8 @@ def _encode(problem: Minimize, answer: MinimizeAnswer, certificate: Certificate,
         "variables": variables,
         "multipliers": multipliers,
         "structure": problem.words,
-        "engine": answer.engine,
-        "engine_version": answer.engine_version,
-        "why": answer.why,
-        "statistics": sane(answer.statistics),
-        "certificate": certificate_document(certificate),
     }
-    arrays.close()
-    document["arrays_artifact"] = arrays.artifact
-    summary = {
-        "status": answer.status,
-        "objective": document["objective"],
-        "bound": document["bound"],
-        "gap": document["gap"],
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "engine": answer.engine,
-        "seconds": number(answer.statistics.get("seconds")),
-    }
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
+    return encoded(document, answer, certificate, arrays)
 
 
 FAMILY = MinimizeFamily()

@@ -12,11 +12,11 @@ from api_schemas.expression.terms import Norm, regularized, residual
 from solvers.core.errors import SolverError
 from solvers.onelevel.options import OPTIONS
 from solvers.onelevel.problem import Constraint, Facts, Minimize, Regularizer
-from workers.families import Files, Refusal, Work
+from workers.families import Files, Work
 from workers.families.expressions import declare, read_data, refused, scalars, values_of
+from workers.families.options import Options, limits
 
-_APART = frozenset({"race", "engine_options", "memory_limit"})
-_SHARED = frozenset(option.name for option in OPTIONS)
+OPTION_RULES = Options(OPTIONS, {"memory_limit"})
 
 
 def decode(document: Mapping[str, Any], files: Files) -> Work:
@@ -27,27 +27,12 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
     """
     options = document.get("options") or {}
     problem = _problem(document["problem"], files)
-    race = options.get("race")
     return Work(
         problem=problem,
-        options=settings(options, _SHARED),
-        time_limit=options.get("time_limit"),
-        memory_limit=options.get("memory_limit"),
-        threads=options.get("threads") or 1,
-        race=None if race is None else tuple(race),
+        options=OPTION_RULES.settings(options),
+        **limits(options),
         sense=problem.sense,
     )
-
-
-def settings(options: Mapping[str, Any], shared: frozenset[str]) -> dict[str, Any]:
-    """What the engine is given; names are checked by the engine, which alone knows its own options."""
-    found = {name: value for name, value in options.items() if name not in _APART and value is not None}
-    for name, value in (options.get("engine_options") or {}).items():
-        if name in shared:
-            words, pointer = f"{name} is an option of every engine", f"/options/engine_options/{name}"
-            raise Refusal("invalid-option", words, pointer=pointer, hint=f"give it as options.{name}")
-        found[name] = value
-    return found
 
 
 def _problem(given: Mapping[str, Any], files: Files) -> Minimize:
@@ -139,11 +124,3 @@ def _regularizer(norm: Norm, variables: Mapping[str, Any]) -> Regularizer:
         groups = np.moveaxis(positions, norm.axis, -1).reshape(-1, shape[norm.axis])
         return Regularizer(norm.norm, norm.weight, groups)
     raise KeyError(norm.variable)
-
-
-def option_pointer(pointer: str, options: Mapping[str, Any]) -> str:
-    """Where in the body an option is that an engine refuses as ``/name``."""
-    name = pointer.split("/")[1] if pointer.startswith("/") else ""
-    if name in _SHARED or name in _APART:
-        return f"/options{pointer}"
-    return f"/options/engine_options{pointer}" if name in options else pointer

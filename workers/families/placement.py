@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from solvers.core.certificate import Certificate
-from workers.families import Files
+from workers.families import Encoded, Files
 from workers.families.arrays import listed, number, sane
 
 #: Bytes of names as numpy stores them; above, they stay in the JSON.
@@ -79,3 +81,43 @@ def certificate_document(certificate: Certificate) -> dict[str, Any]:
         ],
         "seconds": certificate.seconds,
     }
+
+
+def encoded(
+    document: dict[str, Any],
+    answer: Any,
+    certificate: Certificate,
+    arrays: Placement,
+    *,
+    glance: Mapping[str, float | None] | None = None,
+    statistics: Mapping[str, Any] | None = None,
+) -> Encoded:
+    """The answer as stored: ``document``, who made it, its certificate, and where its large arrays lie.
+
+    Args:
+        document: what only this family's answers have; its arrays were placed in ``arrays``.
+        answer: has status, limit, engine, engine_version, why and statistics.
+        glance: objective, bound and gap of the summary; by default those of the answer.
+        statistics: by default the answer's.
+    """
+    arrays.close()
+    document |= {
+        "engine": answer.engine,
+        "engine_version": answer.engine_version,
+        "why": answer.why,
+        "statistics": sane(answer.statistics if statistics is None else statistics),
+        "certificate": certificate_document(certificate),
+        "arrays_artifact": arrays.artifact,
+    }
+    if glance is None:
+        glance = {"objective": answer.objective, "bound": answer.bound, "gap": answer.gap}
+    summary = {
+        "status": answer.status,
+        **{name: number(value) for name, value in glance.items()},
+        "verified": certificate.verified,
+        "proved": certificate.proved,
+        "engine": answer.engine,
+        "seconds": number(answer.statistics.get("seconds")),
+    }
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)

@@ -21,7 +21,7 @@ from solvers.programs.problem import Program
 from solvers.programs.select import choose, describe, race_candidates
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
-from workers.families.program_decode import below, decode, option_pointer
+from workers.families.program_decode import OPTION_RULES, below, decode
 from workers.families.program_encode import encode
 from workers.runner import limits
 
@@ -62,7 +62,7 @@ class ProgramFamily:
             answer = _solve(work, engine, context)
         except SolverError as error:
             if error.code == "invalid-option":
-                error.pointer = option_pointer(error.pointer, work.options)
+                error.pointer = OPTION_RULES.pointer(error.pointer, work.options)
             elif error.code == "invalid-problem":
                 error.pointer = below("/problem", error.pointer)
             raise

@@ -17,10 +17,10 @@ from solvers.programs.problem import Indicator, Program, SecondOrderCone, Specia
 from solvers.programs.scenarios import TABLES, Change, Scenarios
 from solvers.programs.start import Start
 from workers.families import Files, Refusal, Work, arrays
+from workers.families.options import Options, limits
 
 #: Options of the contract that are not passed on by name.
-_APART = frozenset({"start", "race", "engine_options", "include", "memory_limit"})
-_SHARED = frozenset(option.name for option in OPTIONS)
+OPTION_RULES = Options(OPTIONS, {"memory_limit"})
 
 
 def decode(document: Mapping[str, Any], files: Files) -> Work:
@@ -32,17 +32,13 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
     given = document["problem"]
     options = document.get("options") or {}
     program = _program(given, files)
-    settings = _settings(options)
+    settings = OPTION_RULES.settings(options)
     if options.get("start") is not None:
         settings["start"] = _start(options["start"], program, files)
-    race = options.get("race")
     return Work(
         problem=program,
         options=settings,
-        time_limit=options.get("time_limit"),
-        memory_limit=options.get("memory_limit"),
-        threads=options.get("threads") or 1,
-        race=None if race is None else tuple(race),
+        **limits(options),
         sense=program.sense,
         extra={"include": options.get("include"), "scenarios": _scenarios(given.get("scenarios"))},
     )
@@ -118,29 +114,6 @@ def _read_file(given: Mapping[str, Any], files: Files) -> Program:
         content = given["content"].encode()
     program: Program = read(content, format=given.get("format", "auto"), filename=given.get("filename", ""))
     return program
-
-
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the engine is given; names are checked by the engine, which alone knows its own options."""
-    settings = {name: value for name, value in options.items() if name not in _APART and value is not None}
-    for name, value in (options.get("engine_options") or {}).items():
-        if name in _SHARED:
-            raise Refusal(
-                "invalid-option",
-                f"{name} is an option of every engine",
-                pointer=f"/options/engine_options/{name}",
-                hint=f"give it as options.{name}",
-            )
-        settings[name] = value
-    return settings
-
-
-def option_pointer(pointer: str, options: Mapping[str, Any]) -> str:
-    """Where in the body an option is that an engine refuses as ``/name``."""
-    name = pointer.split("/")[1] if pointer.startswith("/") else ""
-    if name in _SHARED or name in _APART or name == "engine":
-        return pointer if name == "engine" else f"/options{pointer}"
-    return f"/options/engine_options{pointer}" if name in options else pointer
 
 
 def _start(given: Mapping[str, Any], program: Program, files: Files) -> Start:

@@ -6,14 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-import orjson
 
 from solvers.core.certificate import Certificate
 from solvers.programs.answer import Basis, ProgramAnswer, ScenarioAnswer
 from solvers.programs.problem import Program
 from workers.families import Encoded, Files, Work
 from workers.families.arrays import number, sane
-from workers.families.placement import Placement, certificate_document
+from workers.families.placement import Placement, encoded
 
 
 def encode(
@@ -77,25 +76,7 @@ def encode(
     if wanted is None or "names" in wanted:
         document["variable_names"] = arrays.names("variable_names", problem.variable_names)
         document["constraint_names"] = arrays.names("constraint_names", problem.constraint_names)
-    document["engine"] = answer.engine
-    document["engine_version"] = answer.engine_version
-    document["why"] = answer.why
-    document["statistics"] = sane(answer.statistics)
-    document["certificate"] = certificate_document(certificate)
-    arrays.close()
-    document["arrays_artifact"] = arrays.artifact
-    summary = {
-        "status": answer.status,
-        "objective": document["objective"],
-        "bound": document["bound"],
-        "gap": document["gap"],
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "engine": answer.engine,
-        "seconds": number(answer.statistics.get("seconds")),
-    }
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return Encoded(orjson.dumps(document, option=option), summary, answer.limit)
+    return encoded(document, answer, certificate, arrays)
 
 
 def _basis(basis: Basis, arrays: Placement) -> dict[str, Any]:

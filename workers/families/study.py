@@ -16,6 +16,7 @@ from solvers.core.errors import SolverError
 from solvers.studies.engine import Advice, Step
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
+from workers.families.placement import certificate_document
 from workers.families.study_analysis import analyse
 
 OPTIONS: tuple[Option, ...] = ()
@@ -124,7 +125,7 @@ class StudyFamily:
                 "seconds": round(made.seconds, 4),
                 "digest": "" if advice is None else advice.digest,
             },
-            "certificate": _certificate(solved.certificate),
+            "certificate": certificate_document(solved.certificate),
             **sane(dict(made.found)),
         }
         if work.extra["work"] == "replay" and advice is not None:
@@ -181,19 +182,6 @@ def _checks(step: Step, advice: Advice) -> tuple[Check, ...]:
             f"{count - again} of {count} points were not evaluated before.",
         ),
     )
-
-
-def _certificate(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "rests_on_engine": list(certificate.rests_on_engine),
-        "checks": [
-            {"name": check.name, "outcome": check.outcome, "text": check.text, "arithmetic": check.arithmetic}
-            for check in certificate.checks
-        ],
-        "seconds": certificate.seconds,
-    }
 
 
 def _compare(made: Mapping[str, Any], advice: Advice) -> dict[str, Any]:

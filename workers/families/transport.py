@@ -19,7 +19,7 @@ from solvers.transport.problem import Transport
 from solvers.transport.select import choose, describe, race_candidates
 from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
 from workers.families.arrays import sane
-from workers.families.transport_decode import decode, option_pointer
+from workers.families.transport_decode import OPTION_RULES, decode
 from workers.families.transport_encode import encode
 from workers.families.transport_inspect import inspect
 from workers.runner import limits
@@ -59,7 +59,7 @@ class TransportFamily:
             answer: TransportAnswer = registry.load("transport", engine).solve(work.problem, work.options, context)
         except SolverError as error:
             if error.code == "invalid-option":
-                error.pointer = option_pointer(error.pointer, work.options)
+                error.pointer = OPTION_RULES.pointer(error.pointer, work.options)
             elif error.code == "invalid-problem" and error.pointer.startswith("/"):
                 error.pointer = f"/problem{error.pointer}"
             raise

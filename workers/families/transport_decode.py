@@ -22,10 +22,10 @@ from solvers.transport.problem import (
 )
 from solvers.transport.start import Start
 from workers.families import Files, Refusal, Work, arrays
+from workers.families.options import Options, limits
 
 #: Options of the contract that are not passed on by name.
-_APART = frozenset({"start", "race", "engine_options", "include", "regularization", "relative", "regularizer"})
-_SHARED = frozenset(option.name for option in OPTIONS)
+OPTION_RULES = Options(OPTIONS, {"regularization", "relative", "regularizer"})
 
 #: Pairs of a collection in one job.
 MOST_PAIRS = 500_000
@@ -48,17 +48,13 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
     given = document["problem"]
     options = document.get("options") or {}
     problem = _problem(_with_regularization(given, options), files, "/problem")
-    settings = _settings(options)
+    settings = OPTION_RULES.settings(options)
     if options.get("start") is not None:
         settings["start"] = _start(options["start"], problem, files)
-    race = options.get("race")
     return Work(
         problem=problem,
         options=settings,
-        time_limit=options.get("time_limit"),
-        memory_limit=options.get("memory_limit"),
-        threads=options.get("threads") or 1,
-        race=None if race is None else tuple(race),
+        **limits(options),
         extra={
             "include": options.get("include"),
             "type": given.get("type", "coupling"),
@@ -223,21 +219,6 @@ def _too_many(number: int, pointer: str) -> Refusal:
     return Refusal("invalid-problem", f"{number} pairs", pointer=pointer, hint=hint)
 
 
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the engine is given; names are checked by the engine, which alone knows its own options."""
-    settings = {name: value for name, value in options.items() if name not in _APART and value is not None}
-    for name, value in (options.get("engine_options") or {}).items():
-        if name in _SHARED:
-            raise Refusal(
-                "invalid-option",
-                f"{name} is an option of every engine",
-                pointer=f"/options/engine_options/{name}",
-                hint=f"give it as options.{name}",
-            )
-        settings[name] = value
-    return settings
-
-
 def _start(given: Mapping[str, Any], problem: TransportProblem, files: Files) -> Start:
     if not isinstance(problem, Transport):
         raise Refusal("invalid-option", "only one transport problem has a start", pointer="/options/start")
@@ -250,13 +231,3 @@ def _start(given: Mapping[str, Any], problem: TransportProblem, files: Files) ->
                 raise Refusal("invalid-option", words, pointer=f"/options/start/{name}")
             found[name] = values
     return Start(**found)
-
-
-def option_pointer(pointer: str, options: Mapping[str, Any]) -> str:
-    """Where in the body an option is that an engine refuses as ``/name``."""
-    name = pointer.split("/")[1] if pointer.startswith("/") else ""
-    if name == "engine":
-        return pointer
-    if name in _SHARED or name in _APART:
-        return f"/options{pointer}"
-    return f"/options/engine_options{pointer}" if name in options else pointer

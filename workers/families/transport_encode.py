@@ -6,14 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-import orjson
 
 from solvers.core.certificate import Certificate
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.plan import LowRankPlan, PotentialPlan, SparsePlan
 from workers.families import Encoded, Files, Work
-from workers.families.arrays import number, sane
-from workers.families.placement import Placement, certificate_document
+from workers.families.arrays import number
+from workers.families.placement import Placement, encoded
 
 
 def encode(
@@ -41,32 +40,14 @@ def encode(
     statistics = dict(answer.statistics)
     if "trace" not in wanted:
         statistics.pop("trace", None)
-    document |= {
-        "engine": answer.engine,
-        "engine_version": answer.engine_version,
-        "why": answer.why,
-        "statistics": sane(statistics),
-        "certificate": certificate_document(certificate),
-    }
-    arrays.close()
-    document["arrays_artifact"] = arrays.artifact
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return Encoded(orjson.dumps(document, option=option), _summary(answer, certificate), answer.limit)
+    return encoded(document, answer, certificate, arrays, glance=_glance(answer), statistics=statistics)
 
 
-def _summary(answer: TransportAnswer, certificate: Certificate) -> dict[str, Any]:
-    """At a glance: the regularized problem's numbers, where it is regularized."""
-    regularized = answer.objective is not None
-    return {
-        "status": answer.status,
-        "objective": number(answer.objective if regularized else answer.cost),
-        "bound": number(answer.objective_bound if regularized else answer.bound),
-        "gap": number(answer.objective_gap if regularized else answer.gap),
-        "verified": certificate.verified,
-        "proved": certificate.proved,
-        "engine": answer.engine,
-        "seconds": number(answer.statistics.get("seconds")),
-    }
+def _glance(answer: TransportAnswer) -> dict[str, float | None]:
+    """The regularized problem's numbers, where it is regularized."""
+    if answer.objective is None:
+        return {"objective": answer.cost, "bound": answer.bound, "gap": answer.gap}
+    return {"objective": answer.objective, "bound": answer.objective_bound, "gap": answer.objective_gap}
 
 
 def _numbers(
