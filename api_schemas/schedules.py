@@ -195,6 +195,64 @@ class Received(Reply):
     advice: dict[str, Any] = {}
 
 
+Quantity = Literal["norm", "norm1", "variance", "orthogonal", "loss", "score", "batch", "value"]
+"""What observations may hold."""
+
+
+class Cell(Reply):
+    """What a run saw within a stretch of steps."""
+
+    step: int
+    """The first one with an observation."""
+    count: int
+    median: float
+    low: float
+    high: float
+
+
+class ObservedRun(Reply):
+    """One quantity of a run over its steps, thinned for a picture."""
+
+    number: int
+    version: int
+    state: Literal["running", "finished", "failed"]
+    count: int
+    """Observations behind the cells."""
+    cells: list[Cell]
+
+
+class Observed(Reply):
+    """One quantity of several runs over their steps, to be drawn over each other."""
+
+    of: Quantity
+    stretch: int
+    """Steps of a cell; 1 if nothing was thinned."""
+    runs: list[ObservedRun]
+
+
+class StoredObservation(Reply):
+    """What was seen at a step, as it was sent."""
+
+    step: int
+    norm: float | None = None
+    norm1: float | None = None
+    variance: float | None = None
+    orthogonal: float | None = None
+    loss: Extended | None = None
+    score: float | None = None
+    batch: int | None = None
+    value: float | None = None
+
+
+class ObservationPage(Reply):
+    """Observations of a run by step."""
+
+    observations: list[StoredObservation]
+    after: int
+    """Ask for those after this step next."""
+    more: bool
+
+
 class FinishRequest(Model):
     """The end of a run."""
 

@@ -16,9 +16,9 @@ from kantor.wire.steps import Flow
 from kantor.wire.study_routes import make
 
 if TYPE_CHECKING:
+    from api_schemas.schedules import Observed, ScheduleVersion, StoredObservation
     from api_schemas.schedules import Run as RunInfo
     from api_schemas.schedules import Schedule as ScheduleInfo
-    from api_schemas.schedules import ScheduleVersion
     from kantor.client import Client
 
 T = TypeVar("T")
@@ -89,6 +89,15 @@ class Schedule:
         """Runs, newest first, at most 1000."""
         return self._run(routes.runs(self._policy, self.id))
 
+    def observed(self, of: str = "norm", runs: Sequence[Run | int] | None = None, *, most: int = 300) -> Observed:
+        """One quantity of several runs over their steps, thinned to ``most`` cells each, with medians and ranges.
+
+        Args:
+            of: "norm", "norm1", "loss", "score", "variance", "batch" or "value".
+            runs: by default the 20 newest.
+        """
+        return self._run(routes.observed(self._policy, self.id, of, numbers(runs), most))
+
     def versions(self) -> list[ScheduleVersion]:
         """All versions, oldest first: each with its curve and ``provenance``."""
         return self._run(routes.versions(self._policy, self.id))
@@ -118,8 +127,7 @@ class Schedule:
             tau: width of the median filter, as a share of the horizon.
             promote: new runs get the new version.
         """
-        numbers = None if runs is None else [run if isinstance(run, int) else run.number for run in runs]
-        request = make(RefineRequest, {"runs": numbers, "norm": norm, "tau": tau, "promote": promote})
+        request = make(RefineRequest, {"runs": numbers(runs), "norm": norm, "tau": tau, "promote": promote})
         made = self._run(routes.refine(self._policy, self.id, request))
         self.refresh()
         return made
@@ -226,6 +234,14 @@ class Run:
                 with self._lock:
                     del self._waiting[: len(part)]
 
+    def observations(self) -> Iterator[StoredObservation]:
+        """What the server has of this run, by step; what still waits here is sent first."""
+        if self.schedule is not None:
+            self.flush()
+            yield from self.schedule._client._iterate(
+                routes.observations(self.schedule._policy, self.schedule.id, self.number)
+            )
+
     def refresh(self) -> Run:
         """Hear the newest advice."""
         if self.schedule is not None:
@@ -285,6 +301,11 @@ class Run:
 def number(value: Any) -> float | None:
     """A plain number, also of numpy and torch."""
     return None if value is None else float(value)
+
+
+def numbers(runs: Sequence[Run | int] | None) -> list[int] | None:
+    """Of runs."""
+    return None if runs is None else [run if isinstance(run, int) else run.number for run in runs]
 
 
 class Schedules:

@@ -11,7 +11,7 @@ from kantor.wire import schedule_routes as routes
 from kantor.wire.study_routes import make
 
 if TYPE_CHECKING:
-    from api_schemas.schedules import Received, ScheduleVersion
+    from api_schemas.schedules import Observed, Received, ScheduleVersion
     from api_schemas.schedules import Run as RunInfo
     from api_schemas.schedules import Schedule as ScheduleInfo
     from kantor.aio import AsyncClient
@@ -38,6 +38,9 @@ class AsyncSchedule:
     async def finish(self, run: int, state: str = "finished", **final: float) -> RunInfo:
         fields = {"state": state, "final": {name: number(value) for name, value in final.items()}}
         return await self._client._run(routes.finish(self._client._policy, self.id, run, make(FinishRequest, fields)))
+
+    async def observed(self, of: str = "norm", runs: Sequence[int] | None = None, *, most: int = 300) -> Observed:
+        return await self._client._run(routes.observed(self._client._policy, self.id, of, runs, most))
 
     async def versions(self) -> list[ScheduleVersion]:
         return await self._client._run(routes.versions(self._client._policy, self.id))

@@ -2,6 +2,7 @@
 exist (``not-found``). Versions are never changed; runs keep the version that they began with.
 """
 
+from service.schedules.observed import observations, observed
 from service.schedules.rules import (
     ScheduleRow,
     create,
@@ -24,7 +25,9 @@ __all__ = [
     "finish",
     "get",
     "list_page",
+    "observations",
     "observe",
+    "observed",
     "promote",
     "refine",
     "run",

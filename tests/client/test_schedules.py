@@ -101,6 +101,28 @@ def test_observations_are_stored_once_and_a_restart_has_the_same_run(schedule: k
         run.finish(loss=0.6)
 
 
+def test_what_long_runs_saw_is_thinned_for_pictures_and_kept_whole(schedule: kantor.Schedule) -> None:
+    for scale in (1.0, 10.0):
+        with schedule.run() as run:
+            for step in range(3000):
+                run.observe(step, norm=scale * (1 + step), loss=math.nan if step == 5 else 2.0)
+    seen = schedule.observed("norm", most=100)
+
+    assert seen.stretch == 30
+    assert [(item.number, item.count, len(item.cells)) for item in seen.runs] == [(1, 3000, 100), (2, 3000, 100)]
+    first = seen.runs[1].cells[0]
+    assert (first.step, first.count, first.median, first.low, first.high) == (0, 30, 155.0, 10.0, 300.0)
+    losses = schedule.observed("loss", [run], most=2000)
+    assert [item.count for item in losses.runs] == [2999], "what is not finite is left out of a picture"
+    whole = list(run.observations())
+    assert [item.step for item in whole] == list(range(3000))
+    assert math.isnan(whole[5].loss or 0.0)
+    with pytest.raises(kantor.NotFound, match="no run 9"):
+        schedule.observed(runs=[9])
+    with pytest.raises(kantor.InvalidRequest, match="nrom"):
+        schedule.observed("nrom")
+
+
 def test_the_batch_grows_by_the_norm_test(client: kantor.Client) -> None:
     schedule = client.schedules.create("batches", "batch-size", horizon=500, policy="adaptive-batch", low=32, high=256)
     run = schedule.run()

@@ -9,6 +9,8 @@ from api_schemas import ids
 from api_schemas.schedules import (
     FinishRequest,
     ObservationBatch,
+    ObservationPage,
+    Observed,
     PromoteRequest,
     Received,
     RefineRequest,
@@ -115,6 +117,23 @@ def run(policy: Policy, schedule_id: str, number: int) -> Flow[Run]:
 def observe(policy: Policy, schedule_id: str, number: int, observations: Sequence[dict[str, Any]]) -> Flow[Received]:
     request = make(ObservationBatch, {"observations": list(observations)})
     return read(Received, (yield from post(policy, path(schedule_id, "runs", number, "observations"), request)))
+
+
+def observed(policy: Policy, schedule_id: str, of: str, runs: Sequence[int] | None, most: int) -> Flow[Observed]:
+    params = [("of", of), ("most", str(most)), *(("run", str(number)) for number in runs or ())]
+    return read(Observed, (yield from get(policy, path(schedule_id, "observations"), *params)))
+
+
+def observations(policy: Policy, schedule_id: str, number: int) -> Flow[None]:
+    """Emits what a run has seen, by step."""
+    after, more = -1, True
+    while more:
+        params = (("after", str(after)), ("limit", "10000"))
+        reply = yield from get(policy, path(schedule_id, "runs", number, "observations"), *params)
+        page = read(ObservationPage, reply)
+        for item in page.observations:
+            yield Emit(item)
+        after, more = page.after, page.more
 
 
 def finish(policy: Policy, schedule_id: str, number: int, request: FinishRequest) -> Flow[Run]:
