@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api_schemas.schedules import FinishRequest, ObservationBatch, Received, Run, RunList, RunRequest
-from service import schedules
-from service.rest import bodies, headers, parsing, views
+from service.rest import bodies, headers, parsing, schedule_changes, views
 from service.rest import state as states
 from service.rest.access import Reader, ScheduleId, Writer
 from service.rest.jobs import ALWAYS
@@ -22,9 +20,6 @@ from service.rest.routing import Route
 from service.rest.schedule_examples import FINISH_REQUESTS, OBSERVATIONS, RUN_REQUESTS
 from service.rest.schedule_views import dumps, run
 from service.rest.studies import BODY, BODY_LIMIT
-from service.schedules import RunRow
-from service.settings import Settings
-from service.store.connect import Database
 
 router = APIRouter(prefix="/v1/schedules/{schedule_id}/runs", tags=["schedules"], route_class=Route)
 
@@ -46,7 +41,7 @@ _BATCH_LIMIT = 8 << 20
 async def create(request: Request, principal: Writer, schedule_id: ScheduleId) -> Response:
     """Begin a training that follows the schedule. The same `client_id` gets the same run."""
     wanted = parsing.parse(RunRequest, await bodies.read_json(request, BODY_LIMIT))
-    row, horizon = await states.of(request).database(_start, principal.project_id, schedule_id, wanted)
+    row, horizon = await schedule_changes.start(states.of(request), principal.project_id, schedule_id, wanted)
     address = {"Location": f"{request.url.path}/{row.number}"}
     return views.json_response(dumps(run(row, horizon)), 201, address)
 
@@ -59,7 +54,7 @@ async def create(request: Request, principal: Writer, schedule_id: ScheduleId) -
 )
 async def list_runs(request: Request, principal: Reader, schedule_id: ScheduleId) -> Response:
     """The newest runs, at most 1000."""
-    rows, horizon = await states.of(request).database(_list, principal.project_id, schedule_id)
+    rows, horizon = await states.of(request).database(schedule_changes.listed, principal.project_id, schedule_id)
     return views.json_response(dumps({"runs": [run(row, horizon) for row in rows]}))
 
 
@@ -81,7 +76,7 @@ async def get(
     if_none_match: Annotated[str | None, Header(description="ETag that the client has.")] = None,
 ) -> Response:
     """One run: its curve, and what the policy advises by now."""
-    row, horizon = await states.of(request).database(_get, principal.project_id, schedule_id, number)
+    row, horizon = await states.of(request).database(schedule_changes.found, principal.project_id, schedule_id, number)
     content = dumps(run(row, horizon))
     etag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
     tagged = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -104,11 +99,7 @@ async def observe(request: Request, principal: Writer, schedule_id: ScheduleId, 
     """What a run has seen, in batches. A step that was sent before is left as it is."""
     state = states.of(request)
     wanted = parsing.parse(ObservationBatch, await bodies.read_json(request, _BATCH_LIMIT))
-    row, stored, submitted = await state.database(
-        _observe, principal.project_id, schedule_id, number, wanted, state.settings
-    )
-    if submitted is not None:
-        state.writer.ring(submitted)
+    row, stored = await schedule_changes.observe(state, principal.project_id, schedule_id, number, wanted)
     return views.json_response(dumps({"stored": stored, "version": row.version, "advice": row.advice}))
 
 
@@ -123,37 +114,5 @@ async def finish(request: Request, principal: Writer, schedule_id: ScheduleId, n
     """The end of a run, with its final values."""
     state = states.of(request)
     wanted = parsing.parse(FinishRequest, await bodies.read_json(request, BODY_LIMIT))
-    row, horizon, submitted = await state.database(
-        _finish, principal.project_id, schedule_id, number, wanted, state.settings
-    )
-    if submitted is not None:
-        state.writer.ring(submitted)
+    row, horizon = await schedule_changes.finish(state, principal.project_id, schedule_id, number, wanted)
     return views.json_response(dumps(run(row, horizon)))
-
-
-def _start(conn: Database, project_id: UUID, schedule_id: UUID, wanted: RunRequest) -> tuple[RunRow, int]:
-    row = schedules.start(conn, project_id, schedule_id, wanted)
-    return row, schedules.get(conn, project_id, schedule_id).horizon
-
-
-def _list(conn: Database, project_id: UUID, schedule_id: UUID) -> tuple[list[RunRow], int]:
-    return schedules.runs(conn, project_id, schedule_id), schedules.get(conn, project_id, schedule_id).horizon
-
-
-def _get(conn: Database, project_id: UUID, schedule_id: UUID, number: int) -> tuple[RunRow, int]:
-    return schedules.run(conn, project_id, schedule_id, number), schedules.get(conn, project_id, schedule_id).horizon
-
-
-def _observe(
-    conn: Database, project_id: UUID, schedule_id: UUID, number: int, wanted: ObservationBatch, settings: Settings
-) -> tuple[RunRow, int, Any]:
-    row, stored = schedules.observe(conn, project_id, schedule_id, number, wanted.observations)
-    return row, stored, schedules.advise(conn, project_id, schedule_id, settings) if stored else None
-
-
-def _finish(
-    conn: Database, project_id: UUID, schedule_id: UUID, number: int, wanted: FinishRequest, settings: Settings
-) -> tuple[RunRow, int, Any]:
-    row = schedules.finish(conn, project_id, schedule_id, number, wanted)
-    horizon = schedules.get(conn, project_id, schedule_id).horizon
-    return row, horizon, schedules.advise(conn, project_id, schedule_id, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from starlette.responses import Response
 
 from api_schemas import ids
 from api_schemas.base import Line
-from api_schemas.errors import KantorError, Problem
 from api_schemas.ids import encode
 from api_schemas.schedules import (
     PromoteRequest,
@@ -24,9 +22,9 @@ from api_schemas.schedules import (
     ScheduleVersion,
     VersionList,
 )
-from service import jobs, schedules
+from service import schedules
 from service.keys import Principal
-from service.rest import bodies, headers, parsing, views
+from service.rest import bodies, headers, parsing, schedule_changes, views
 from service.rest import state as states
 from service.rest.access import Reader, ScheduleId, Writer
 from service.rest.jobs import ALWAYS
@@ -183,31 +181,11 @@ async def refine(request: Request, principal: Writer, schedule_id: ScheduleId, w
     """A new version from the gradient norms of runs; its provenance has the theoretical bound before and after."""
     state = states.of(request)
     wanted = parsing.parse(RefineRequest, await bodies.read_json(request, BODY_LIMIT))
-    submitted = await state.database(schedules.refine, principal.project_id, schedule_id, wanted, state.settings)
-    state.writer.ring(submitted)
-    end, heard = time.monotonic() + min(wait, 60.0), 2
-    while time.monotonic() < end and not state.stopping.is_set():
-        left = max(0.0, end - time.monotonic())
-        heard = await state.hub.wait(submitted.job_id, heard, min(left, 0.5 if state.hub.connected else 0.1)) or heard
-        row = await state.database(jobs.get, principal.project_id, submitted.job_id)
-        if row.final:
-            break
-    else:
-        location = {"Location": f"/v1/jobs/{encode(ids.JOB, submitted.job_id)}"}
-        return views.json_response(orjson.dumps({"job": encode(ids.JOB, submitted.job_id)}), 202, location)
-    if row.error is not None:
-        problem = Problem.model_validate(row.error)
-        raise KantorError(problem.code, problem.detail, errors=problem.errors)
-    found = await state.database(_of_job, principal.project_id, schedule_id, submitted.job_id)
-    return views.json_response(dumps(version(found)))
-
-
-def _of_job(conn: Any, project_id: UUID, schedule_id: UUID, job_id: UUID) -> Any:
-    rows = schedules.versions(conn, project_id, schedule_id)
-    made = next((row for row in reversed(rows) if row[2].get("job") == job_id.hex), None)
+    made, job_id = await schedule_changes.refine(state, principal.project_id, schedule_id, wanted, wait)
     if made is None:
-        raise KantorError("engine-failure", "The job was ended before it had made a version.")
-    return made
+        location = {"Location": f"/v1/jobs/{encode(ids.JOB, job_id)}"}
+        return views.json_response(orjson.dumps({"job": encode(ids.JOB, job_id)}), 202, location)
+    return views.json_response(dumps(version(made)))
 
 
 async def _change(request: Request, principal: Principal, schedule_id: UUID, state: str) -> Response:

@@ -16,7 +16,7 @@ from api_schemas.ids import encode
 from api_schemas.studies import AskReply, AskRequest, Front, Study, StudyPage, StudyRequest, StudyState, Trial
 from service import studies
 from service.keys import Principal
-from service.rest import bodies, parsing, study_asks, study_views, views
+from service.rest import bodies, parsing, study_asks, study_changes, study_views, views
 from service.rest import state as states
 from service.rest.access import Reader, StudyId, Writer
 from service.rest.jobs import ALWAYS
@@ -50,11 +50,8 @@ async def create(request: Request, principal: Writer) -> Response:
     """
     state = states.of(request)
     wanted = parsing.parse(StudyRequest, await bodies.read_json(request, BODY_LIMIT))
-    row, new = await state.database(studies.create, principal.project_id, wanted)
-    if new:
-        await study_asks.refill(state, row, wanted.prefetch or min(wanted.parallel, 32))
-    details = await state.database(studies.get, principal.project_id, row.id)
-    address = {"Location": f"/v1/studies/{encode(ids.STUDY, row.id)}"}
+    details, new = await study_changes.create(state, principal.project_id, wanted)
+    address = {"Location": f"/v1/studies/{encode(ids.STUDY, details.study.id)}"}
     return views.json_response(study_views.dumps(study_views.study(details)), 201 if new else 200, address)
 
 
@@ -172,9 +169,7 @@ async def pareto(request: Request, principal: Reader, study_id: StudyId) -> Resp
 
 
 async def _change(request: Request, principal: Principal, study_id: UUID, state: str) -> Response:
-    api = states.of(request)
-    await api.database(studies.set_state, principal.project_id, study_id, state)
-    details = await api.database(studies.get, principal.project_id, study_id)
+    details = await study_changes.set_state(states.of(request), principal.project_id, study_id, state)
     return views.json_response(study_views.dumps(study_views.study(details)))
 
 

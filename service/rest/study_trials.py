@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
@@ -22,7 +21,7 @@ from api_schemas.studies import (
     TrialState,
 )
 from service import studies
-from service.rest import bodies, parsing, study_views, views
+from service.rest import bodies, parsing, study_changes, study_views, views
 from service.rest import state as states
 from service.rest.access import Reader, StudyId, Writer
 from service.rest.jobs import ALWAYS
@@ -37,10 +36,7 @@ from service.rest.study_examples import (
     TELL_REQUESTS,
     TRIAL_REQUESTS,
 )
-from service.settings import Settings
-from service.store.connect import Database
-from service.studies import TrialRow, lookup
-from service.studies.pool import Pending
+from service.studies import TrialRow
 
 router = APIRouter(prefix="/v1/studies/{study_id}/trials", tags=["studies"], route_class=Route)
 
@@ -63,8 +59,7 @@ async def create(request: Request, principal: Writer, study_id: StudyId) -> Resp
     """Add a point: to be evaluated next, or (with `values`) evaluated elsewhere."""
     state = states.of(request)
     wanted = parsing.parse(TrialRequest, await bodies.read_json(request, BODY_LIMIT))
-    row, pending = await state.database(_add, principal.project_id, study_id, wanted, state.settings)
-    _ring(state, pending)
+    row = await study_changes.add(state, principal.project_id, study_id, wanted)
     address = {"Location": f"{request.url.path}/{row.number}"}
     return views.json_response(study_views.dumps(study_views.trial(row)), 201, address)
 
@@ -122,9 +117,7 @@ async def edit(request: Request, principal: Writer, study_id: StudyId, number: N
     """Correct a finished trial; its history keeps what was there before, and who changed it."""
     state = states.of(request)
     wanted = parsing.parse(EditRequest, await bodies.read_json(request, BODY_LIMIT))
-    by = f"key {principal.key_id.hex}"
-    row, pending = await state.database(_edit, principal.project_id, study_id, number, wanted, by, state.settings)
-    _ring(state, pending)
+    row = await study_changes.edit(state, principal.project_id, study_id, number, wanted, key_id=principal.key_id)
     return _trial(row)
 
 
@@ -157,8 +150,7 @@ async def tell(request: Request, principal: Writer, study_id: StudyId, number: N
     """The end of an evaluation: its values, or that it failed or that the point is not allowed."""
     state = states.of(request)
     wanted = parsing.parse(TellRequest, await bodies.read_json(request, BODY_LIMIT))
-    row, pending = await state.database(_tell, principal.project_id, study_id, number, wanted, state.settings)
-    _ring(state, pending)
+    row = await study_changes.tell(state, principal.project_id, study_id, number, wanted)
     return _trial(row)
 
 
@@ -202,40 +194,6 @@ async def release(request: Request, principal: Writer, study_id: StudyId, number
     wanted = parsing.parse(LeaseRequest, await bodies.read_json(request, BODY_LIMIT))
     row = await states.of(request).database(studies.release, principal.project_id, study_id, number, wanted)
     return _trial(row)
-
-
-def _tell(
-    conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: TellRequest, settings: Settings
-) -> tuple[TrialRow, Pending | None]:
-    row, again = studies.tell(conn, project_id, study_id, number, wanted)
-    return row, None if again else _refill(conn, project_id, study_id, settings)
-
-
-def _add(
-    conn: Database, project_id: UUID, study_id: UUID, wanted: TrialRequest, settings: Settings
-) -> tuple[TrialRow, Pending | None]:
-    row = studies.add(conn, project_id, study_id, wanted)
-    return row, _refill(conn, project_id, study_id, settings) if row.finished_at is not None else None
-
-
-def _edit(
-    conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: EditRequest, by: str, settings: Settings
-) -> tuple[TrialRow, Pending | None]:
-    row = studies.edit(conn, project_id, study_id, number, wanted, by=by)
-    return row, _refill(conn, project_id, study_id, settings)
-
-
-def _refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings) -> Pending | None:
-    """After a commit of its own: if it fails, the next ask sees to it."""
-    study = lookup.study_row(conn, project_id, study_id)
-    if study.state != "active" or (study.budget is not None and study.asked >= study.budget):
-        return None
-    return studies.refill(conn, study, settings=settings)
-
-
-def _ring(state: states.State, pending: Pending | None) -> None:
-    if pending is not None and pending.submitted is not None:
-        state.writer.ring(pending.submitted)
 
 
 def _trial(row: TrialRow) -> Response:

@@ -1,0 +1,87 @@
+"""Changes of studies and their trials that may call for new suggestions: the same for REST and gRPC."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from api_schemas.studies import EditRequest, StudyRequest, TellRequest, TrialRequest
+from service import studies
+from service.rest import study_asks
+from service.rest.state import State
+from service.settings import Settings
+from service.store.connect import Database
+from service.studies import TrialRow, lookup
+from service.studies.pool import Pending
+from service.studies.read import Details
+
+
+async def create(state: State, project_id: UUID, wanted: StudyRequest) -> tuple[Details, bool]:
+    """The study, and whether it is new; suggestions for a new one are on their way."""
+    row, new = await state.database(studies.create, project_id, wanted)
+    if new:
+        await study_asks.refill(state, row, wanted.prefetch or min(wanted.parallel, 32))
+    return await state.database(studies.get, project_id, row.id), new
+
+
+async def set_state(state: State, project_id: UUID, study_id: UUID, wanted: str) -> Details:
+    """The study in its new state: active, paused, archived."""
+    await state.database(studies.set_state, project_id, study_id, wanted)
+    return await state.database(studies.get, project_id, study_id)
+
+
+async def add(state: State, project_id: UUID, study_id: UUID, wanted: TrialRequest) -> TrialRow:
+    """A point of the user's own."""
+    row, pending = await state.database(_add, project_id, study_id, wanted, state.settings)
+    _ring(state, pending)
+    return row
+
+
+async def tell(state: State, project_id: UUID, study_id: UUID, number: int, wanted: TellRequest) -> TrialRow:
+    """The end of an evaluation."""
+    row, pending = await state.database(_tell, project_id, study_id, number, wanted, state.settings)
+    _ring(state, pending)
+    return row
+
+
+async def edit(
+    state: State, project_id: UUID, study_id: UUID, number: int, wanted: EditRequest, *, key_id: UUID
+) -> TrialRow:
+    """A correction by the owner of a key."""
+    by = f"key {key_id.hex}"
+    row, pending = await state.database(_edit, project_id, study_id, number, wanted, by, state.settings)
+    _ring(state, pending)
+    return row
+
+
+def _tell(
+    conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: TellRequest, settings: Settings
+) -> tuple[TrialRow, Pending | None]:
+    row, again = studies.tell(conn, project_id, study_id, number, wanted)
+    return row, None if again else _refill(conn, project_id, study_id, settings)
+
+
+def _add(
+    conn: Database, project_id: UUID, study_id: UUID, wanted: TrialRequest, settings: Settings
+) -> tuple[TrialRow, Pending | None]:
+    row = studies.add(conn, project_id, study_id, wanted)
+    return row, _refill(conn, project_id, study_id, settings) if row.finished_at is not None else None
+
+
+def _edit(
+    conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: EditRequest, by: str, settings: Settings
+) -> tuple[TrialRow, Pending | None]:
+    row = studies.edit(conn, project_id, study_id, number, wanted, by=by)
+    return row, _refill(conn, project_id, study_id, settings)
+
+
+def _refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings) -> Pending | None:
+    """After a commit of its own: if it fails, the next ask sees to it."""
+    study = lookup.study_row(conn, project_id, study_id)
+    if study.state != "active" or (study.budget is not None and study.asked >= study.budget):
+        return None
+    return studies.refill(conn, study, settings=settings)
+
+
+def _ring(state: State, pending: Pending | None) -> None:
+    if pending is not None and pending.submitted is not None:
+        state.writer.ring(pending.submitted)
