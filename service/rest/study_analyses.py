@@ -82,8 +82,10 @@ async def replay(
     return await _look(request, principal.project_id, study_id, {"work": "replay", "trial": number}, wait)
 
 
-async def _look(request: Request, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float) -> Response:
-    state = states.of(request)
+async def look(
+    state: states.State, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float
+) -> tuple[dict[str, Any] | None, UUID]:
+    """The fields of an ``Analysis``, None if a worker is still at it after ``wait`` seconds; and its job."""
     end = time.monotonic() + min(wait, _LONGEST_WAIT)
     heard = 2
     while True:
@@ -92,10 +94,17 @@ async def _look(request: Request, project_id: UUID, study_id: UUID, work: Mappin
             state.writer.ring(found.submitted)
         if found.document is not None:
             answer = orjson.loads(found.document)
-            return views.json_response(orjson.dumps({name: answer[name] for name in _FIELDS if name in answer}))
+            return {name: answer[name] for name in _FIELDS if name in answer}, found.job_id
         left = end - time.monotonic()
         if left <= 0 or state.stopping.is_set():
-            job = encode(JOB, found.job_id)
-            location = {"Location": f"/v1/jobs/{job}", "Retry-After": "1"}
-            return views.json_response(orjson.dumps({"job": job}), 202, location)
+            return None, found.job_id
         heard = await state.hub.wait(found.job_id, heard, min(left, 0.5 if state.hub.connected else 0.1)) or heard
+
+
+async def _look(request: Request, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float) -> Response:
+    found, job_id = await look(states.of(request), project_id, study_id, work, wait)
+    if found is not None:
+        return views.json_response(orjson.dumps(found))
+    job = encode(JOB, job_id)
+    location = {"Location": f"/v1/jobs/{job}", "Retry-After": "1"}
+    return views.json_response(orjson.dumps({"job": job}), 202, location)
