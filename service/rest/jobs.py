@@ -116,8 +116,13 @@ async def list_jobs(
         list[JobState] | None, Query(max_length=20, description="Any of these; repeat it for several.")
     ] = None,
     kind: Annotated[Line | None, Query(description="Kind of problem.")] = None,
+    without_kind: Annotated[
+        list[Line] | None,
+        Query(max_length=20, description="None of these kinds; `study` and `schedule` are what Kantor asks of itself."),
+    ] = None,
     engine: Annotated[Line | None, Query(description="As asked for in the request.")] = None,
     name: Annotated[Line | None, Query(description="Exactly this name.")] = None,
+    name_begins: Annotated[Line | None, Query(description="Names that begin so.")] = None,
     label: Annotated[
         list[Line] | None,
         Query(max_length=64, description="`key:value`; repeat it for several, all of which must fit."),
@@ -133,8 +138,10 @@ async def list_jobs(
     filters = JobFilters(
         states=tuple(dict.fromkeys(state or ())),
         kind=kind,
+        without_kinds=tuple(dict.fromkeys(without_kind or ())),
         engine=engine,
         name=name,
+        beginning=name_begins,
         labels=_labels(label or []),
         created_after=_utc(created_after),
         created_before=_utc(created_before),

@@ -66,6 +66,28 @@ def test_each_filter_lets_through_what_it_names(desk: Desk) -> None:
     assert ids(desk, kind="transport") == []
 
 
+def test_names_are_found_by_their_beginning_and_signs_of_patterns_are_letters(desk: Desk) -> None:
+    made = {name: desk.submit(name=name).job_id for name in ("night run", "nightly", "Night", "100%_x", "100 x")}
+
+    assert set(ids(desk, beginning="night")) == {made["night run"], made["nightly"]}
+    assert ids(desk, beginning="100%") == [made["100%_x"]]
+    assert ids(desk, beginning="ight") == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_kinds_can_be_left_out_alone_and_with_other_filters(desk: Desk, size: int) -> None:
+    kinds = ["program", "study", "study", "transport", "schedule", "program"]
+    made = []
+    for kind in kinds:
+        made.append(desk.submit(name="mine").job_id)
+        desk.conn.execute("UPDATE job SET kind = %s WHERE id = %s", (kind, made[-1]))
+    wanted = sorted([made[0], made[3], made[5]], reverse=True)
+
+    assert ids(desk, size, without_kinds=("study", "schedule")) == wanted
+    assert ids(desk, size, without_kinds=("study", "schedule"), name="mine") == wanted
+    assert ids(desk, size, without_kinds=("program", "study", "transport", "schedule")) == []
+
+
 def test_filters_by_time_count_milliseconds(desk: Desk) -> None:
     rows = [desk.submit().job for _ in range(3)]
     for before, after in itertools.pairwise(rows):
