@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all check format bench docs openapi dashboard clean
+.PHONY: help setup demo serve test test-all fuzz check format bench docs openapi dashboard clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ test: $(READY) ## the tests (slow sets left out)
 
 test-all: $(READY) ## the tests and the slow sets
 	$(BIN)/python -m pytest
+
+SECONDS ?= 3600
+fuzz: $(READY) ## random expressions against the language, for SECONDS=3600
+	$(BIN)/python -m tests.expression.fuzz --seconds $(SECONDS)
 
 check: $(READY) ## formatter, linter, types, import rules, OpenAPI snapshot, docs
 	$(BIN)/ruff format --check .

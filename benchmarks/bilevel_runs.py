@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import bilevel_peers
 from benchmarks.bilevel_problems import Task, task
 
 Trace = list[tuple[float, np.ndarray]]
@@ -23,6 +24,10 @@ METHODS = (
     "jaxopt GD",
     "jaxopt LBFGS",
     "torchopt CG",
+    "betty neumann",
+    "betty cg",
+    "boat PGDO",
+    "boat CG",
 )
 
 
@@ -40,8 +45,16 @@ def _run(method: str, made: Task, budget: float) -> Trace | str:
     library, _, variant = method.partition(" ")
     if library == "kantor":
         return _kantor(made, variant, budget)
-    if importlib.util.find_spec(library) is None:
+    if importlib.util.find_spec("boat_torch" if library == "boat" else library) is None:
         return "not installed"
+    if library in ("betty", "boat"):
+        import torch
+
+        torch.set_num_threads(1)
+        clock = _Clock(budget)
+        functions = _torch_functions(made)
+        getattr(bilevel_peers, library)(made, variant, *functions, clock.note, lambda: clock.over)
+        return clock.trace
     return _jaxopt(made, variant, budget) if library == "jaxopt" else _torchopt(made, budget)
 
 

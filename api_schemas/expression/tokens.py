@@ -80,6 +80,14 @@ def tokenize(source: str, limits: Limits) -> list[Token]:
         kind = match.lastgroup or ""
         if kind != "space":
             text = match.group()
+            if kind == "number" and text.isdigit() and text[0] == "0" and text.strip("0"):
+                raise ExpressionError(
+                    f"{text} begins with a zero, as no whole number does",
+                    source=source,
+                    start=position,
+                    end=match.end(),
+                    hint=f"write {text.lstrip('0')}",
+                )
             tokens.append(Token(text if kind == "operator" else kind, text, position, match.end()))
         position = match.end()
     tokens.append(Token("end", "", len(source), len(source)))

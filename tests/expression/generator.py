@@ -52,7 +52,8 @@ def expressions(draw: Any, shape: tuple[int, ...] = (), depth: int = 4) -> str:
         return f"{draw(st.sampled_from(['maximum', 'minimum']))}({part()}, {part()})"
     if form == "where":
         test = draw(st.sampled_from([" > ", " < ", " >= ", " <= "]))
-        return f"where({part()}{test}{part(())}, {part()}, {part()})"
+        # the shift parts sides that are equal but for rounding, of which a jump would be made
+        return f"where({part()}{test}{part(())} + 0.371, {part()}, {part()})"
     inner = draw(st.sampled_from([(3,), (4,), (4, 3)]))
     if form == "dot":
         return f"dot({part(inner)}, {part(inner)})"
@@ -70,3 +71,15 @@ def soup() -> st.SearchStrategy[str]:
     """Tokens in any order: mostly nonsense."""
     token = st.sampled_from([*_TOKENS.split(), "\n", "\t", "\x00"])
     return st.lists(token, max_size=30).map(" ".join) | st.text(max_size=60)
+
+
+@st.composite
+def mutants(draw: Any) -> str:
+    """A sound expression of which a few pieces were cut out, doubled, or replaced by a token."""
+    text = str(draw(expressions(depth=3)))
+    for _ in range(draw(st.integers(1, 3))):
+        first, last = sorted(draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+        last = min(last, first + 8)
+        piece = draw(st.sampled_from(["", text[first:last] * 2, *_TOKENS.split()]))
+        text = text[:first] + piece + text[last:]
+    return text

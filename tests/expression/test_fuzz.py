@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from api_schemas.expression import ExpressionError, Scope, structure
 from solvers.expression import Program, evaluate
 from solvers.expression.function import compile
-from tests.expression.generator import expressions, soup
+from tests.expression.generator import expressions, mutants, soup
 from tests.expression.names import DATA, EXAMPLES, VARIABLES, reference, scope, values
 
 few = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -120,7 +120,7 @@ def test_what_the_rules_say_of_curvature_and_degree_holds_on_random_lines(text: 
 
 
 @many
-@given(soup())
+@given(soup() | mutants())
 def test_nonsense_is_refused_by_the_language_s_own_error_or_evaluated(text: str) -> None:
     made = scope()
     tracemalloc.start()
