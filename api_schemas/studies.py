@@ -8,7 +8,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.certificates import Certificate
-from api_schemas.study_spaces import Parameter, Point, check_space
+from api_schemas.study_analyses import Analysis, Findings, PredictRequest
+from api_schemas.study_spaces import Parameter, Point, check_space, wrong
 
 Metric = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Values = Annotated[dict[Metric, Extended], Field(max_length=64)]
@@ -47,7 +48,10 @@ class StudyRequest(Model):
     """Parameters by name, in the order in which they are shown."""
     input_constraints: Annotated[list[Annotated[str, Field(min_length=3, max_length=2000)]], Field(max_length=100)] = []
     """Conditions that every suggested point meets, on numbers: "x + 2*y <= 10"."""
-    objectives: Annotated[dict[Metric, Goal], Field(min_length=1, max_length=16)]
+    objectives: Annotated[dict[Metric, Goal], Field(max_length=16)] = {}
+    """At least one, except in a study by preference."""
+    preference: bool = False
+    """There are no values to be told: someone compares trials, and says which are better."""
     constraints: Annotated[dict[Metric, Bound], Field(max_length=64)] = {}
     """On metrics that an evaluation yields: ``{"memory": "<= 16"}``."""
     engine: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = "auto"
@@ -76,12 +80,21 @@ class StudyRequest(Model):
     @model_validator(mode="after")
     def _fits(self) -> StudyRequest:
         check_space(self.space, self.input_constraints, self.guesses)
+        if self.preference and (self.objectives or self.constraints):
+            place = "/objectives" if self.objectives else "/constraints"
+            raise wrong(place, "a study by preference has neither objectives nor constraints on outcomes")
+        if not self.preference and not self.objectives:
+            raise wrong("/objectives", 'give at least one, like {"loss": "min"}; or preference: true')
+        if self.preference and self.early_stopping.rule != "none":
+            raise wrong(
+                "/early_stopping/rule", "a study by preference has no intermediate values that could stop a trial"
+            )
         both = sorted(self.objectives.keys() & self.constraints.keys())
         if both:
-            raise ValueError(f"{both[0]!r} is both an objective and a constraint")
+            raise wrong(f"/constraints/{both[0]}", f"{both[0]!r} is both an objective and a constraint")
         metric = self.early_stopping.metric
         if metric is not None and metric not in self.objectives:
-            raise ValueError(f"early_stopping.metric {metric!r} is none of the objectives")
+            raise wrong("/early_stopping/metric", f"{metric!r} is none of the objectives")
         return self
 
 
@@ -105,6 +118,7 @@ class Study(Reply):
     space: dict[str, Parameter]
     input_constraints: list[str] = []
     objectives: dict[str, Goal]
+    preference: bool = False
     constraints: dict[str, str] = {}
     engine: str
     engine_options: dict[str, Any] = {}
@@ -283,23 +297,35 @@ class Front(Reply):
     """The worst value of each objective among feasible trials."""
 
 
-class PredictRequest(Model):
-    """Points at which the model of the study is asked."""
-
-    points: Annotated[list[Point], Field(min_length=1, max_length=1000)]
-
-
 class StudyWork(Model):
     """What a job of kind "study" does: make suggestions, or analyse. The data are read when the job begins."""
 
     kind: Literal["study"] = "study"
     study: Annotated[str, Field(pattern=r"^std_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
-    work: Literal["suggest", "importance", "predict", "replay"] = "suggest"
+    work: Literal[
+        "suggest",
+        "importance",
+        "predict",
+        "marginals",
+        "contour",
+        "calibration",
+        "progress",
+        "stopping",
+        "utilities",
+        "replay",
+    ] = "suggest"
     count: Annotated[int, Field(ge=1, le=256)] = 1
     fixed: Point = {}
     points: Annotated[list[Point], Field(max_length=1000)] = []
+    parameters: Annotated[list[Metric], Field(max_length=500)] = []
+    """For "marginals", by default all; for "contour" two."""
+    objective: Metric | None = None
+    """For "marginals" and "contour"; by default the first."""
+    grid: Annotated[int, Field(ge=2, le=200)] | None = None
+    """For "marginals" and "contour": points along an axis."""
     trial: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    """For "replay": the trial whose suggestion is made again from what was known then."""
+    """For "replay": the trial whose suggestion is made again from what was known then. For "marginals" and "contour":
+    the trial that gives the values of all other parameters."""
 
 
 class Suggestion(Reply):
@@ -310,7 +336,7 @@ class Suggestion(Reply):
     explanation: dict[str, Any] = {}
 
 
-class StudyAnswer(Reply):
+class StudyAnswer(Findings):
     """The answer of a job of kind "study"."""
 
     kind: Literal["study"] = "study"
@@ -325,25 +351,8 @@ class StudyAnswer(Reply):
     seed: int = 0
     fixed: Point = {}
     suggestions: list[Suggestion] = []
-    importance: dict[str, dict[str, float]] | None = None
-    """Objective to parameter to its share of the variance."""
-    predictions: list[dict[str, dict[str, float]]] | None = None
-    """For each point: metric to mean and deviation."""
-    replay: dict[str, Any] | None = None
-    message: str = ""
     statistics: dict[str, Any] = {}
     certificate: Certificate | None = None
-
-
-class Analysis(Reply):
-    """What a worker found out about a study."""
-
-    watermark: int
-    """The data that it was made of."""
-    importance: dict[str, dict[str, float]] | None = None
-    predictions: list[dict[str, dict[str, float]]] | None = None
-    replay: dict[str, Any] | None = None
-    message: str = ""
 
 
 __all__ = [

@@ -105,6 +105,13 @@ class FidelityParameter(Model):
         _check_range(self.low, self.high, self.log)
         return self
 
+    @property
+    def top(self) -> float:
+        """The highest fidelity."""
+        if self.step is None:
+            return self.high
+        return self.low + math.floor((self.high - self.low) / self.step * (1 + 1e-12) + 1e-9) * self.step
+
 
 Parameter = Annotated[
     FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | FidelityParameter,
@@ -162,7 +169,7 @@ def ordered(space: Mapping[str, Any]) -> list[str]:
     while waiting:
         ready = [name for name in waiting if all(parent in done for parent in getattr(space[name], "when", {}))]
         if not ready:
-            raise _wrong(
+            raise wrong(
                 f"/space/{waiting[0]}/when", "parameters depend on each other in a circle: " + ", ".join(waiting)
             )
         done.update(dict.fromkeys(ready))
@@ -255,32 +262,32 @@ def check_space(space: Mapping[str, Any], constraints: Sequence[str], guesses: S
         for parent, condition in getattr(parameter, "when", {}).items():
             where = f"/space/{name}/when/{parent}"
             if parent not in space:
-                raise _wrong(where, f"{name!r} depends on {parent!r}, which is no parameter")
+                raise wrong(where, f"{name!r} depends on {parent!r}, which is no parameter")
             if isinstance(condition, Range):
                 if not isinstance(space[parent], NUMERIC):
-                    raise _wrong(where, f"{parent!r} has choices: give values, not a range")
+                    raise wrong(where, f"{parent!r} has choices: give values, not a range")
                 if condition.low is not None and condition.high is not None and condition.low > condition.high:
-                    raise _wrong(where, "low is above high")
+                    raise wrong(where, "low is above high")
                 continue
             for value in condition if isinstance(condition, list) else [condition]:
                 fault = fault_of(space[parent], value)
                 if fault:
-                    raise _wrong(where, f"{name!r} could never be active: of {parent!r}, {fault}")
+                    raise wrong(where, f"{name!r} could never be active: of {parent!r}, {fault}")
     ordered(space)
     for k, text in enumerate(constraints):
         try:
             tree = constraint_tree(text)
         except ExpressionError as error:
-            raise _wrong(f"/input_constraints/{k}", error.detail) from None
+            raise wrong(f"/input_constraints/{k}", error.detail) from None
         for name in sorted(names_in(tree)):
             if name not in space:
-                raise _wrong(f"/input_constraints/{k}", f"{name!r} is no parameter")
+                raise wrong(f"/input_constraints/{k}", f"{name!r} is no parameter")
             if not _numeric(space[name]):
-                raise _wrong(f"/input_constraints/{k}", f"{name!r} has choices that are no numbers")
+                raise wrong(f"/input_constraints/{k}", f"{name!r} has choices that are no numbers")
     for k, guess in enumerate(guesses):
         name, fault = point_fault(space, guess)
         if fault:
-            raise _wrong(f"/guesses/{k}/{name}", f"{name!r}: {fault}")
+            raise wrong(f"/guesses/{k}/{name}", f"{name!r}: {fault}")
 
 
 def _numeric(parameter: Any) -> bool:
@@ -306,5 +313,6 @@ def _check_choices(choices: Sequence[Any]) -> None:
         seen.add(key)
 
 
-def _wrong(pointer: str, message: str) -> PydanticCustomError:
+def wrong(pointer: str, message: str) -> PydanticCustomError:
+    """An error of a model's validator that names the place."""
     return PydanticCustomError("invalid_problem", "{message}", {"message": message, "pointer": pointer})

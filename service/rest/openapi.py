@@ -32,6 +32,7 @@ from api_schemas.studies import (
     TellRequest,
     TrialRequest,
 )
+from api_schemas.study_comparisons import ComparisonRequest
 from api_schemas.tenants import MemberChange, MemberRequest, ProjectRequest
 from api_schemas.webhooks import SecretRotation, WebhookChange, WebhookRequest
 
@@ -55,6 +56,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     *(WebhookRequest, WebhookChange, SecretRotation),
     *(JobRequest, KeyRequest, KeyRotation, ProjectRequest, MemberRequest, MemberChange),
     *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
+    ComparisonRequest,
     *(ScheduleRequest, PromoteRequest, RefineRequest, RunRequest, ObservationBatch, FinishRequest),
 )
 """What the routes read by hand."""

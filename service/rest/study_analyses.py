@@ -1,4 +1,4 @@
-"""What a study's data say: importance of parameters, predictions, suggestions made again. Workers compute it."""
+"""What a study's data say: importance, surfaces, calibration, predictions, suggestions again. Workers compute it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api_schemas.base import Line
 from api_schemas.ids import JOB, encode
-from api_schemas.studies import Analysis, PredictRequest
+from api_schemas.study_analyses import Analysis, PredictRequest
 from service.rest import bodies, parsing, views
 from service.rest import state as states
 from service.rest.access import Reader, StudyId
@@ -28,6 +29,11 @@ from service.studies import analysis
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["studies"], route_class=Route)
 
 Wait = Annotated[float, Query(ge=0, description="Seconds to wait for it; at most 60 count.")]
+Objective = Annotated[Line | None, Query(description="By default the first.")]
+At = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="The trial that gives the other parameters; by default their average."),
+]
 _LONGEST_WAIT = 60.0
 _FIELDS = tuple(Analysis.model_fields)
 _ERRORS = (*ALWAYS, "not-found", "invalid-request", "not-finished", "unsupported-problem", "engine-failure", "conflict")
@@ -49,6 +55,93 @@ _REPLIES: dict[int | str, dict[str, Any]] = {
 async def importance(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
     """How much each parameter matters: the share of each objective's variance that changing it alone explains."""
     return await _look(request, principal.project_id, study_id, {"work": "importance"}, wait)
+
+
+@router.get(
+    "/marginals",
+    operation_id="studies_marginals",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def marginals(
+    request: Request,
+    principal: Reader,
+    study_id: StudyId,
+    parameter: Annotated[list[Line] | None, Query(max_length=100, description="By default all, at most 100.")] = None,
+    objective: Objective = None,
+    grid: Annotated[int, Query(ge=2, le=200, description="Points along a parameter.")] = 50,
+    trial: At = None,
+    wait: Wait = 0.0,
+) -> Response:
+    """What the model expects along each parameter: averaged over all others, or with the others as in a trial."""
+    work = {"work": "marginals", "parameters": parameter or [], "objective": objective, "grid": grid, "trial": trial}
+    return await _look(request, principal.project_id, study_id, work, wait)
+
+
+@router.get(
+    "/contour",
+    operation_id="studies_contour",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def contour(
+    request: Request,
+    principal: Reader,
+    study_id: StudyId,
+    x: Annotated[Line, Query(description="The first parameter.")],
+    y: Annotated[Line, Query(description="The second parameter.")],
+    objective: Objective = None,
+    grid: Annotated[int, Query(ge=2, le=60, description="Points along each parameter.")] = 24,
+    trial: At = None,
+    wait: Wait = 0.0,
+) -> Response:
+    """What the model expects over two parameters, and how sure it is: averaged over all others, or as in a trial."""
+    work = {"work": "contour", "parameters": [x, y], "objective": objective, "grid": grid, "trial": trial}
+    return await _look(request, principal.project_id, study_id, work, wait)
+
+
+@router.get(
+    "/calibration",
+    operation_id="studies_calibration",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def calibration(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
+    """Every trial predicted from all others: whether the model knows what it does not know."""
+    return await _look(request, principal.project_id, study_id, {"work": "calibration"}, wait)
+
+
+@router.get(
+    "/progress",
+    operation_id="studies_progress",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def progress(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
+    """The best value and the hypervolume of the Pareto front after each trial."""
+    return await _look(request, principal.project_id, study_id, {"work": "progress"}, wait)
+
+
+@router.get(
+    "/stopping",
+    operation_id="studies_stopping",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def stopping(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
+    """Whether more trials are worth while: what the next one is expected to gain, and a bound on the regret."""
+    return await _look(request, principal.project_id, study_id, {"work": "stopping"}, wait)
+
+
+@router.get(
+    "/utilities",
+    operation_id="studies_utilities",
+    response_model=None,
+    responses={**_REPLIES, **documented(*_ERRORS)},
+)
+async def utilities(request: Request, principal: Reader, study_id: StudyId, wait: Wait = 0.0) -> Response:
+    """Of a study by preference: how good each compared trial is by the model, best first."""
+    return await _look(request, principal.project_id, study_id, {"work": "utilities"}, wait)
 
 
 @router.post(

@@ -58,3 +58,10 @@ EDIT_REQUESTS: dict[str, Any] = {
 PREDICT_REQUESTS: dict[str, Any] = {
     "one": {"summary": "One point", "value": {"points": [{"lr": 0.01, "layers": 2, "optimizer": "adam"}]}}
 }
+COMPARISON_REQUESTS: dict[str, Any] = {
+    "pair": {"summary": "Trial 2 is better than trial 1", "value": {"best": [2], "others": [1], "key": "a1"}},
+    "ranking": {
+        "summary": "Of five, 4 is best, then 1; the others were not put in order",
+        "value": {"best": [4, 1], "others": [2, 3, 5]},
+    },
+}

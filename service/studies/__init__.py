@@ -6,6 +6,7 @@ know of raises the study's ``watermark`` and is kept (``trial_change``): the dat
 """
 
 from service.studies.asks import Asked, ask, fall_back
+from service.studies.comparisons import ComparisonRow, compare, list_comparisons, retract
 from service.studies.evaluate import heartbeat, release, report, tell
 from service.studies.owners import add, edit
 from service.studies.pool import refill, suggest_with
@@ -15,11 +16,13 @@ from service.studies.study import create, delete, set_state
 
 __all__ = [
     "Asked",
+    "ComparisonRow",
     "StudyRow",
     "TrialRow",
     "add",
     "ask",
     "best",
+    "compare",
     "create",
     "delete",
     "edit",
@@ -28,11 +31,13 @@ __all__ = [
     "get_by_name",
     "heartbeat",
     "history",
+    "list_comparisons",
     "list_page",
     "pareto",
     "refill",
     "release",
     "report",
+    "retract",
     "set_state",
     "suggest_with",
     "tell",

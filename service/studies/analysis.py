@@ -17,6 +17,7 @@ from service.settings import Settings
 from service.store.connect import Database
 from service.studies import pool
 from service.studies.lookup import study_row
+from service.studies.rows import StudyRow
 
 _KEPT = """
 SELECT analysis.watermark, analysis.document, analysis.job_id, job.state
@@ -47,9 +48,11 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
         work: fields of ``api_schemas.studies.StudyWork``.
 
     Raises:
-        KantorError: ``not-found``; what the job failed with, if the data are still the same.
+        KantorError: ``not-found``; ``invalid-request`` for names that the study does not have; what the job failed
+            with, if the data are still the same.
     """
     study = study_row(conn, project_id, study_id)
+    _check(study, work)
     question = str(work["work"])
     if len(work) > 1:
         digest = hashlib.sha256(orjson.dumps(dict(work), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
@@ -75,3 +78,21 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
             (study_id, study_id, _MOST_KEPT),
         )
     return Found(submitted.job_id, None, submitted)
+
+
+def _check(study: StudyRow, work: Mapping[str, Any]) -> None:
+    """Names are looked at before a worker is troubled."""
+    space, objectives = study.request.space, study.request.objectives
+    parameters = work.get("parameters") or []
+    fault = ""
+    for name in parameters:
+        if name not in space:
+            fault = f"no parameter is called {name!r}; there are: {', '.join(list(space)[:30])}"
+    if len(set(parameters)) < len(parameters):
+        fault = "the parameters must be different"
+    if work.get("objective") is not None and work["objective"] not in objectives:
+        fault = f"no objective is called {work['objective']!r}; there are: {', '.join(objectives) or 'none'}"
+    if work["work"] == "utilities" and not study.request.preference:
+        fault = "only a study by preference has utilities; this one has objectives"
+    if fault:
+        raise KantorError("invalid-request", fault[0].upper() + fault[1:] + ".")

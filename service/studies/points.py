@@ -91,7 +91,7 @@ def _at(parameter: Any, unit: float) -> Any:
         return parameter.choices[min(int(unit * len(parameter.choices)), len(parameter.choices) - 1)]
     whole = isinstance(parameter, IntParameter) or getattr(parameter, "whole", False)
     if parameter.type == "fidelity":
-        value: float = parameter.high
+        value: float = parameter.top
     elif parameter.low == parameter.high:
         value = parameter.low
     elif parameter.step is not None:

@@ -11,7 +11,8 @@ from uuid import UUID
 from service.rules import pages
 from service.settings import Settings
 from service.store.connect import Database
-from service.studies import fronts
+from service.studies import fronts, points
+from service.studies.comparisons import favourite, known
 from service.studies.lookup import study_row, trial_row
 from service.studies.rows import STUDY, TRIAL, StudyRow, TrialRow
 
@@ -30,12 +31,13 @@ SELECT {TRIAL} FROM trial WHERE project_id = %(project)s AND study_id = %(study)
 """  # noqa: S608
 _BEST = """
 SELECT {columns} FROM trial WHERE project_id = %s AND study_id = %s AND state IN ('completed', 'stopped') AND feasible
-    AND values->>%s IS NOT NULL
+    AND params @> %s::jsonb AND values->>%s IS NOT NULL
 ORDER BY (values->>%s)::double precision {order}, number LIMIT 1
 """
 _VALUES = """
 SELECT number, values FROM trial
 WHERE project_id = %s AND study_id = %s AND state IN ('completed', 'stopped') AND feasible
+    AND params @> %s::jsonb
 """
 _CHANGES = """
 SELECT watermark, at, type, values, reason, before, by FROM trial_change WHERE trial_id = %s ORDER BY watermark
@@ -119,28 +121,33 @@ def trials(
 
 
 def best(conn: Database, project_id: UUID, study_id: UUID) -> TrialRow | None:
-    """The best feasible trial by the first objective; None if there is none yet.
+    """The best feasible trial by the first objective, at the highest fidelity; of a study by preference the one that
+    wins most comparisons. None if there is none yet.
 
     Raises:
         KantorError: ``not-found``.
     """
     study = study_row(conn, project_id, study_id)
+    if study.request.preference:
+        number = favourite(known(conn, study, study.watermark))
+        return None if number is None else trial_row(conn, study, number)
     name, goal = next(iter(study.request.objectives.items()))
     statement = _BEST.format(columns=TRIAL, order="ASC" if goal == "min" else "DESC")
-    found = conn.execute(statement, (project_id, study_id, name, name)).fetchone()
+    full = _full(study)
+    found = conn.execute(statement, (project_id, study_id, full, name, name)).fetchone()
     return None if found is None else TrialRow(*found)
 
 
 def pareto(conn: Database, project_id: UUID, study_id: UUID) -> tuple[list[TrialRow], float | None, dict[str, float]]:
-    """Feasible trials that no other beats in all objectives; the hypervolume from the reference on (of two objectives);
-    the reference: the worst value of each objective.
+    """Feasible trials, at the highest fidelity, that no other beats in all objectives; the hypervolume from the
+    reference on (of two objectives); the reference: the worst value of each objective.
 
     Raises:
         KantorError: ``not-found``.
     """
     study = study_row(conn, project_id, study_id)
     goals = study.request.objectives
-    rows = conn.execute(_VALUES, (project_id, study_id)).fetchall()
+    rows = conn.execute(_VALUES, (project_id, study_id, _full(study))).fetchall() if goals else []
     signs = [1.0 if goal == "min" else -1.0 for goal in goals.values()]
     named = [
         (number, tuple(sign * float(values[name]) for sign, name in zip(signs, goals, strict=True)))
@@ -159,6 +166,11 @@ def pareto(conn: Database, project_id: UUID, study_id: UUID) -> tuple[list[Trial
         (study_id, numbers),
     ).fetchall()
     return [TrialRow(*row) for row in found], volume, reference
+
+
+def _full(study: StudyRow) -> str:
+    """What a trial's parameters must contain for its values to count: the highest fidelities."""
+    return points.canonical({name: p.top for name, p in study.request.space.items() if p.type == "fidelity"})
 
 
 Change = tuple[int, datetime, str, Any, str, Any, str]

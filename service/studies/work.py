@@ -17,6 +17,7 @@ from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database
 from service.studies import points, pool
+from service.studies.comparisons import known
 from service.studies.lookup import study_row, trial_row
 from service.studies.rows import STUDY as COLUMNS
 from service.studies.rows import StudyRow
@@ -83,7 +84,10 @@ def load(conn: Database, claim: Claim) -> bytes:
         **work,
         "step": {
             "study": described(study),
-            "observations": {"trials": observations(conn, study, watermark), "comparisons": []},
+            "observations": {
+                "trials": observations(conn, study, watermark),
+                "comparisons": known(conn, study, watermark),
+            },
             "count": count,
             "fixed": fixed,
             "seed": seed,

@@ -159,6 +159,8 @@ class Numeric(Parameter):
         return ""
 
     def _stretch(self, unit: float, low: float, high: float) -> float:
+        if unit in (0.0, 1.0):  # the ends to the last digit
+            return high if unit else low
         if self.log:
             return math.exp(math.log(low) + unit * math.log(high / low))
         return low + unit * (high - low)

@@ -24,6 +24,12 @@ OPTIONS: tuple[Option, ...] = ()
 _FALLBACK = ("gp", "quasi-random")
 
 
+_EXTRA = (
+    *("study", "work", "watermark", "told", "points", "replayed"),
+    *("parameters", "objective", "grid", "trial"),
+)
+
+
 @dataclass(frozen=True)
 class Made:
     """What a job has found out.
@@ -62,7 +68,7 @@ class StudyFamily:
             time_limit=options.get("time_limit"),
             memory_limit=options.get("memory_limit"),
             threads=options.get("threads") or 1,
-            extra={name: problem.get(name) for name in ("study", "work", "watermark", "told", "points", "replayed")},
+            extra={name: problem.get(name) for name in _EXTRA},
         )
 
     def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:

@@ -20,10 +20,17 @@ def _signed(study: Study, outcomes: Outcomes) -> Array:
 
 def pareto(study: Study, observations: Observations) -> list[int]:
     """Numbers of the feasible trials that no other one dominates, ascending."""
-    outcomes = collect(study, Encoding(study.space), observations)
+    outcomes = _full(study, observations)
     allowed = np.flatnonzero(outcomes.feasible)
     front = allowed[nondominated(_signed(study, outcomes)[allowed])]
     return [outcomes.trials[i].number for i in front]
+
+
+def _full(study: Study, observations: Observations) -> Outcomes:
+    """Trials at the highest fidelity: others are no results."""
+    top = {p.name: p.at(1.0) for p in study.space.fidelities}
+    trials = tuple(t for t in observations.trials if all(t.parameters.get(name) == at for name, at in top.items()))
+    return collect(study, Encoding(study.space), Observations(trials))
 
 
 def hypervolume_over_time(study: Study, observations: Observations) -> dict[str, Any]:
@@ -32,7 +39,7 @@ def hypervolume_over_time(study: Study, observations: Observations) -> dict[str,
     The reference is the objectives' own, and where there is none the worst feasible value plus a tenth of the range.
     With one objective this is the distance of the best so far from the reference.
     """
-    outcomes = collect(study, Encoding(study.space), observations)
+    outcomes = _full(study, observations)
     signed = _signed(study, outcomes)
     allowed = signed[outcomes.feasible]
     if len(allowed) == 0:
@@ -57,7 +64,7 @@ def hypervolume_over_time(study: Study, observations: Observations) -> dict[str,
 
 def best_over_time(study: Study, observations: Observations) -> dict[str, Any]:
     """``{"trials", "value", "best"}`` of the first objective; best is None until a trial is feasible."""
-    outcomes = collect(study, Encoding(study.space), observations)
+    outcomes = _full(study, observations)
     best: float | None = None
     values, bests = [], []
     sign = study.objectives[0].sign

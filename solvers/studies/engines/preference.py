@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,35 +14,27 @@ from solvers.studies.encoding import Array
 from solvers.studies.engine import StudyEngine, Suggestion
 from solvers.studies.engines.base import Base
 from solvers.studies.engines.features import ALL_FEATURES
-from solvers.studies.gp.preference import preference_posterior
+from solvers.studies.gp.preference import Compared, compared, preference_posterior
+from solvers.studies.observations import Comparison
 from solvers.studies.parameters import Value
-
-#: Comparisons beyond this many pairs are left out, oldest first: the cost grows with the cube of the trials.
-_MAX_PAIRS = 2000
 
 
 class Preference(Base):
     """The advisor of the engine ``preference``. A study with an objective and no comparisons compares its values."""
 
-    def _pairs(self) -> tuple[Array, list[tuple[int, int]], list[int]]:
-        """Rows of compared trials, pairs of their indices, their numbers."""
-        pairs = [pair for comparison in self.observations.comparisons for pair in comparison.pairs()]
-        if not pairs and self.study.objectives and self.outcomes.count:
-            order = np.argsort(self.outcomes.y[:, 0], kind="stable")
-            numbers = [self.outcomes.trials[int(i)].number for i in order]
-            pairs = list(itertools.pairwise(numbers))
-        pairs = pairs[-_MAX_PAIRS:]
-        numbers = sorted({number for pair in pairs for number in pair})
-        index = {number: i for i, number in enumerate(numbers)}
-        points = {trial.number: trial.parameters for trial in self.observations.trials}
-        rows = self.encoding.places([points[number] for number in numbers])
-        return rows, [(index[a], index[b]) for a, b in pairs], numbers
+    def _compared(self) -> Compared:
+        if self.observations.comparisons or not self.study.objectives or not self.outcomes.count:
+            return compared(self.observations)
+        order = np.argsort(self.outcomes.y[:, 0], kind="stable")
+        ranked = Comparison(tuple(self.outcomes.trials[int(i)].number for i in order))
+        return compared(replace(self.observations, comparisons=(ranked,)))
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
-        seen, pairs, numbers = self._pairs()
-        if len(pairs) < int(self.options["initial"]):
+        seen = self._compared()
+        numbers, places = seen.numbers, self.encoding.places(seen.points)
+        if len(seen.pairs) < int(self.options["initial"]):
             return super()._model(count, fixed, rows)
-        posterior = preference_posterior(self.encoding.features(seen), pairs)
+        posterior = preference_posterior(self.encoding.features(places), seen.pairs)
         best = int(np.argmin(posterior.y))
         effort = Effort(candidates=512, starts=4, iterations=50)
         rows, chosen = list(rows), []
@@ -55,7 +47,7 @@ class Preference(Base):
                 LogImprovement(self.encoding, (belief,), target=target),
                 self.encoding,
                 self.region(fixed, rows),
-                self.candidates(effort.candidates, seen[[best]], len(rows)),
+                self.candidates(effort.candidates, places[[best]], len(rows)),
                 effort,
             )
             if not found:

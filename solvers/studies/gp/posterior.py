@@ -111,6 +111,18 @@ class Posterior:
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         return np.asarray(self.signal * matern52(square_distances(scaled, scaled)) - half.T @ half)
 
+    def average(self, features: Array) -> tuple[Array, float]:
+        """Of the average of f over q rows: its prior covariance with the values seen (n,), and its prior variance."""
+        scaled = features * self.scale
+        cross = self.signal * matern52(square_distances(self.features * self.scale, scaled))
+        return cross.mean(axis=1), float(self.signal * matern52(square_distances(scaled, scaled)).mean())
+
+    def of_averages(self, crosses: Array, priors: Array) -> tuple[Array, Array]:
+        """Posterior mean and variance of averages, from what ``average`` gave: (n, g) and (g,) to (g,) and (g,)."""
+        half = solve_triangular(self.factor, crosses, lower=True, check_finite=False)
+        variance = priors - np.einsum("ij,ij->j", half, half)
+        return self.mean + crosses.T @ self.alpha, np.maximum(variance, 1e-12 * self.signal)
+
     def slopes(self, features: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, standard deviation, and their derivatives with respect to the features: (q,), (q,), (q, m), (q, m)."""
         kernel, slope = matern52_slope(square_distances(features * self.scale, self.features * self.scale))

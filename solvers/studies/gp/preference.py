@@ -8,6 +8,8 @@ the Hessian of the negative log likelihood.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_ndtr
@@ -15,9 +17,40 @@ from scipy.special import log_ndtr
 from solvers.studies.encoding import Array, Indices
 from solvers.studies.gp.kernel import matern52, square_distances
 from solvers.studies.gp.posterior import Posterior
+from solvers.studies.observations import Observations
+from solvers.studies.parameters import Point
 
 _NOISE = 0.1
+#: Pairs that a model takes in.
+MOST_PAIRS = 4000
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Trials that were compared.
+
+    Attributes:
+        numbers: ascending; ``points`` their parameters.
+        pairs: (better, worse) as positions in ``numbers``, in the order in which they were told.
+    """
+
+    numbers: tuple[int, ...]
+    points: tuple[Point, ...]
+    pairs: tuple[tuple[int, int], ...]
+
+
+def compared(observations: Observations) -> Compared:
+    """Of several thousand pairs the newest: the cost grows with the cube of the trials."""
+    pairs = [pair for comparison in observations.comparisons for pair in comparison.pairs()][-MOST_PAIRS:]
+    numbers = sorted({number for pair in pairs for number in pair})
+    index = {number: i for i, number in enumerate(numbers)}
+    points = {trial.number: trial.parameters for trial in observations.trials}
+    return Compared(
+        tuple(numbers),
+        tuple(points[number] for number in numbers),
+        tuple((index[better], index[worse]) for better, worse in pairs),
+    )
 
 
 def likelihood(f: Array, better: Indices, worse: Indices, noise: float = _NOISE) -> tuple[float, Array, Array]:
@@ -36,7 +69,7 @@ def likelihood(f: Array, better: Indices, worse: Indices, noise: float = _NOISE)
     return float(logs.sum()), gradient, hessian
 
 
-def preference_posterior(features: Array, pairs: list[tuple[int, int]]) -> Posterior:
+def preference_posterior(features: Array, pairs: Sequence[tuple[int, int]]) -> Posterior:
     """The posterior of f over feature rows from (better, worse) pairs of row indices.
 
     The lengthscale, one for all groups, is the one of four with the highest evidence.

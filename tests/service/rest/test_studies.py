@@ -9,6 +9,7 @@ import pytest
 
 from api_schemas.schedules import Received, Run, Schedule, ScheduleVersion
 from api_schemas.studies import AskReply, Front, Lease, Study, StudyPage, Trial, TrialHistory, TrialPage
+from api_schemas.study_comparisons import Comparison, ComparisonPage
 from service.rest import schedule_examples, study_examples
 
 STUDY: dict[str, Any] = study_examples.STUDY_REQUESTS["training"]["value"]
@@ -134,3 +135,46 @@ def test_a_schedule_its_runs_and_their_tags(client: httpx.Client) -> None:
     waits = client.post(f"{address}/refine", params={"wait": 0}, json=examples.REFINE_REQUESTS["all"]["value"])
     assert waits.status_code == 202
     sent(client.post("/v1/schedules", json=examples.SCHEDULE_REQUESTS["bandit"]["value"]), Schedule, 201)
+
+
+def test_a_study_by_preference_is_told_comparisons(client: httpx.Client) -> None:
+    taste = {"name": "taste", "space": {"sugar": {"type": "float", "low": 0, "high": 1}}, "preference": True}
+    address = client.post("/v1/studies", json=taste).headers["location"]
+    client.post(f"{address}/ask", json={"count": 5, "wait": 0})
+    for name, status in (("pair", 201), ("pair", 200), ("ranking", 201)):
+        told = client.post(f"{address}/comparisons", json=study_examples.COMPARISON_REQUESTS[name]["value"])
+        sent(told, Comparison, status)
+    assert sent(client.get(f"{address}/best"), Trial).number == 4
+    page = sent(client.get(f"{address}/comparisons", params={"limit": 1}), ComparisonPage)
+    assert page.next_after == page.comparisons[0].number
+    gone = sent(client.delete(f"{address}/comparisons/{page.comparisons[0].number}"), Comparison)
+    assert gone.retracted is not None
+    refused = client.post(f"{address}/comparisons", json={"best": [1, 1]})
+    assert refused.status_code == 422, refused.text
+    assert "named twice" in refused.text
+    assert sent(client.get(f"{address}/pareto"), Front).trials == []
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("contour?x=lr&y=nothing", "o parameter is called 'nothing'"),
+        ("contour?x=lr&y=lr", "must be different"),
+        ("marginals?parameter=lr&objective=taste", "o objective is called 'taste'"),
+        ("utilities", "by preference"),
+    ],
+)
+def test_an_analysis_of_what_is_not_there_troubles_no_worker(
+    client: httpx.Client, study: str, question: str, words: str
+) -> None:
+    refused = client.get(f"{study}/{question}")
+    assert refused.json()["code"] == "invalid-request", refused.text
+    assert words in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("question", ["importance", "marginals", "contour?x=lr&y=layers", "calibration", "progress"])
+def test_an_analysis_is_a_job_that_is_waited_for(client: httpx.Client, study: str, question: str) -> None:
+    waiting = client.get(f"{study}/{question}")
+    assert waiting.status_code == 202, waiting.text
+    again = client.get(f"{study}/{question}")
+    assert again.headers["location"] == waiting.headers["location"], "one job for all who ask the same"
