@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg import ClientCursor
 
 from service.jobs.rows import COLUMNS, JobRow
 from service.rules import pages
@@ -68,10 +69,11 @@ def list_page(
         parameters["after"] = pages.read(page_token, bound, settings.pepper)
     where = " AND ".join(["job.project_id = %(project)s", *conditions])
     statement = f"SELECT {COLUMNS} FROM job WHERE {where} ORDER BY job.id DESC LIMIT %(limit)s"  # noqa: S608
-    if filters.without_kinds and not _narrow(filters):
+    if filters.without_kinds and not (filters.kind or filters.name or filters.beginning or filters.engine):
         statement = _BY_KIND.format(columns=COLUMNS, where=where)
-    # not prepared: which index is best depends on the values of the filters
-    rows = [JobRow(*row) for row in conn.execute(statement, parameters, prepare=False).fetchall()]
+    # Values go inside the statement: which index is best depends on them, and connections plan statements with
+    # parameters for any value (``service.store.connect``).
+    rows = [JobRow(*row) for row in ClientCursor(conn).execute(statement, parameters).fetchall()]
     if len(rows) <= size:
         return rows, ""
     return rows[:size], pages.sign(rows[size - 1].id, bound, settings.pepper)
@@ -91,12 +93,6 @@ SELECT {columns} FROM kinds CROSS JOIN LATERAL (
     SELECT * FROM job WHERE job.kind = kinds.kind AND {where} ORDER BY job.id DESC LIMIT %(limit)s
 ) job WHERE kinds.kind <> ALL(%(without_kinds)s) ORDER BY job.id DESC LIMIT %(limit)s
 """
-
-
-def _narrow(filters: JobFilters) -> bool:
-    """Whether another filter leaves few rows to look at."""
-    named = filters.kind or filters.name or filters.beginning
-    return bool(filters.states or named or filters.engine or filters.labels)
 
 
 def _where(filters: JobFilters) -> tuple[list[str], dict[str, Any]]:
