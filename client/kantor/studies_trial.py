@@ -155,6 +155,7 @@ class Trial(TrialBase):
 
     def release(self) -> None:
         """Give it back: the next one who asks gets it."""
+        self.let_go()
         self.info = self._study._run(
             routes.release(self._study._policy, self._study.id, self.number, self.info.attempt)
         )
@@ -169,17 +170,27 @@ class Trial(TrialBase):
     def _end(self, state: str, values: Mapping[str, Any] | None, reason: str) -> Trial:
         request = self._tell(state, values, reason)
         self.info = self._study._run(routes.tell(self._study._policy, self._study.id, self.number, request))
+        self.let_go()
         return self
 
-    def __enter__(self) -> Trial:
-        self._thread = threading.Thread(target=self._beats, name=f"trial {self.number}", daemon=True)
-        self._thread.start()
+    def keep(self) -> Trial:
+        """Give signs of life from a thread, until the trial is told, released or let go."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._beats, name=f"trial {self.number}", daemon=True)
+            self._thread.start()
         return self
+
+    def let_go(self) -> None:
+        """No more signs of life: after its lease the trial goes back to the pool."""
+        self._ended.set()
+
+    def __enter__(self) -> Trial:
+        return self.keep()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self.let_go()
         what, reason = ending(self, error)
         try:
             if what == "release":

@@ -32,14 +32,14 @@ async def set_state(state: State, project_id: UUID, study_id: UUID, wanted: str)
 async def add(state: State, project_id: UUID, study_id: UUID, wanted: TrialRequest) -> TrialRow:
     """A point of the user's own."""
     row, pending = await state.database(_add, project_id, study_id, wanted, state.settings)
-    _ring(state, pending)
+    ring(state, pending)
     return row
 
 
 async def tell(state: State, project_id: UUID, study_id: UUID, number: int, wanted: TellRequest) -> TrialRow:
     """The end of an evaluation."""
     row, pending = await state.database(_tell, project_id, study_id, number, wanted, state.settings)
-    _ring(state, pending)
+    ring(state, pending)
     return row
 
 
@@ -49,7 +49,7 @@ async def edit(
     """A correction by the owner of a key."""
     by = f"key {key_id.hex}"
     row, pending = await state.database(_edit, project_id, study_id, number, wanted, by, state.settings)
-    _ring(state, pending)
+    ring(state, pending)
     return row
 
 
@@ -57,24 +57,24 @@ def _tell(
     conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: TellRequest, settings: Settings
 ) -> tuple[TrialRow, Pending | None]:
     row, again = studies.tell(conn, project_id, study_id, number, wanted)
-    return row, None if again else _refill(conn, project_id, study_id, settings)
+    return row, None if again else refill(conn, project_id, study_id, settings)
 
 
 def _add(
     conn: Database, project_id: UUID, study_id: UUID, wanted: TrialRequest, settings: Settings
 ) -> tuple[TrialRow, Pending | None]:
     row = studies.add(conn, project_id, study_id, wanted)
-    return row, _refill(conn, project_id, study_id, settings) if row.finished_at is not None else None
+    return row, refill(conn, project_id, study_id, settings) if row.finished_at is not None else None
 
 
 def _edit(
     conn: Database, project_id: UUID, study_id: UUID, number: int, wanted: EditRequest, by: str, settings: Settings
 ) -> tuple[TrialRow, Pending | None]:
     row = studies.edit(conn, project_id, study_id, number, wanted, by=by)
-    return row, _refill(conn, project_id, study_id, settings)
+    return row, refill(conn, project_id, study_id, settings)
 
 
-def _refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings) -> Pending | None:
+def refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings) -> Pending | None:
     """After a commit of its own: if it fails, the next ask sees to it."""
     study = lookup.study_row(conn, project_id, study_id)
     if study.state != "active" or (study.budget is not None and study.asked >= study.budget):
@@ -82,6 +82,6 @@ def _refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings
     return studies.refill(conn, study, settings=settings)
 
 
-def _ring(state: State, pending: Pending | None) -> None:
+def ring(state: State, pending: Pending | None) -> None:
     if pending is not None and pending.submitted is not None:
         state.writer.ring(pending.submitted)

@@ -65,3 +65,23 @@ COMPARISON_REQUESTS: dict[str, Any] = {
         "value": {"best": [4, 1], "others": [2, 3, 5]},
     },
 }
+IMPORT_REQUESTS: dict[str, Any] = {
+    "two": {
+        "summary": "Two evaluations, one of which failed",
+        "value": {
+            "trials": [
+                {
+                    "params": {"lr": 0.01, "layers": 2, "optimizer": "adam"},
+                    "values": {"loss": 0.25, "latency": 11, "memory": 8},
+                    "key": "run 17",
+                },
+                {
+                    "params": {"lr": 0.1, "layers": 8, "optimizer": "adam"},
+                    "state": "failed",
+                    "reason": "out of memory",
+                    "key": "run 18",
+                },
+            ]
+        },
+    }
+}

@@ -28,6 +28,7 @@ from api_schemas.studies import (
     TrialPage,
     TrialRequest,
 )
+from api_schemas.study_imports import ImportReply, ImportRequest
 from kantor.errors import NotFound
 from kantor.wire.retry import send
 from kantor.wire.routes import JSON, Policy, read
@@ -208,3 +209,7 @@ def _analysis(policy: Policy, method: str, address: str, request: BaseModel | No
         json.loads(reply.content)  # 202: a job is at it
         yield Sleep(pause)
         pause = min(2.0, pause * 2)
+
+
+def add_trials(policy: Policy, study_id: str, request: ImportRequest) -> Flow[ImportReply]:
+    return read(ImportReply, (yield from post(policy, path(study_id, "import"), request)))
