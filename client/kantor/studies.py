@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from api_schemas.studies import AskRequest, EditRequest, PredictRequest, StudyRequest, TellRequest, TrialRequest
+from api_schemas.studies import AskRequest, EditRequest, StudyRequest, TellRequest, TrialRequest
+from api_schemas.study_imports import ImportRequest
 from kantor.errors import KantorError
+from kantor.studies_looks import StudyLooks
 from kantor.studies_space import space_fields
 from kantor.studies_trial import Trial, TrialBase, numbers
 from kantor.wire import study_routes as routes
@@ -59,7 +62,7 @@ class StudyBase:
         return f"<{type(self).__name__} {self.id} {self.name!r}: {self.state}, trials {counts}>"
 
 
-class Study(StudyBase):
+class Study(StudyLooks, StudyBase):
     """A study; may be shared by threads, and used from many machines at once."""
 
     def __init__(self, client: Client, info: StudyInfo) -> None:
@@ -126,6 +129,21 @@ class Study(StudyBase):
         )
         return Trial(self, self._run(routes.add(self._policy, self.id, request)))
 
+    def add_trials(self, trials: Iterable[Mapping[str, Any]]) -> int:
+        """Evaluations that were made elsewhere, many at once. Returns how many were new.
+
+        Args:
+            trials: each with ``params``, ``values`` (or ``state`` "failed" or "infeasible" and a ``reason``), and a
+                ``key`` if it is not to be stored twice however often it is sent.
+
+        Raises:
+            InvalidRequest: one does not fit; those of its thousand are not stored.
+        """
+        new = 0
+        for request in import_requests(trials):
+            new += self._run(routes.add_trials(self._policy, self.id, request)).imported
+        return new
+
     def edit(self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed") -> Trial:
         """Correct a finished trial; ``history`` keeps what was there before."""
         request = routes.make(EditRequest, {"values": numbers(values), "reason": reason or None, "state": state})
@@ -152,28 +170,22 @@ class Study(StudyBase):
         """Everything that happened to a trial, and its reports."""
         return self._run(routes.history(self._policy, self.id, number))
 
-    def importance(self) -> dict[str, dict[str, float]]:
-        """For each objective, each parameter's share of its variance; computed by a worker."""
-        found = self._run(routes.importance(self._policy, self.id)).importance
-        return found or {}
-
-    def predict(self, points: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-        """What the study's model expects at points: for each, metric to ``{"mean", "std"}``; of one point, its own."""
-        several = not isinstance(points, Mapping)
-        wanted = [dict(point) for point in ([points] if isinstance(points, Mapping) else points)]
-        request = routes.make(PredictRequest, {"points": wanted})
-        found = self._run(routes.predict(self._policy, self.id, request)).predictions or []
-        return found if several else found[0]
-
     def replay(self, number: int) -> dict[str, Any]:
         """Make the suggestion of a trial again from what was known then, and compare."""
         return self._run(routes.replay(self._policy, self.id, number)).replay or {}
 
-    def plot(self, kind: str = "history") -> Plot:
-        """A picture: "history", "pareto", "parameters" or "importance". Notebooks show it; ``save`` writes an SVG."""
+    def plot(self, kind: str = "history", *parameters: str, **settings: Any) -> Plot:
+        """A picture. Notebooks show it; ``save`` writes an SVG.
+
+        Args:
+            kind: "history", "pareto", "hypervolume", "parameters", "importance", "marginals", "contour", "calibration"
+                or "utilities".
+            parameters: for "marginals" (by default all) and "contour" (two; by default the most important ones).
+            settings: ``objective``, ``grid`` and ``trial`` of ``marginals`` and ``contour``.
+        """
         from kantor.studies_plot import plot
 
-        return plot(self, kind)
+        return plot(self, kind, parameters, settings)
 
     def optimize(
         self,
@@ -239,7 +251,8 @@ class Studies:
 
         Args:
             space: ``{"lr": kantor.Float(1e-5, 1e-1, log=True), "layers": kantor.Int(1, 8), ...}``.
-            objectives: ``{"loss": "min", "speed": "max"}``; or "min" or "max" for a single one called "value".
+            objectives: ``{"loss": "min", "speed": "max"}``; or "min" or "max" for a single one called "value"; or
+                "preference": there are no values, someone says which trials are better (``rank``, ``prefer``).
             constraints: on metrics that an evaluation yields: ``{"memory": "<= 16"}``.
             settings: fields of ``api_schemas.studies.StudyRequest``: ``input_constraints``, ``engine``, ``seed``,
                 ``budget``, ``lease_seconds``, ``early_stopping``, ``guesses``, ``noise``...
@@ -275,8 +288,16 @@ def study_request(
     settings: Mapping[str, Any],
 ) -> StudyRequest:
     """The request for a study."""
-    goals = {"value": objectives} if isinstance(objectives, str) else dict(objectives)
-    fields = {"name": name, "space": space_fields(space), "objectives": goals, "constraints": constraints, **settings}
+    preference = objectives == "preference" or None
+    goals = {} if preference else {"value": objectives} if isinstance(objectives, str) else dict(objectives)
+    fields = {
+        "preference": preference,
+        "name": name,
+        "space": space_fields(space),
+        "objectives": goals,
+        "constraints": constraints,
+        **settings,
+    }
     return routes.make(StudyRequest, fields)
 
 
@@ -311,3 +332,11 @@ def tell_request(
     number, attempt = (trial, None) if isinstance(trial, int) else (trial.number, trial.info.attempt or None)
     fields = {"state": state, "values": numbers(told), "reason": reason or None, "attempt": attempt}
     return number, routes.make(TellRequest, fields)
+
+
+def import_requests(trials: Iterable[Mapping[str, Any]]) -> Iterator[ImportRequest]:
+    """Requests of at most a thousand trials."""
+    rest = iter(trials)
+    while part := list(islice(rest, 1000)):
+        items = [{**item, "values": numbers(item.get("values"))} for item in part]
+        yield routes.make(ImportRequest, {"trials": items})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from api_schemas.studies import EditRequest, PredictRequest, TrialRequest
+from api_schemas.studies import EditRequest, TrialRequest
 from kantor.errors import KantorError, NotFinished, StaleLease
-from kantor.studies import StudyBase, StudyDone, ask_request, study_request, tell_request
+from kantor.studies import StudyBase, StudyDone, ask_request, import_requests, study_request, tell_request
+from kantor.studies_looks import AsyncStudyLooks
 from kantor.studies_loop import HOPELESS, named
 from kantor.studies_trial import BEATS_PER_LEASE, TrialBase, ending, numbers
 from kantor.wire import study_routes as routes
@@ -99,7 +100,7 @@ class AsyncTrial(TrialBase):
                 continue
 
 
-class AsyncStudy(StudyBase):
+class AsyncStudy(AsyncStudyLooks, StudyBase):
     """As ``kantor.studies.Study``."""
 
     def __init__(self, client: AsyncClient, info: StudyInfo) -> None:
@@ -147,6 +148,12 @@ class AsyncStudy(StudyBase):
         request = routes.make(TrialRequest, fields)
         return AsyncTrial(self, await self._run(routes.add(self._policy, self.id, request)))
 
+    async def add_trials(self, trials: Iterable[Mapping[str, Any]]) -> int:
+        new = 0
+        for request in import_requests(trials):
+            new += (await self._run(routes.add_trials(self._policy, self.id, request))).imported
+        return new
+
     async def edit(
         self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed"
     ) -> AsyncTrial:
@@ -165,15 +172,6 @@ class AsyncStudy(StudyBase):
 
     async def history(self, number: int) -> TrialHistory:
         return await self._run(routes.history(self._policy, self.id, number))
-
-    async def importance(self) -> dict[str, dict[str, float]]:
-        return (await self._run(routes.importance(self._policy, self.id))).importance or {}
-
-    async def predict(self, points: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-        wanted = [dict(point) for point in ([points] if isinstance(points, Mapping) else points)]
-        request = routes.make(PredictRequest, {"points": wanted})
-        found = (await self._run(routes.predict(self._policy, self.id, request))).predictions or []
-        return found[0] if isinstance(points, Mapping) else found
 
     async def replay(self, number: int) -> dict[str, Any]:
         return (await self._run(routes.replay(self._policy, self.id, number))).replay or {}

@@ -39,7 +39,12 @@ def optimize(
 
     Returns:
         the best feasible trial, or None if there is none.
+
+    Raises:
+        KantorError: a study by preference: trials are to be compared, not to be given values.
     """
+    if not study.info.objectives:
+        raise KantorError(f"{study.name!r} is a study by preference: ask for trials, and tell by rank or prefer")
     state = _State(study, function, trials, None if seconds is None else time.monotonic() + seconds)
     with _bar(study, trials) if progress else _nothing() as show, ThreadPoolExecutor(parallel) as pool:
         running: set[Future[None]] = {pool.submit(state.work) for _ in range(min(parallel, trials))}

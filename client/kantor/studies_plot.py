@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from kantor.studies import Study
 
 WIDTH, HEIGHT = 640, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 36, 48
-_DOTS, _LINE = "#4c6ef5", "#e8590c"
+LEFT, RIGHT, TOP, BOTTOM = 80, 20, 36, 48
+DOTS, LINE = "#4c6ef5", "#e8590c"
 
 
 class Plot:
@@ -33,21 +33,29 @@ class Plot:
         return self.svg
 
 
-def plot(study: Study, kind: str) -> Plot:
+def plot(study: Study, kind: str, parameters: Sequence[str] = (), settings: Mapping[str, Any] | None = None) -> Plot:
     """See ``Study.plot``.
 
     Raises:
         KantorError: no such picture, or nothing to show yet.
     """
-    kinds: dict[str, Callable[[Study], Plot]] = {
-        "history": _history,
-        "pareto": _pareto,
-        "parameters": _parameters,
-        "importance": _importance,
+    from kantor import studies_plot_models as models
+
+    given = dict(settings or {})
+    kinds: dict[str, Callable[[], Plot]] = {
+        "history": lambda: _history(study),
+        "pareto": lambda: _pareto(study),
+        "parameters": lambda: _parameters(study),
+        "importance": lambda: _importance(study),
+        "hypervolume": lambda: models.hypervolume(study),
+        "calibration": lambda: models.calibration(study),
+        "marginals": lambda: models.marginals(study, parameters, **given),
+        "contour": lambda: models.contour(study, parameters, **given),
+        "utilities": lambda: models.utilities(study),
     }
     if kind not in kinds:
         raise KantorError(f"there is no picture {kind!r}; there are: {', '.join(kinds)}")
-    return kinds[kind](study)
+    return kinds[kind]()
 
 
 def _measured(study: Study) -> list[Any]:
@@ -58,6 +66,8 @@ def _measured(study: Study) -> list[Any]:
 
 
 def _history(study: Study) -> Plot:
+    if not study.info.objectives:
+        raise KantorError("a study by preference has no values; see the picture 'utilities'")
     objective, goal = next(iter(study.info.objectives.items()))
     trials = _measured(study)
     dots = [(trial.number, trial.values_told[objective], bool(trial.feasible)) for trial in trials]
@@ -67,7 +77,7 @@ def _history(study: Study) -> Plot:
             best.append((number, value))
         elif best:
             best.append((number, best[-1][1]))
-    return _chart(
+    return chart(
         f"{study.name}: {objective} ({goal})", "trial", objective, [(n, v) for n, v, ok in dots if ok], best,
         [(n, v) for n, v, ok in dots if not ok],
     )  # fmt: skip
@@ -85,11 +95,13 @@ def _pareto(study: Study) -> Plot:
     trials = _measured(study)
     front = sorted(places(study.pareto()))
     ok = [trial for trial in trials if trial.feasible]
-    return _chart(study.name, x, y, places(ok), front, places([trial for trial in trials if not trial.feasible]))
+    return chart(study.name, x, y, places(ok), front, places([trial for trial in trials if not trial.feasible]))
 
 
 def _parameters(study: Study) -> Plot:
     """One strip for each parameter: its values against the first objective."""
+    if not study.info.objectives:
+        raise KantorError("a study by preference has no values; see the picture 'utilities'")
     objective = next(iter(study.info.objectives))
     trials = _measured(study)
     names = list(study.info.space)
@@ -105,47 +117,47 @@ def _parameters(study: Study) -> Plot:
             (float(value) if numeric else float(levels[str(value)]), trial.values_told[objective])
             for value, trial in zip(raw, with_it, strict=True)
         ]
-        parts.append(f'<g transform="translate(0,{k * height})">{_axes(dots, name, objective, height)}</g>')
-    return Plot(_svg("".join(parts), height * len(names)))
+        parts.append(f'<g transform="translate(0,{k * height})">{axes(dots, name, objective, height)}</g>')
+    return Plot(svg("".join(parts), height * len(names)))
 
 
 def _importance(study: Study) -> Plot:
     found = study.importance()
     rows = []
-    y = _TOP
+    y = TOP
     for objective, shares in found.items():
-        rows.append(_text(10, y, objective, weight="bold"))
+        rows.append(text(10, y, objective, weight="bold"))
         for name, share in sorted(shares.items(), key=lambda item: -item[1]):
             y += 22
             width = 400 * min(1.0, share)
-            rows.append(_text(10, y, name))
-            rows.append(f'<rect x="150" y="{y - 12}" width="{width:.1f}" height="14" fill="{_DOTS}"/>')
-            rows.append(_text(160 + width, y, f"{share:.2f}"))
+            rows.append(text(10, y, name))
+            rows.append(f'<rect x="150" y="{y - 12}" width="{width:.1f}" height="14" fill="{DOTS}"/>')
+            rows.append(text(160 + width, y, f"{share:.2f}"))
         y += 34
-    return Plot(_svg("".join(rows), y))
+    return Plot(svg("".join(rows), y))
 
 
 Places = Sequence[tuple[float, float]]
 
 
-def _chart(title: str, x: str, y: str, dots: Places, line: Places, grey: Places) -> Plot:
+def chart(title: str, x: str, y: str, dots: Places, line: Places, grey: Places) -> Plot:
     every = [*dots, *line, *grey]
-    scale = _Scale(every, HEIGHT)
+    scale = Scale(every, HEIGHT)
     marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="#adb5bd"/>' for px, py in map(scale, grey)]
-    marks += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{_DOTS}"/>' for px, py in map(scale, dots)]
+    marks += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{DOTS}"/>' for px, py in map(scale, dots)]
     if line:
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in map(scale, line))
-        marks.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
-    return Plot(_svg(_text(WIDTH / 2, 20, title, anchor="middle", weight="bold") + "".join(marks) + scale.frame(x, y)))
+        marks.append(f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="2"/>')
+    return Plot(svg(text(WIDTH / 2, 20, title, anchor="middle", weight="bold") + "".join(marks) + scale.frame(x, y)))
 
 
-def _axes(dots: Places, x: str, y: str, height: int) -> str:
-    scale = _Scale(dots, height)
-    marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{_DOTS}"/>' for px, py in map(scale, dots)]
+def axes(dots: Places, x: str, y: str, height: int) -> str:
+    scale = Scale(dots, height)
+    marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{DOTS}"/>' for px, py in map(scale, dots)]
     return "".join(marks) + scale.frame(x, y)
 
 
-class _Scale:
+class Scale:
     """From values to pixels."""
 
     def __init__(self, points: Places, height: int) -> None:
@@ -159,31 +171,31 @@ class _Scale:
             for value, low, high in zip(point, self.low, self.high, strict=True)
         ]
         return (
-            _LEFT + share[0] * (WIDTH - _LEFT - _RIGHT),
-            self.height - _BOTTOM - share[1] * (self.height - _TOP - _BOTTOM),
+            LEFT + share[0] * (WIDTH - LEFT - RIGHT),
+            self.height - BOTTOM - share[1] * (self.height - TOP - BOTTOM),
         )
 
     def frame(self, x: str, y: str) -> str:
-        bottom, right = self.height - _BOTTOM + 8, WIDTH - _RIGHT
+        bottom, right = self.height - BOTTOM + 8, WIDTH - RIGHT
         return (
-            f'<path d="M{_LEFT - 8},{_TOP - 6} V{bottom} H{right}" fill="none" stroke="currentColor"/>'
-            + _text(_LEFT, bottom + 16, f"{self.low[0]:.4g}")
-            + _text(right, bottom + 16, f"{self.high[0]:.4g}", anchor="end")
-            + _text((_LEFT + right) / 2, bottom + 16, x, anchor="middle")
-            + _text(_LEFT - 12, bottom - 8, f"{self.low[1]:.4g}", anchor="end")
-            + _text(_LEFT - 12, _TOP + 4, f"{self.high[1]:.4g}", anchor="end")
-            + _text(_LEFT - 12, (_TOP + bottom) / 2, y[:12], anchor="end")
+            f'<path d="M{LEFT - 8},{TOP - 6} V{bottom} H{right}" fill="none" stroke="currentColor"/>'
+            + text(LEFT, bottom + 16, f"{self.low[0]:.4g}")
+            + text(right, bottom + 16, f"{self.high[0]:.4g}", anchor="end")
+            + text((LEFT + right) / 2, bottom + 16, x, anchor="middle")
+            + text(LEFT - 12, bottom - 8, f"{self.low[1]:.4g}", anchor="end")
+            + text(LEFT - 12, TOP + 4, f"{self.high[1]:.4g}", anchor="end")
+            + text(LEFT - 12, (TOP + bottom) / 2, y[:12], anchor="end")
         )
 
 
-def _text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}" fill="currentColor">'
         f"{escape(words)}</text>"
     )
 
 
-def _svg(content: str, height: float = HEIGHT) -> str:
+def svg(content: str, height: float = HEIGHT) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'font-family="system-ui, sans-serif" font-size="12">{content}</svg>'
