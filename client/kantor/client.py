@@ -46,7 +46,8 @@ class Client(ClientBase):
         max_retries: of each request that failed for want of a connection or with status 429, 502, 503 or 504. A
             submit that is sent again is still one job.
         transport: "http" (REST), or "grpc": the same answers, on one connection (``pip install kantor[grpc]``). Its
-            address is the server's host with port 50051, or ``KANTOR_GRPC_TARGET``; keys and studies are REST's.
+            address is the server's host with port 50051, or ``KANTOR_GRPC_TARGET``; what only administrators do (keys,
+            members, webhooks) is REST's.
         http_transport: of httpx, for tests and special networks.
     """
 

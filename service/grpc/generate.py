@@ -1,4 +1,4 @@
-"""Stubs from the .proto file: ``python -m service.grpc.generate [--check]`` (for developers; needs grpcio-tools)."""
+"""Stubs from the .proto files: ``python -m service.grpc.generate [--check]`` (for developers; needs grpcio-tools)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 PROTO = Path(__file__).resolve().parents[2] / "api_schemas" / "proto"
-SOURCE = "kantor/v1/kantor.proto"
+SOURCES = ("kantor/v1/kantor.proto", "kantor/v1/studies.proto", "kantor/v1/schedules.proto")
 # As generated they would be imported from the package `kantor`, which is the client's.
 _IMPORT = re.compile(r"^from kantor\.v1 import (\w+) as (\w+)$", re.MULTILINE)
 
@@ -18,7 +18,7 @@ def generate() -> dict[Path, str]:
     """The files and what is in them."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = [f"--{kind}={folder}" for kind in ("python_out", "pyi_out", "grpc_python_out")]
-        command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={PROTO}", *outputs, SOURCE]
+        command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={PROTO}", *outputs, *SOURCES]
         subprocess.run(command, check=True)
         found = {}
         for path in sorted(Path(folder).rglob("*.py*")):

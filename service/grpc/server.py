@@ -12,15 +12,25 @@ import psycopg_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from api_schemas.proto.kantor.v1 import kantor_pb2, kantor_pb2_grpc
+from api_schemas.proto.kantor.v1 import (
+    kantor_pb2,
+    kantor_pb2_grpc,
+    schedules_pb2,
+    schedules_pb2_grpc,
+    studies_pb2,
+    studies_pb2_grpc,
+)
 from service.grpc.artifacts import Artifacts
 from service.grpc.engines import Engines
 from service.grpc.jobs import Jobs
+from service.grpc.schedules import Schedules
+from service.grpc.studies import Studies
 from service.rest.state import State
 from service.settings import Settings, SettingsError
 from service.store.connect import Database
 
-NAMES = tuple(service.full_name for service in kantor_pb2.DESCRIPTOR.services_by_name.values())
+FILES = (kantor_pb2.DESCRIPTOR, studies_pb2.DESCRIPTOR, schedules_pb2.DESCRIPTOR)
+NAMES = tuple(service.full_name for file in FILES for service in file.services_by_name.values())
 _LOOK_SECONDS = 5.0
 
 
@@ -44,6 +54,8 @@ class Server:
         kantor_pb2_grpc.add_JobsServicer_to_server(Jobs(state), self._server)
         kantor_pb2_grpc.add_ArtifactsServicer_to_server(Artifacts(state), self._server)
         kantor_pb2_grpc.add_EnginesServicer_to_server(Engines(state), self._server)
+        studies_pb2_grpc.add_StudiesServicer_to_server(Studies(state), self._server)
+        schedules_pb2_grpc.add_SchedulesServicer_to_server(Schedules(state), self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)

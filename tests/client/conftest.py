@@ -12,6 +12,7 @@ import kantor
 import pytest
 
 from tests.client.problems import hard_mps
+from tests.service.grpc.living import LiveGrpc, beside
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCES = ROOT / "examples/instances"
@@ -19,10 +20,27 @@ INSTANCES = ROOT / "examples/instances"
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+BOTH_FACES = ("test_studies", "test_schedules", "test_comparisons")
+"""Modules whose tests run by REST and by gRPC: the answers must be the same."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "client" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in BOTH_FACES:
+        metafunc.parametrize("client", ["http", "grpc"], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def client(live_kantor: dict[str, str]) -> Iterator[kantor.Client]:
-    with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
-        yield client
+def client(
+    live_kantor: dict[str, str], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[kantor.Client]:
+    if getattr(request, "param", "http") == "http":
+        with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
+            yield client
+        return
+    with LiveGrpc(beside(Path(live_kantor["home"]))) as live, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("KANTOR_GRPC_TARGET", live.target)
+        with kantor.Client(live_kantor["url"], live_kantor["api_key"], transport="grpc") as client:
+            yield client
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,10 @@ from google.protobuf.empty_pb2 import Empty
 
 from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
 from api_schemas.proto.kantor.v1.kantor_pb2_grpc import ArtifactsStub, EnginesStub, JobsStub
+from api_schemas.proto.kantor.v1.schedules_pb2_grpc import SchedulesStub
+from api_schemas.proto.kantor.v1.studies_pb2_grpc import StudiesStub
 from kantor.errors import KantorError
-from kantor.grpc import faults, messages
+from kantor.grpc import faults, messages, schedules, studies
 from kantor.wire.drivers import CHUNK, Player
 from kantor.wire.steps import Call, Open, Reply, Save, Send
 
@@ -34,6 +36,8 @@ class Connection:
         self.jobs: Any = JobsStub(channel)
         self.artifacts: Any = ArtifactsStub(channel)
         self.engines: Any = EnginesStub(channel)
+        self.studies: Any = StudiesStub(channel)
+        self.schedules: Any = SchedulesStub(channel)
         self.metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
         self.close = channel.close
 
@@ -62,6 +66,10 @@ class GrpcDriver(Player):
                 with step.target.open("wb") as target:
                     target.writelines(self._download(call))
                 return Reply(200, {}, b"")
+            if call.path.startswith("/v1/studies"):
+                return studies.reply(self._connection.studies, call, self._options(call))
+            if call.path.startswith("/v1/schedules"):
+                return schedules.reply(self._connection.schedules, call, self._options(call))
             return Reply(200, {}, self._unary(call))
         except grpc.RpcError as error:
             return faults.reply(error, self._connection.url)

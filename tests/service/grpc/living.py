@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
+from service.embedded.home import Home
+from service.embedded.postgres import Postgres
+from service.embedded.valkey import Valkey
 from service.grpc.server import Server
 from service.rest.state import running
 from service.settings import Settings
+
+
+def beside(home: Path) -> Settings:
+    """Settings for one more process of an embedded Kantor."""
+    return Settings.load(
+        {},
+        database_url=Postgres(home).url(),
+        redis_url=Valkey(home).url,
+        home=home,
+        api_key_pepper=Home(home).secret("pepper"),
+    )
 
 
 class LiveGrpc:

@@ -15,15 +15,24 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from api_schemas.artifacts import Artifact
 from api_schemas.errors import CODES
-from api_schemas.ids import JOB, decode
+from api_schemas.ids import JOB, decode, new_uuid
+from api_schemas.jobs import Job
 from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
+from api_schemas.proto.kantor.v1 import schedules_pb2, studies_pb2
 from api_schemas.proto.kantor.v1.kantor_pb2_grpc import ArtifactsStub, EnginesStub, JobsStub
+from api_schemas.proto.kantor.v1.schedules_pb2_grpc import SchedulesStub
+from api_schemas.proto.kantor.v1.studies_pb2_grpc import StudiesStub
+from api_schemas.schedules import Observation, Run, Schedule, ScheduleVersion
+from api_schemas.studies import AskRequest, Front, Lease, ReportRequest, TellRequest, Trial
 from service import jobs
+from service.grpc.server import FILES
 from service.settings import Settings
 from service.store.connect import Database
 from tests.service.grpc.living import LiveGrpc
@@ -114,50 +123,145 @@ def test_arrays_that_do_not_fit_are_refused(
     assert _details(caught.value)["BadRequest"].field_violations[0].field == pointer
 
 
+def _one_of_each(channel: grpc.Channel, mine: Metadata) -> dict[str, Any]:
+    """Identifiers of a project, by the names of the fields that take them; numbers are 1."""
+    stub = JobsStub(channel)
+    space = {"x": {"type": "float", "low": 0, "high": 1}}
+    study = {"name": f"mine {new_uuid()}", "space": space, "objectives": {"loss": "min"}, "budget": 9}
+    studies, schedules = StudiesStub(channel), SchedulesStub(channel)
+    made = studies.CreateStudy(studies_pb2.CreateStudyRequest(definition=json.dumps(study).encode()), metadata=mine)
+    studies.CreateTrial(
+        studies_pb2.CreateTrialRequest(study_id=made.id, params=b'{"x":0.5}', values={"items": {"loss": 1.0}}),
+        metadata=mine,
+    )
+    definition = json.dumps({"name": f"lr {new_uuid()}", "horizon": 100, "policy": "refined"}).encode()
+    schedule = schedules.CreateSchedule(schedules_pb2.CreateScheduleRequest(definition=definition), metadata=mine)
+    schedules.CreateRun(schedules_pb2.CreateRunRequest(schedule_id=schedule.id), metadata=mine)
+    upload = iter([pb.UploadArtifactRequest(data=b"secret")])
+    return {
+        "job_id": stub.SubmitJob(pb.SubmitJobRequest(problem=PROBLEM, wait_seconds=10), metadata=mine).id,
+        "artifact_id": ArtifactsStub(channel).UploadArtifact(upload, metadata=mine).id,
+        "study_id": made.id,
+        "schedule_id": schedule.id,
+    }
+
+
+FILLED: dict[str, Any] = {
+    "number": 1, "version": 1, "step": 1, "work": "importance", "params": b'{"x":0.5}',
+}  # fmt: skip
+STATES = {"SetStudyState": "archived", "SetScheduleState": "archived"}
+
+
+def _taking_identifiers() -> list[Any]:
+    found = [method for file in FILES for service in file.services_by_name.values() for method in service.methods]
+    return [m for m in found if any(field.name.endswith("_id") for field in _identifiers(m.input_type))]
+
+
+def _identifiers(message: Any) -> list[Any]:
+    return [field for field in message.fields if field.name in ("job_id", "artifact_id", "study_id", "schedule_id")]
+
+
+def _valid(method: Any, ids: dict[str, Any]) -> Any:
+    """A request that the owner could make."""
+    message = GetMessageClass(method.input_type)()
+    for field in method.input_type.fields:
+        if field.name in ids:
+            setattr(message, field.name, ids[field.name])
+        elif field.name == "values":
+            message.values.items["loss"] = 1.0
+        elif field.name == "observations":
+            message.observations.add(step=1, norm=1.0)
+        elif field.name in FILLED:
+            setattr(message, field.name, FILLED[field.name])
+        elif field.name == "state" and method.name in STATES:
+            message.state = STATES[method.name]
+    return message
+
+
+def _call(channel: grpc.Channel, method: Any, request: Any, metadata: Metadata) -> list[bytes]:
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    call = channel.stream_stream(path, request_serializer=lambda m: m, response_deserializer=lambda b: b)
+    return list(call(iter([request.SerializeToString()]), metadata=metadata, timeout=30))
+
+
 def test_another_tenants_identifiers_open_nothing(
     channel: grpc.Channel, mine: Metadata, theirs: Metadata, worker: TinyWorker
 ) -> None:
-    stub, files = JobsStub(channel), ArtifactsStub(channel)
-    job = stub.SubmitJob(pb.SubmitJobRequest(problem=PROBLEM, wait_seconds=10), metadata=mine).id
-    file = files.UploadArtifact(iter([pb.UploadArtifactRequest(data=b"secret")]), metadata=mine).id
-    calls = {
-        "GetJob": lambda: stub.GetJob(pb.GetJobRequest(job_id=job, include_answer=True), metadata=theirs),
-        "CancelJob": lambda: stub.CancelJob(pb.CancelJobRequest(job_id=job), metadata=theirs),
-        "DeleteJob": lambda: stub.DeleteJob(pb.DeleteJobRequest(job_id=job), metadata=theirs),
-        "WatchJob": lambda: list(stub.WatchJob(pb.WatchJobRequest(job_id=job), metadata=theirs)),
-        "GetProblem": lambda: stub.GetProblem(pb.GetProblemRequest(job_id=job), metadata=theirs),
-        "GetLog": lambda: stub.GetLog(pb.GetLogRequest(job_id=job), metadata=theirs),
-        "GetArtifact": lambda: files.GetArtifact(pb.GetArtifactRequest(artifact_id=file), metadata=theirs),
-        "DeleteArtifact": lambda: files.DeleteArtifact(pb.DeleteArtifactRequest(artifact_id=file), metadata=theirs),
-        "DownloadArtifact": lambda: list(
-            files.DownloadArtifact(pb.DownloadArtifactRequest(artifact_id=file), metadata=theirs)
-        ),
-    }
-    named = {
-        method.name
-        for service in pb.DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-        if {"job_id", "artifact_id"} & {field.name for field in method.input_type.fields}
-    }
-    assert set(calls) == named, "a method that takes an identifier is not walked"
+    ids = _one_of_each(channel, mine)
+    methods = _taking_identifiers()
+    assert len(methods) >= 39
 
-    for name, call in calls.items():
+    for method in methods:
         with pytest.raises(grpc.RpcError) as caught:
-            call()
-        assert caught.value.code() == grpc.StatusCode.NOT_FOUND, name
-    assert list(stub.ListJobs(pb.ListJobsRequest(), metadata=theirs).jobs) == []
-    assert stub.GetJob(pb.GetJobRequest(job_id=job), metadata=mine).state == "succeeded"
+            _call(channel, method, _valid(method, ids), theirs)
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND, method.full_name
+    for stub, name in ((JobsStub, "ListJobs"), (StudiesStub, "ListStudies"), (SchedulesStub, "ListSchedules")):
+        message = next(m for f in FILES for s in f.services_by_name.values() for m in s.methods if m.name == name)
+        assert getattr(stub(channel), name)(GetMessageClass(message.input_type)(), metadata=theirs).ByteSize() == 0
+    assert JobsStub(channel).GetJob(pb.GetJobRequest(job_id=ids["job_id"]), metadata=mine).state == "succeeded"
+    study = StudiesStub(channel).GetStudy(studies_pb2.GetStudyRequest(study_id=ids["study_id"]), metadata=mine)
+    assert (study.state, study.trials["completed"]) == ("active", 1)
+
+
+def test_the_owner_gets_answers_where_strangers_get_none(
+    channel: grpc.Channel, mine: Metadata, worker: TinyWorker
+) -> None:
+    """Else the walk above would prove nothing: its requests must be ones that work."""
+    for method in _taking_identifiers():
+        ids = _one_of_each(channel, mine)
+        try:
+            _call(channel, method, _valid(method, ids), mine)
+        except grpc.RpcError as error:
+            reason = _details(error)["ErrorInfo"].reason
+            assert reason in ("conflict", "stale-lease", "unsupported-problem", "not-finished"), (method.name, reason)
 
 
 def test_without_a_key_every_method_refuses(live: LiveGrpc) -> None:
     with grpc.insecure_channel(live.target) as channel:
-        for service in pb.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                path = f"/{service.full_name}/{method.name}"
-                call = channel.stream_stream(path, request_serializer=lambda m: m, response_deserializer=lambda b: b)
-                with pytest.raises(grpc.RpcError) as caught:
-                    list(call(iter([b""])))
-                assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED, path
+        for file in FILES:
+            for service in file.services_by_name.values():
+                for method in service.methods:
+                    with pytest.raises(grpc.RpcError) as caught:
+                        _call(channel, method, Empty(), ())
+                    assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED, method.full_name
+
+
+@pytest.mark.parametrize(
+    ("definition", "pointer"),
+    [
+        (b'{"name":"s","space":{"x":{"type":"float","low":2,"high":1}},"objectives":{"f":"min"}}', "/space/x"),
+        (b'{"name":"s"}', "/space"),
+        (b"{", "line 1"),
+    ],
+)
+def test_a_study_that_is_wrong_is_refused_with_the_field(
+    channel: grpc.Channel, mine: Metadata, definition: bytes, pointer: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        StudiesStub(channel).CreateStudy(studies_pb2.CreateStudyRequest(definition=definition), metadata=mine)
+
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert _details(caught.value)["BadRequest"].field_violations[0].field.startswith(pointer)
+
+
+def test_messages_have_every_field_of_the_models_that_they_stand_for() -> None:
+    pairs = [
+        (studies_pb2.Trial, Trial, set()),
+        (studies_pb2.Lease, Lease, set()),
+        (studies_pb2.AskRequest, AskRequest, set()),
+        (studies_pb2.TellRequest, TellRequest, set()),
+        (studies_pb2.ReportRequest, ReportRequest, set()),
+        (studies_pb2.Front, Front, set()),
+        (schedules_pb2.Schedule, Schedule, set()),
+        (schedules_pb2.ScheduleVersion, ScheduleVersion, set()),
+        (schedules_pb2.Run, Run, set()),
+        (schedules_pb2.Observation, Observation, set()),
+        (pb.Artifact, Artifact, set()),
+        (pb.Job, Job, {"inspection"}),
+    ]
+    for message, model, without in pairs:
+        missing = set(model.model_fields) - set(message.DESCRIPTOR.fields_by_name) - without
+        assert not missing, f"{message.DESCRIPTOR.full_name} lacks {sorted(missing)}"
 
 
 def test_a_wait_ends_before_the_deadline_of_the_call(channel: grpc.Channel, mine: Metadata) -> None:
