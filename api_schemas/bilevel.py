@@ -69,13 +69,6 @@ class BilevelProblem(Model):
                 raise fail(f"/{which}", "a level has exactly one objective", "give either minimize or maximize")
             declare_variables(scope, level.variables, f"/{which}/variables", which)
             pointers |= {name: f"/{which}/variables/{name}" for name in level.variables}
-        for name, variable in self.lower.variables.items():
-            if variable.integer:
-                raise fail(
-                    f"/lower/variables/{name}/integer",
-                    "lower variables cannot be integer: the lower level's optimality conditions would not hold",
-                    "only upper variables may be integer",
-                )
         declare_lets(scope, self.let)
         roots: dict[str, int] = {}
         used: list[int] = []
@@ -100,6 +93,14 @@ class BilevelProblem(Model):
                 f"/lower/{word}",
                 f"the lower objective uses none of the lower variables ({', '.join(sorted(names)[:5])})",
                 "the lower level chooses its own variables; those that the upper level chooses belong to it",
+            )
+        if any(variable.integer for variable in self.lower.variables.values()) and (
+            found.degree is None or found.degree > 1
+        ):
+            raise fail(
+                f"/lower/{word}",
+                "with integer lower variables the lower objective must be linear in them",
+                "products and functions of lower variables are possible where these are continuous",
             )
         if found.curvature == "affine" and not self.lower.constraints:
             for name in sorted(found.variables):

@@ -127,18 +127,24 @@ def boat(made: Task, variant: str, upper: Loss, lower: Loss, note: Note, over: O
 
 def boat_lower(feed: Any, above: Any, below: Any, params: Any = None) -> Any:
     """The lower objective as BOAT calls it."""
-    return _losses["lower"](above.v, below.v if params is None else params[0])
+    return _losses["lower"](above.v, below.v if params is None else below(params=params))
 
 
 def boat_upper(feed: Any, above: Any, below: Any, params: Any = None) -> Any:
     """The upper objective as BOAT calls it."""
-    return _losses["upper"](above.v, below.v if params is None else params[0])
+    return _losses["upper"](above.v, below.v if params is None else below(params=params))
 
 
 def _vector(start: np.ndarray) -> Any:
     """A module of one parameter, ``v``."""
     import torch
 
-    module = torch.nn.Module()
-    module.v = torch.nn.Parameter(torch.tensor(start))
-    return module
+    class Vector(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.v = torch.nn.Parameter(torch.tensor(start))
+
+        def forward(self) -> Any:
+            return self.v
+
+    return Vector()

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from kantor.answer import Answer
     from kantor.bilevel import Bilevel
     from kantor.bilevel_answer import BilevelAnswer
+    from kantor.bilevel_files import read_bilevel
     from kantor.certificate import Certificate
     from kantor.client import Client
     from kantor.embedded import embedded
@@ -104,6 +105,7 @@ _LAZY = {
     "Barycenter": "transport_others",
     "Bilevel": "bilevel",
     "BilevelAnswer": "bilevel_answer",
+    "read_bilevel": "bilevel_files",
     "Distances": "transport_distances",
     "Gromov": "transport_others",
     "Sliced": "transport_others",
@@ -192,6 +194,7 @@ __all__ = [
     "__version__",
     "distances",
     "embedded",
+    "read_bilevel",
     "templates",
 ]
 

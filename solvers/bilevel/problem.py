@@ -35,7 +35,7 @@ class Level:
         start, lower, upper: n values each; bounds may be infinite.
         inequalities: k values that must be <= 0, or None.
         equalities: k values that must be 0, or None.
-        integrality: n of bool; only the upper level may have integers.
+        integrality: n of bool: which must be whole numbers.
         sense: of the user's objective: with ``"max"``, ``objective`` is its negative.
     """
 
@@ -157,20 +157,25 @@ class Bilevel:
     @cached_property
     def lower_convex(self) -> bool | None:
         """Whether the lower level is convex in y for every x: known, computed from the coefficients, or None."""
+        if self.lower.integrality.any():
+            return False
         if self.structure.lower_convex is not None:
             return self.structure.lower_convex
         return None if self.forms is None else self.forms.lower_convex
 
     @cached_property
     def lower_strongly_convex(self) -> bool | None:
-        """Whether the lower objective is strongly convex in y for every x."""
+        """Whether the lower objective is strongly convex in y for every x, and y continuous."""
+        if self.lower.integrality.any():
+            return False
         if self.structure.lower_strongly_convex is not None:
             return self.structure.lower_strongly_convex
         return None if self.forms is None else self.forms.lower_strongly_convex
 
     @cached_property
     def features(self) -> frozenset[str]:
-        """What an engine must take: ``"nonlinear"`` (beyond quadratic), ``"integer"``, ``"lower-bounds"``,
+        """What an engine must take: ``"nonlinear"`` (beyond quadratic), ``"integer"`` (above), ``"integer-lower"``,
+        ``"lower-bounds"``,
         ``"lower-constraints"``, ``"upper-constraints"``, ``"nonconvex-lower"`` (not known to be convex)."""
         found = set()
         if not self.structure.quadratic:
@@ -183,7 +188,9 @@ class Bilevel:
             found.add("lower-constraints")
         if self.upper.constrained:
             found.add("upper-constraints")
-        if not self.lower_convex:
+        if self.lower.integrality.any():
+            found.add("integer-lower")
+        elif not self.lower_convex:
             found.add("nonconvex-lower")
         return frozenset(found)
 

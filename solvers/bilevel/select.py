@@ -30,7 +30,9 @@ def choose(problem: Bilevel, options: Mapping[str, Any], offered: Sequence[Engin
     if not fits:
         words = " and ".join(FEATURE_WORDS.get(name, name) for name in sorted(problem.features)) or "this structure"
         hint = f"offered: {', '.join(spec.id for spec in offered) or 'none'}"
-        if "integer" in problem.features:
+        if "integer-lower" in problem.features:
+            hint = "integer lower variables need linear constraints and a linear lower objective, for 'value-function'"
+        elif "integer" in problem.features:
             hint = "integer upper variables need linear or quadratic functions and a convex lower level, for 'exact'"
         raise UnsupportedProblem(f"no offered engine takes {words} together", pointer="/engine", hint=hint)
     for name, reason in _preferences(problem, options):
@@ -68,6 +70,11 @@ def _preferences(problem: Bilevel, options: Mapping[str, Any]) -> list[tuple[str
     penalty = ("penalty", "the value-function penalty needs only first derivatives across the levels")
     if int(options.get("starts") or 1) > 1:
         return [("penalty", "many starts run vectorised through the value-function penalty"), implicit]
+    if problem.lower.integrality.any():
+        words = (
+            "integer lower variables, whose solutions become cuts on the value function, with a bound on the optimum"
+        )
+        return [("value-function", words)]
     order = [exact]
     if problem.lower_strongly_convex:
         return [*order, implicit, penalty] if problem.m <= SOLVABLE else [*order, penalty]
@@ -98,6 +105,10 @@ def describe(problem: Bilevel) -> str:
         below += " with constraints"
     elif problem.lower.bounded:
         below += " with bounds"
-    whole = int(problem.upper.integrality.sum())
-    extra = f" ({whole:,} integer)" if whole else ""
-    return f"{kind} bilevel problem with {problem.n:,} upper{extra} and {problem.m:,} lower variables, {below}"
+    if problem.lower.integrality.any():
+        below = "integer lower level"
+    counts = []
+    for which, level in (("upper", problem.upper), ("lower", problem.lower)):
+        whole = int(level.integrality.sum())
+        counts.append(f"{level.n:,} {which}{f' ({whole:,} integer)' if whole else ''}")
+    return f"{kind} bilevel problem with {' and '.join(counts)} variables, {below}"

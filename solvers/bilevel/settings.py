@@ -19,6 +19,7 @@ from solvers.core.options import resolve
 FEATURE_WORDS = {
     "nonlinear": "functions beyond quadratic ones",
     "integer": "integer upper variables",
+    "integer-lower": "integer lower variables",
     "lower-bounds": "bounds on lower variables",
     "lower-constraints": "constraints of the lower level",
     "upper-constraints": "constraints of the upper level",

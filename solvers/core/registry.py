@@ -46,6 +46,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("transport", "sliced", "solvers.transport.engines.sliced:ENGINE", ()),
     ("transport", "light-bridge", "solvers.transport.engines.light_bridge:ENGINE", ("torch",)),
     ("bilevel", "exact", "solvers.bilevel.engines.exact:ENGINE", ("torch", "pyscipopt", "clarabel")),
+    ("bilevel", "value-function", "solvers.bilevel.engines.value_function:ENGINE", ("torch", "pyscipopt")),
     ("bilevel", "implicit", "solvers.bilevel.engines.implicit:ENGINE", ("torch",)),
     ("bilevel", "penalty", "solvers.bilevel.engines.penalty:ENGINE", ("torch",)),
     ("bilevel", "f2sa", "solvers.bilevel.engines.f2sa:ENGINE", ("torch",)),
@@ -59,6 +60,9 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("minimize", "augmented-lagrangian", "solvers.onelevel.engines.augmented_lagrangian:ENGINE", ("torch",)),
     ("minimize", "highs", "solvers.onelevel.engines.highs:ENGINE", ("torch", "highspy")),
     ("minimize", "clarabel", "solvers.onelevel.engines.clarabel:ENGINE", ("torch", "clarabel")),
+    ("saddle", "convex-program", "solvers.saddle.engines.convex_program:ENGINE", ("torch", "clarabel", "highspy")),
+    ("saddle", "extragradient", "solvers.saddle.engines.extragradient:ENGINE", ("torch",)),
+    ("saddle", "optimistic", "solvers.saddle.engines.optimistic:ENGINE", ("torch",)),
     ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt", "clarabel")),
 )
 

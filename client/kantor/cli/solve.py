@@ -44,6 +44,10 @@ def solve(
     format: Annotated[
         Literal["auto", "mps", "qps", "lp", "mof", "nl", "opb"], typer.Option("--format", help="Of the file.")
     ] = "auto",
+    aux: Annotated[
+        Path | None,
+        typer.Option("--aux", help="MibS' auxiliary file: the MPS file is then a bilevel problem.", exists=True),
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="Of the job.")] = "",
     label: Annotated[
         list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="To find the job again.")
@@ -73,7 +77,7 @@ def solve(
             "a job that is not waited for cannot be combined with --embedded, --output or --wait",
             param_hint="--no-wait",
         )
-    problem = _problem(file, format)
+    problem = _problem(file, format, aux)
     given: dict[str, Any] = {"time_limit": time_limit, "relative_gap": gap, "threads": threads}
     chosen = {key: value for key, value in given.items() if value is not None}
     with session(embedded) as client:
@@ -133,10 +137,14 @@ def report(answer: Answer, *, json: bool) -> None:
         output.show(scenarios_table(answer))
 
 
-def _problem(file: str, format: Any) -> Problem:
+def _problem(file: str, format: Any, aux: Path | None) -> Problem:
     from kantor.problem_file import is_problem_file, load
     from kantor.program import Program
 
+    if aux is not None:
+        from kantor.bilevel_files import read_bilevel
+
+        return read_bilevel(file, aux)
     if file != "-" and format == "auto" and is_problem_file(file):
         return load(file)
     if file != "-":

@@ -10,22 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
+from solvers.bilevel.certificates.proof import BoundProof
 from solvers.bilevel.forms import Forms, Quadratic
 from solvers.bilevel.problem import Bilevel
 
 NODES, SECONDS = 4000, 5.0
 #: Slack or multiplier below this is zero.
 ZERO = 1e-7
-
-
-@dataclass(frozen=True)
-class BoundProof:
-    """``proved``: no point of the problem is better; ``refuted``: one is; neither: not decided, ``why`` says why."""
-
-    proved: bool = False
-    refuted: float | None = None
-    nodes: int = 0
-    why: str = ""
 
 
 @dataclass
@@ -51,6 +42,10 @@ def prove(problem: Bilevel, forms: Forms, bound: float, *, seconds: float = SECO
 
     Decides for linear constraints and a linear or convex quadratic upper objective.
     """
+    if problem.lower.integrality.any():
+        from solvers.bilevel.certificates.integer_bound import prove_integer
+
+        return prove_integer(problem, forms, bound)
     if not forms.lower_convex or not forms.lower_affine:
         return BoundProof(why="the lower level is not one whose KKT conditions are equivalent to it")
     if any(form.Q is not None for form in forms.constraints):

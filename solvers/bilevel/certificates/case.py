@@ -66,6 +66,11 @@ class Case:
         return self.lower_level.solve(self.x, (self.y,))
 
     @cached_property
+    def integer(self) -> bool:
+        """True if some lower variables are integer."""
+        return bool(self.problem.lower.integrality.any())
+
+    @cached_property
     def unique(self) -> bool:
         """True if the lower solution is known to be unique."""
         return bool(self.problem.lower_strongly_convex)

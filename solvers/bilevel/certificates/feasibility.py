@@ -28,9 +28,8 @@ def check_level(case: Case, which: Which) -> Check:
         sizes = np.abs(by_x) @ np.abs(case.x) + np.abs(by_y) @ np.abs(case.y)
         scaled = values / (1.0 + sizes)
         worst = np.inf if np.isnan(scaled).any() else max(worst, float(scaled.max()))
-    if which == "upper":
-        whole = point[level.integrality]
-        worst = max(worst, np.abs(whole - np.round(whole)).max(initial=0.0))
+    whole = point[level.integrality]
+    worst = max(worst, np.abs(whole - np.round(whole)).max(initial=0.0))
     tolerance = case.tolerances.feasibility
     return Check(
         f"{which}-feasibility",

@@ -28,9 +28,9 @@ def check_lower_gap(case: Case) -> list[Check]:
     if gap > tolerance or not np.isfinite(gap):
         outcome: str = "failed"
         text += ": y does not solve the lower level."
-    elif case.lower_level.convex:
+    elif found.bound is not None or case.lower_level.convex:
         outcome = "passed"
-        text += " (convex, so this is the minimum)."
+        text += " (solved globally)." if case.integer else " (convex, so this is the minimum)."
     else:
         outcome = "trusted"
         text += ". The lower level is not known to be convex: a lower point may have been missed."
@@ -60,6 +60,8 @@ def _same_objective(case: Case, y: np.ndarray) -> Check:
 def check_lower_kkt(case: Case) -> Check:
     """The residual of the lower level's KKT conditions with the best multipliers for the claimed y."""
     level = case.problem.lower
+    if case.integer:
+        return Check("lower-stationarity", "skipped", "An integer lower level has no first-order conditions.")
     _, slope = case.functions.gradient("lower", case.x, case.y)
     none = np.zeros((case.y.size, 0))
     signed, free = [none], none

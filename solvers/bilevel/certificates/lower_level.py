@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as spl
-from scipy.optimize import linprog, minimize
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp, minimize
 
 from solvers.bilevel.certificates.functions import Functions
 from solvers.bilevel.forms import Forms, Quadratic
@@ -55,6 +55,8 @@ class LowerLevel:
     def solve(self, x: np.ndarray, hints: tuple[np.ndarray, ...] = ()) -> Resolved:
         """The best lower solution that is found at x."""
         forms = self._forms
+        if self._problem.lower.integrality.any():
+            return _integer(self._problem, forms, x)
         if forms is not None and forms.lower_convex and forms.lower_affine:
             found = _linear_or_quadratic(self._problem, forms, x)
             if found is not None:
@@ -84,6 +86,8 @@ class LowerLevel:
     def near(self, x: np.ndarray, y: np.ndarray) -> Resolved | None:
         """The lower solution at x on the branch of y; None if none is found."""
         forms = self._forms
+        if self._problem.lower.integrality.any():
+            return None
         if forms is not None and forms.lower_convex and forms.lower_affine:
             found = _linear_or_quadratic(self._problem, forms, x)
             if found is not None:
@@ -215,6 +219,27 @@ def _linear_or_quadratic(problem: Bilevel, forms: Forms, x: np.ndarray) -> Resol
         y, value = np.asarray(result.x), float(result.fun) + objective.constant
         return Resolved(y, value, bound=_dual_bound(objective, A, b, C, d, level.lower, level.upper, result))
     return convex_quadratic(objective, A, b, C, d, level.lower, level.upper)
+
+
+def _integer(problem: Bilevel, forms: Forms | None, x: np.ndarray) -> Resolved:
+    """A linear lower level with integer variables, by HiGHS, with its dual bound; nothing for others."""
+    if forms is None or any(f.Q is not None for f in (forms.lower, *forms.lower_inequalities, *forms.lower_equalities)):
+        return Resolved(None)
+    objective = _at(forms.lower, forms.n, x)
+    A, b = _rows([_at(form, forms.n, x) for form in forms.lower_inequalities], forms.m)
+    C, d = _rows([_at(form, forms.n, x) for form in forms.lower_equalities], forms.m)
+    level = problem.lower
+    result = milp(
+        objective.c,
+        constraints=[LinearConstraint(A, -np.inf, b), LinearConstraint(C, d, d)],
+        bounds=Bounds(level.lower, level.upper),
+        integrality=level.integrality.astype(int),
+        options={"mip_rel_gap": 1e-9, "time_limit": SECONDS},
+    )
+    if result.x is None:
+        return Resolved(None, infeasible=result.status == 2, unbounded=result.status == 3)
+    bound = None if result.mip_dual_bound is None else float(result.mip_dual_bound) + objective.constant
+    return Resolved(np.asarray(result.x), float(result.fun) + objective.constant, bound=bound)
 
 
 def _dual_bound(

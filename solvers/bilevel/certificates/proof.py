@@ -1,0 +1,15 @@
+"""What a checker of bounds concludes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BoundProof:
+    """``proved``: no point of the problem is better; ``refuted``: one is; neither: not decided, ``why`` says why."""
+
+    proved: bool = False
+    refuted: float | None = None
+    nodes: int = 0
+    why: str = ""
