@@ -1,4 +1,10 @@
-"""Alembic's entry: connects with psycopg alone and runs every migration in one transaction, one process at a time."""
+"""Alembic's entry: connects with psycopg alone; one process at a time, each migration in a transaction of its own.
+
+A migration that waits for a lock makes everybody behind it wait too, so it gives up after ``LOCK_SECONDS`` and is tried
+again later (``service.store.migrate``). Indexes of large tables are made ``CONCURRENTLY``, in an ``autocommit_block``.
+"""
+
+import time
 
 import psycopg
 import sqlalchemy
@@ -6,6 +12,7 @@ from alembic import context
 
 LOCK = 0x6B616E746F72
 """Advisory lock (the letters of "kantor"): replicas that start together don't migrate together."""
+LOCK_SECONDS = 3
 
 
 def _database_url() -> str:
@@ -15,6 +22,16 @@ def _database_url() -> str:
 
         url = Settings.load().database_url
     return str(url)
+
+
+def _wait_for_others(connection: sqlalchemy.Connection) -> None:
+    # Asked again and again, each time in a transaction of its own: who waits within one would be waited for by an index
+    # that the other makes concurrently.
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar_one():
+        connection.commit()
+        time.sleep(0.2)
+    connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    connection.commit()
 
 
 def run() -> None:
@@ -27,9 +44,9 @@ def run() -> None:
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url, connect_timeout=5), poolclass=sqlalchemy.NullPool
     )
-    with engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        context.configure(connection=connection, transactional_ddl=True)
+    with engine.connect() as connection:
+        _wait_for_others(connection)
+        context.configure(connection=connection, transaction_per_migration=True)
         with context.begin_transaction():
             context.run_migrations()
 

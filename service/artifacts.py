@@ -1,31 +1,33 @@
-"""Artifacts: bytes in a folder or in S3 (any fsspec file system), and a row for each in the database.
+"""Artifacts: bytes in a folder or in S3 (``service.storage``), and a row for each in the database.
 
-The row is written last and deleted first: bytes without a row are invisible, a row without bytes does not happen.
+The row is written last and deleted first: bytes without a row are invisible (``sweep`` deletes those that a crash has
+left), a row without bytes does not happen. Where the storage does not work, functions raise
+``service.storage.StorageError``.
 Nothing is ever held in memory as a whole. All functions are synchronous; API and workers share them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 from uuid import UUID
-
-import fsspec
 
 from api_schemas.artifacts import Artifact
 from api_schemas.errors import FieldError, KantorError
 from api_schemas.ids import ARTIFACT, JOB, decode, encode, new_uuid
 from service.settings import Settings
+from service.storage import Storage, StorageError
 from service.store.connect import Database
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time."""
+_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,11 @@ class ArtifactRow:
 _COLUMNS = ", ".join(ArtifactRow.__slots__)
 _INSERT = f"""
 INSERT INTO artifact (id, project_id, filename, media_type, size, sha256, origin, job_id, expires_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, now() + %s) RETURNING {_COLUMNS}"""  # noqa: S608
+SELECT %(id)s, %(project)s, %(filename)s, %(media_type)s, %(size)s, %(sha256)s, %(origin)s, %(job)s,
+    now() + %(lifetime)s
+WHERE %(attempt)s::integer IS NULL OR EXISTS (
+    SELECT FROM job WHERE id = %(job)s AND attempt = %(attempt)s AND state = 'running' FOR KEY SHARE)
+RETURNING {_COLUMNS}"""  # noqa: S608
 _NEEDED = """
 SELECT job_id FROM artifact_use JOIN job ON job.id = job_id
 WHERE artifact_id = %s AND job.state IN ('queued', 'running') LIMIT 1"""
@@ -70,6 +76,8 @@ SELECT {_COLUMNS} FROM artifact WHERE expires_at <= now() AND NOT EXISTS (
     WHERE artifact_id = artifact.id AND job.state IN ('queued', 'running'))
 ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED"""  # noqa: S608
 
+_NAMELESS = "SELECT id FROM unnest(%s::uuid[]) AS id WHERE NOT EXISTS (SELECT FROM artifact WHERE artifact.id = id.id)"
+
 
 class ArtifactStore:
     """Where artifacts lie: ``settings.artifacts_location``."""
@@ -77,7 +85,7 @@ class ArtifactStore:
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.artifact_limit_bytes
         self._upload_days = settings.artifact_days
-        self._files, self._root = fsspec.core.url_to_fs(settings.artifacts_location)
+        self._storage = Storage(settings)
 
     def put(
         self,
@@ -89,17 +97,23 @@ class ArtifactStore:
         media_type: str = "application/octet-stream",
         origin: Literal["upload", "answer"] = "upload",
         job_id: UUID | None = None,
+        attempt: int | None = None,
     ) -> Artifact:
         """Store what a stream gives. Uploads expire; an answer's artifact goes with its job.
 
+        Args:
+            attempt: of the job; who does not hold it any more stores nothing.
+
         Raises:
-            KantorError: ``too-large``.
+            KantorError: ``too-large``; ``conflict``: the job is another's.
         """
         with self.upload(project_id) as upload:
             while chunk := stream.read(CHUNK):
                 upload.write(chunk)
             upload.close()
-            return upload.record(conn, filename=filename, media_type=media_type, origin=origin, job_id=job_id)
+            return upload.record(
+                conn, filename=filename, media_type=media_type, origin=origin, job_id=job_id, attempt=attempt
+            )
 
     def upload(self, project_id: UUID) -> Upload:
         """A place to write a new artifact to, piece by piece; a context that keeps it only if recorded."""
@@ -127,6 +141,8 @@ class ArtifactStore:
         """
         try:
             return self._open(self.get(conn, project_id, artifact_id))
+        except StorageError:
+            raise
         except (KantorError, FileNotFoundError):
             name = encode(ARTIFACT, artifact_id)
             raise KantorError("artifact-missing", f"There is no artifact {name} in this project.") from None
@@ -138,12 +154,12 @@ class ArtifactStore:
             KantorError: ``artifact-missing``.
         """
         with self.open(conn, project_id, artifact_id) as source:
-            if self._local:
+            if self._storage.local:
                 with suppress(OSError):
-                    target.hardlink_to(self._path(project_id, artifact_id))
+                    target.hardlink_to(self._storage.path(project_id, artifact_id))
                     return target
             with target.open("wb") as copy:
-                while chunk := source.read(CHUNK):
+                while chunk := self._storage.read(source, CHUNK):
                     copy.write(chunk)
         return target
 
@@ -160,7 +176,7 @@ class ArtifactStore:
         with file:
             file.seek(start)
             left = end - start
-            while left > 0 and (chunk := file.read(min(CHUNK, left))):
+            while left > 0 and (chunk := self._storage.read(file, min(CHUNK, left))):
                 left -= len(chunk)
                 yield chunk
 
@@ -181,7 +197,7 @@ class ArtifactStore:
             if needed is not None:
                 raise KantorError("conflict", f"Job {encode(JOB, needed[0])} still needs this artifact.")
             conn.execute("DELETE FROM artifact WHERE id = %s", (artifact_id,))
-        self._remove(project_id, artifact_id)
+        self._forget(project_id, artifact_id)
 
     def purge(self, conn: Database, limit: int = 100) -> int:
         """Delete at most ``limit`` artifacts past their time; how many. Several processes may do it at once."""
@@ -189,28 +205,34 @@ class ArtifactStore:
             rows = [ArtifactRow(*row) for row in conn.execute(_EXPIRED, (limit,)).fetchall()]
             conn.execute("DELETE FROM artifact WHERE id = ANY(%s)", ([row.id for row in rows],))
         for row in rows:
-            self._remove(row.project_id, row.id)
+            self._forget(row.project_id, row.id)
         return len(rows)
 
-    @property
-    def _local(self) -> bool:
-        return isinstance(self._files, fsspec.implementations.local.LocalFileSystem)
+    def sweep(self, conn: Database, older_than: timedelta) -> int:
+        """Delete bytes that no row names, of uploads that broke off so long ago; how many. Ids tell their age.
 
-    def _path(self, project_id: UUID, artifact_id: UUID) -> str:
-        return f"{self._root}/{project_id.hex}/{artifact_id.hex}"
+        Folders of projects that this database does not know are left alone: they may be another's.
+        """
+        before = UUID(int=max(0, round((time.time() - older_than.total_seconds()) * 1000)) << 80)
+        swept = 0
+        for project_id in list(self._storage.projects()):
+            if conn.execute("SELECT FROM project WHERE id = %s", (project_id,)).fetchone() is None:
+                continue
+            old = [artifact_id for artifact_id in self._storage.artifacts(project_id) if artifact_id < before]
+            for start in range(0, len(old), _BATCH):
+                rows = conn.execute(_NAMELESS, (old[start : start + _BATCH],)).fetchall()
+                for (artifact_id,) in rows:
+                    self._storage.remove(project_id, artifact_id)
+                swept += len(rows)
+        return swept
+
+    def _forget(self, project_id: UUID, artifact_id: UUID) -> None:
+        """Without its row it is gone; bytes that cannot be deleted now are swept later."""
+        with suppress(StorageError):
+            self._storage.remove(project_id, artifact_id)
 
     def _open(self, row: ArtifactRow) -> IO[bytes]:
-        file: IO[bytes] = self._files.open(self._path(row.project_id, row.id), "rb")
-        return file
-
-    def _create(self, project_id: UUID, artifact_id: UUID) -> Any:
-        if self._local:
-            self._files.makedirs(f"{self._root}/{project_id.hex}", exist_ok=True)
-        return self._files.open(self._path(project_id, artifact_id), "wb")
-
-    def _remove(self, project_id: UUID, artifact_id: UUID) -> None:
-        with suppress(FileNotFoundError):
-            self._files.rm_file(self._path(project_id, artifact_id))
+        return self._storage.open(row.project_id, row.id)
 
 
 class Upload:
@@ -223,7 +245,7 @@ class Upload:
         self._hash = hashlib.sha256()
         self._size = 0
         self._recorded = False
-        self._file = store._create(project_id, self._id)
+        self._file = store._storage.create(project_id, self._id)
 
     def __enter__(self) -> Upload:
         return self
@@ -246,16 +268,11 @@ class Upload:
 
     def close(self) -> None:
         """Make the bytes durable."""
-        self._file.flush()
-        if self._store._local:
-            os.fsync(self._file.fileno())
         self._file.close()
 
     def abandon(self) -> None:
         """Forget what was written, instead of ``record``."""
-        with suppress(Exception):
-            self._file.close()
-        self._store._remove(self._project_id, self._id)
+        self._file.abandon()
 
     def record(
         self,
@@ -265,24 +282,39 @@ class Upload:
         media_type: str,
         origin: Literal["upload", "answer"],
         job_id: UUID | None = None,
+        attempt: int | None = None,
     ) -> Artifact:
-        """Write the row: from now on the artifact exists."""
+        """Write the row: from now on the artifact exists. Arguments as of ``ArtifactStore.put``.
+
+        Raises:
+            KantorError: ``conflict``: this attempt does not hold the job.
+        """
         lifetime = timedelta(days=self._store._upload_days) if origin == "upload" else None
-        values = (
-            self._id,
-            self._project_id,
-            filename,
-            media_type,
-            self._size,
-            self._hash.digest(),
-            origin,
-            job_id,
-            lifetime,
-        )
+        values = {
+            "id": self._id,
+            "project": self._project_id,
+            "filename": filename,
+            "media_type": media_type,
+            "size": self._size,
+            "sha256": self._hash.digest(),
+            "origin": origin,
+            "job": job_id,
+            "attempt": attempt,
+            "lifetime": lifetime,
+        }
         row = conn.execute(_INSERT, values).fetchone()
-        assert row is not None
+        if row is None:
+            raise KantorError("conflict", "Another worker has this job.")
         self._recorded = True
         return ArtifactRow(*row).public()
+
+
+def keep_only(conn: Database, job_id: UUID, artifact_ids: Sequence[UUID]) -> None:
+    """Of the artifacts that attempts at a job have made for its answer, let go all but these."""
+    conn.execute(
+        "UPDATE artifact SET expires_at = now() WHERE origin = 'answer' AND job_id = %s AND id <> ALL(%s)",
+        (job_id, list(artifact_ids)),
+    )
 
 
 def use(conn: Database, project_id: UUID, job_id: UUID, references: Sequence[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""The dispatcher: ``python -m service.dispatcher``. Relay, reaper and retention, each in a thread of its own.
+"""The dispatcher: ``python -m service.dispatcher``. Relay, reaper, webhooks, retention, sweep: each in its own thread.
 
 Losing it loses no job: what it would have done is done when it is back. Several may run at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -33,7 +34,7 @@ WEBHOOK_SECONDS = 1.0
 
 
 class Dispatcher:
-    """The three duties. ``start``, then ``stop``; ``run`` does both around a signal."""
+    """The duties. ``start``, then ``stop``; ``run`` does both around a signal."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,12 +43,13 @@ class Dispatcher:
         self._artifacts = ArtifactStore(settings)
         self._deliverer = Deliverer(settings)
         self._stop = threading.Event()
-        self._grace = 2 * settings.heartbeat_seconds
+        self._grace = settings.outage_grace_seconds
         self.duties = [
             Duty("relay", settings, RELAY_SECONDS, self._relay, self._stop),
             Duty("reaper", settings, settings.reap_seconds, self._reap, self._stop),
             Duty("webhooks", settings, WEBHOOK_SECONDS, self._deliver, self._stop),
             Duty("retention", settings, settings.retention_seconds, self._sweep, self._stop),
+            Duty("artifacts", settings, settings.upload_hours * 3600 / 4, self._tidy, self._stop),
         ]
 
     def start(self) -> None:
@@ -114,6 +116,12 @@ class Dispatcher:
         if buried or deleted.jobs or deleted.keys or deleted.artifacts:
             log.info("deleted", workers=buried, jobs=deleted.jobs, keys=deleted.keys, artifacts=deleted.artifacts)
         return deleted.more
+
+    def _tidy(self, conn: Database, _: float) -> bool:
+        swept = retention.sweep_bytes(conn, self._artifacts, timedelta(hours=self._settings.upload_hours))
+        if swept:
+            log.info("swept", uploads=swept)
+        return False
 
 
 def main() -> int:

@@ -53,6 +53,8 @@ class Settings(BaseModel):
     """How long finished jobs are kept, where the request doesn't say."""
     artifact_days: PositiveSeconds = 30.0
     """How long uploads are kept."""
+    upload_hours: PositiveSeconds = 24.0
+    """How long an upload may take; bytes of older ones that broke off are deleted."""
     idempotency_hours: PositiveSeconds = 24.0
     """How long an idempotency key is remembered."""
     key_cache_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
@@ -104,6 +106,11 @@ class Settings(BaseModel):
         except ValidationError as error:
             lines = [f"KANTOR_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
             raise SettingsError("; ".join(lines) or str(error)) from None
+
+    @property
+    def outage_grace_seconds(self) -> float:
+        """After a loss of the database no lease is taken away for so long: workers come back and renew theirs."""
+        return max(2 * self.heartbeat_seconds, 6.0)
 
     @property
     def pepper(self) -> bytes:

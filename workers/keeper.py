@@ -54,6 +54,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._failing = False
+        self._steady_since = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +67,10 @@ class Keeper:
     def release(self, job: Held) -> None:
         with self._lock:
             self._jobs.pop(job.claim.job_id, None)
+
+    def steady_for(self) -> float:
+        """Seconds since the database could not be reached, or since the worker began; 0 while it cannot."""
+        return 0.0 if self._failing else time.monotonic() - self._steady_since
 
     def close(self) -> None:
         self._closed.set()
@@ -85,6 +90,7 @@ class Keeper:
                         beat_at = now + self._heartbeat_seconds
                     if self._failing:
                         log.info("the database is back")
+                        self._steady_since = time.monotonic()
                     self._failing = False
                 except psycopg.Error as error:
                     if not self._failing:

@@ -57,8 +57,7 @@ class Race:
             return self._end()
         finally:
             for racer in self._racers:
-                racer.run.abandon()
-                self._supervisor.give(racer.run.runner)
+                self._supervisor.give(racer.run)
 
     def _choose(self) -> Elsewhere | Outcome:
         supervisor = self._supervisor
@@ -68,7 +67,7 @@ class Race:
             try:
                 choice = supervisor.follow(run)
             finally:
-                supervisor.give(run.runner)
+                supervisor.give(run)
             if choice is not None:
                 return choice
 

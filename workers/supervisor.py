@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+import psycopg
 import structlog
 
 from api_schemas.errors import KantorError
 from service.jobs import Claim, Hold
+from service.storage import StorageError
 from service.telemetry import metrics
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
 from workers.progress import LogBook, Progress
 from workers.run import Answered, Bounds, Died, Elsewhere, Listener, Refused, Run
-from workers.runners import Runner
 from workers.zygotes import ZygoteLostError
 
 if TYPE_CHECKING:
@@ -34,10 +35,20 @@ FAULTS = 2
 #: A runner that was killed from outside is not the job's fault, but neither may a job take workers' memory for ever.
 KILLS = 5
 
+#: Seconds for which a runner waits for artifacts while their storage or the database does not work; then the job goes
+#: back to the queue, for so many more.
+ARTIFACT_PATIENCE = 120.0
+ARTIFACT_PAUSE = 60.0
+
 #: Seconds that a drained job has to come back with an end, before it is handed back.
 LAST_CALL = 2.0
 
+T = TypeVar("T")
 Stop = Literal["cancel", "deadline", "drain", "lost"]
+
+
+class NoStorageError(Exception):
+    """Artifacts cannot be read or stored, for too long, or the job shall end meanwhile."""
 
 
 class Supervisor:
@@ -54,6 +65,8 @@ class Supervisor:
         self._hold: Hold = "held"
         self._logs: dict[str, LogBook] = {}
         self._fetched: dict[str, Path] = {}
+        self.stored: list[str] = []
+        """Artifacts of answers that its runs have made; the answer names some of them."""
         self._faults = self._kills = 0
 
     def hear(self, hold: Hold) -> None:
@@ -69,6 +82,12 @@ class Supervisor:
 
                 return Race(self).run()
             return self._single(self.claim.engine)
+        except NoStorageError:
+            if self.stop_wanted() == "lost":
+                return Lost()
+            if self.stop_wanted() == "drain":
+                return HandedBack("the worker shuts down")
+            return HandedBack("artifacts cannot be read or stored now", wait=ARTIFACT_PAUSE)
         except ZygoteLostError as error:
             log.error("no runner can be started", job=str(self.claim.job_id), error=str(error))
             return HandedBack("this worker cannot start the process that would solve it", wait=10.0)
@@ -135,8 +154,10 @@ class Supervisor:
             return "drain"
         return None
 
-    def give(self, runner: Runner) -> None:
-        self.worker.runners.give(runner)
+    def give(self, run: Run) -> None:
+        """Its runner back; who is given back amid its work (an exception passed by) is killed."""
+        run.abandon()
+        self.worker.runners.give(run.runner)
 
     def _single(self, engine: str) -> Outcome:
         why = ""
@@ -146,7 +167,7 @@ class Supervisor:
             try:
                 outcome = self.follow(run)
             finally:
-                self.give(run.runner)
+                self.give(run)
             if not isinstance(outcome, Elsewhere):
                 if outcome is not None:
                     return outcome
@@ -271,7 +292,7 @@ class Supervisor:
                     self.attend([second])
             result = second.result
         finally:
-            self.give(second.runner)
+            self.give(second)
         if isinstance(result, Answered):
             return self.answered(result, None)
         words = result.detail if isinstance(result, Refused) else "its process died"
@@ -298,7 +319,7 @@ class Supervisor:
         path = self._fetched.get(artifact)
         if path is None:
             try:
-                path = self.worker.fetch(self.claim, artifact)
+                path = self._persist(lambda: self.worker.fetch(self.claim, artifact))
             except KantorError as error:
                 return {"code": error.code, "detail": error.detail}
             self._fetched[artifact] = path
@@ -306,9 +327,28 @@ class Supervisor:
 
     def store(self, run: Run, path: str, filename: str) -> dict[str, Any]:
         try:
-            return {"artifact": self.worker.store(self.claim, run.runner.folder, Path(path), filename)}
+            name = self._persist(lambda: self.worker.store(self.claim, run.runner.folder, Path(path), filename))
         except KantorError as error:
             return {"code": error.code, "detail": error.detail}
+        self.stored.append(name)
+        return {"artifact": name}
+
+    def _persist(self, do: Callable[[], T]) -> T:
+        """Again and again while the storage or the database does not work: the runner's work is worth the wait.
+
+        Raises:
+            NoStorageError: for too long, or the job shall end.
+        """
+        end = time.monotonic() + ARTIFACT_PATIENCE
+        pause = 0.2
+        while True:
+            try:
+                return do()
+            except (StorageError, psycopg.OperationalError) as error:
+                if time.monotonic() > end or self.stop_wanted() is not None:
+                    raise NoStorageError from error
+                time.sleep(pause)
+                pause = min(2 * pause, 5.0)
 
     def tell_log(self, text: str, engine: str = "") -> None:
         """Add to the job's log; in a race, that of an engine."""

@@ -20,7 +20,7 @@ import structlog
 import api_schemas
 from api_schemas.errors import KantorError
 from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
-from service import hints, hooks, jobs, registry
+from service import artifacts, hints, hooks, jobs, registry
 from service.artifacts import ArtifactStore
 from service.bell import Bell
 from service.broker import BrokerDownError, Line
@@ -117,6 +117,7 @@ class Worker:
                     engines=self.catalogue.names,
                     worker_id=self.id,
                     lease_seconds=self.settings.lease_seconds,
+                    takeovers=self.keeper.steady_for() >= self.settings.outage_grace_seconds,
                 )
         except psycopg.OperationalError as error:
             # the job's outbox row is still there: the relay rings again
@@ -217,7 +218,13 @@ class Worker:
             raise KantorError("internal", f"the answer's arrays cannot be read: {error}") from None
         with open(descriptor, "rb") as stream, self.database.connection() as connection:
             artifact = self.artifacts.put(
-                connection, claim.project_id, stream, filename=filename, origin="answer", job_id=claim.job_id
+                connection,
+                claim.project_id,
+                stream,
+                filename=filename,
+                origin="answer",
+                job_id=claim.job_id,
+                attempt=claim.attempt,
             )
         return artifact.id
 
@@ -233,6 +240,8 @@ class Worker:
             try:
                 with self.database.connection() as connection:
                     seq = self._end(connection, supervisor, outcome, claim)
+                    if seq is not None and isinstance(outcome, Finished):
+                        self._tidy(connection, supervisor, outcome, claim)
             except psycopg.OperationalError as error:
                 if self._drain_at is not None and self.must_hand_back() and tries > 3:
                     log.error("the end of a job could not be written", job=encode(JOB, claim.job_id))
@@ -270,6 +279,12 @@ class Worker:
             except psycopg.OperationalError:
                 page.put_back(events, progress)
                 raise
+
+    def _tidy(self, connection: Database, supervisor: Supervisor, outcome: Finished, claim: Claim) -> None:
+        """Arrays that runs have stored which did not end, in this attempt or an earlier one, go."""
+        kept = [name for name in supervisor.stored if name.encode() in (outcome.document or b"")]
+        if claim.attempt > 1 or len(kept) < len(supervisor.stored):
+            artifacts.keep_only(connection, claim.job_id, [decode(ARTIFACT, name) for name in kept])
 
     def _finish(
         self,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from service.artifacts import ArtifactStore
 from service.store.connect import Database
 from service.tenants import usage
 
 BATCH = 200
+LOCK = 0x6B7377656570
+"""Advisory lock: one sweep of bytes at a time."""
 
 # Artifacts keep their rows until their bytes are gone: from here on they are past their time too.
 _JOBS = """
@@ -47,3 +50,14 @@ def sweep(conn: Database, artifacts: ArtifactStore) -> Deleted:
     jobs = conn.execute(_JOBS, {"limit": BATCH}).rowcount
     keys = conn.execute(_KEYS, {"limit": BATCH}).rowcount
     return Deleted(jobs, keys, artifacts.purge(conn, BATCH), usage.sum_up(conn, BATCH))
+
+
+def sweep_bytes(conn: Database, artifacts: ArtifactStore, older_than: timedelta) -> int:
+    """Delete what uploads have left that broke off; how many. It lists the whole storage, so it is done rarely."""
+    locked = conn.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+    if locked is None or not locked[0]:
+        return 0
+    try:
+        return artifacts.sweep(conn, older_than)
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))

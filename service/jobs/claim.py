@@ -85,7 +85,7 @@ WITH RECURSIVE waiting AS (
     UNION ALL
     SELECT lapsed.* FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool) CROSS JOIN LATERAL (
         SELECT job.id, job.project_id, job.priority, true, job.slot, NULL::double precision FROM job
-        WHERE job.state = 'running' AND job.lease_until < now() AND {_FITS}
+        WHERE %(takeovers)s AND job.state = 'running' AND job.lease_until < now() AND {_FITS}
         ORDER BY job.priority DESC, job.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS lapsed
 ), best AS MATERIALIZED (
     -- A lapsed job has had its turn already; before jobs of its own project it goes by priority and age.
@@ -135,6 +135,7 @@ def claim(
     engines: Sequence[str],
     worker_id: UUID,
     lease_seconds: float,
+    takeovers: bool = True,
 ) -> Claim | None:
     """Take the best job of the project whose turn it is, or one left behind by a worker whose lease ran out.
 
@@ -142,6 +143,8 @@ def claim(
 
     Args:
         pools: queues that the worker serves.
+        takeovers: False leaves jobs alone whose lease ran out: after a loss of the database that is no fault of their
+            workers, which need time to renew them.
         engines: what it can run, as "family:id"; "auto" and "race" jobs fit who has any engine of the family.
 
     Returns:
@@ -153,6 +156,7 @@ def claim(
         "worker": worker_id,
         "worker_name": encode(WORKER, worker_id),
         "lease": lease_seconds,
+        "takeovers": takeovers,
     }
     for tried in range(1, _TRIES + 1):
         try:

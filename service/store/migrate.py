@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,8 @@ import psycopg
 from service.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+TRIES = 60
+PAUSE_SECONDS = 2.0
 _REVISION = re.compile(r'^(down_)?revision\b[^=]*=\s*(?:"([^"]+)"|None)', re.MULTILINE)
 
 
@@ -42,16 +45,38 @@ def current(database_url: str) -> str | None:
 
 
 def upgrade(database_url: str, revision: str = "head") -> bool:
-    """Migrate up to ``revision``. True if there was something to do. Two at once wait for each other."""
+    """Migrate up to ``revision``. True if there was something to do. Two at once wait for each other.
+
+    Raises:
+        RuntimeError: some transaction has held a lock for minutes that a migration needs.
+    """
     if revision == "head" and current(database_url) == head():
         return False
-    _alembic(database_url, "upgrade", revision)
+    _patiently(database_url, "upgrade", revision)
     return True
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Migrate down to ``revision`` ("base": to nothing). Deletes data."""
-    _alembic(database_url, "downgrade", revision)
+    """Migrate down to ``revision`` ("base": to nothing). Deletes data. Raises as ``upgrade``."""
+    _patiently(database_url, "downgrade", revision)
+
+
+def _patiently(database_url: str, command: str, revision: str) -> None:
+    """A migration that did not get its lock is tried again: what came before it is done."""
+    import sqlalchemy.exc
+
+    for tried in range(1, TRIES + 1):
+        try:
+            return _alembic(database_url, command, revision)
+        except sqlalchemy.exc.OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            if tried == TRIES:
+                raise RuntimeError(
+                    "A migration did not get its lock: look for long transactions in pg_stat_activity."
+                ) from error
+            time.sleep(PAUSE_SECONDS)
+    return None
 
 
 def _alembic(database_url: str, command: str, revision: str) -> None:

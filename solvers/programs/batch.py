@@ -11,13 +11,14 @@ import numpy as np
 
 from solvers.core.engine import Context, Engine, StopReason
 from solvers.programs.answer import ProgramAnswer, ScenarioAnswer
+from solvers.programs.batch_state import Keeper, unpack
 from solvers.programs.certificates import settle
 from solvers.programs.certificates.certify import certify, scenario_as_answer
 from solvers.programs.problem import Program
 from solvers.programs.scenarios import Change, Scenarios
 from solvers.programs.start import Start
 
-__all__ = ["MOST_NUMBERS", "Change", "Scenarios", "solve", "unsolved"]
+__all__ = ["MOST_NUMBERS", "Change", "Scenarios", "rescue", "solve", "unsolved"]
 
 #: Points and duals of scenarios are kept while there are at most this many numbers of them in total.
 MOST_NUMBERS = 50_000_000
@@ -54,6 +55,7 @@ def solve(
     rest = {**single, "time_limit": left, "start": _start_of(base, options)}
     hot: Hot | None = getattr(engine, "solve_scenarios", None)
     answers = (hot or _one_by_one(engine))(problem, scenarios, rest, _Quiet(context))
+    keeper = Keeper(context, problem.n, problem.m, base.x)
     keep = scenarios.count * (2 * problem.n + problem.m) <= MOST_NUMBERS
     collected: list[ScenarioAnswer] = []
     reported = 0.0
@@ -62,6 +64,7 @@ def solve(
         # what was not begun claims nothing; to check thousands of such answers would outlast the grace of a cancel
         checked = answer if unsolved(answer) else _certified(scenarios.program(problem, k), answer, options)
         certified += checked.certified
+        keeper.add(checked)
         collected.append(checked if keep else replace(checked, x=None, row_duals=None))
         now = time.monotonic()
         if now - reported >= REPORT_EVERY or k + 1 == scenarios.count:
@@ -76,6 +79,35 @@ def solve(
         "seconds": time.monotonic() - began,
     }
     return replace(base, scenarios=tuple(collected), statistics=statistics)
+
+
+def rescue(
+    problem: Program,
+    scenarios: Scenarios,
+    options: Mapping[str, Any],
+    kept: np.ndarray | None,
+    answer: ProgramAnswer,
+) -> ProgramAnswer:
+    """What a batch had done whose process was ended: ``answer`` with those scenarios, certified anew.
+
+    Args:
+        kept: the newest array that the batch handed to its context's ``keep``; None if there was none.
+        answer: without point and scenarios.
+    """
+    scenarios = scenarios.checked(problem)
+    base, found = (None, []) if kept is None else unpack(kept, problem.n, problem.m)
+    done = [
+        one if unsolved(one) else _certified(scenarios.program(problem, k), one, options) for k, one in enumerate(found)
+    ]
+    if base is not None:
+        objective, activity = problem.objective_at(base), problem.A @ base
+        answer = replace(answer, status="feasible", objective=objective, x=base, row_activity=activity)
+    counted = {"scenarios": scenarios.count, "scenarios_certified": sum(one.certified for one in done)}
+    return replace(
+        answer,
+        scenarios=(*done, *[UNSOLVED] * (scenarios.count - len(done))),
+        statistics={**answer.statistics, **counted},
+    )
 
 
 #: Options that make no sense for a base program that is only the start of a batch.

@@ -53,11 +53,21 @@ class Desk:
         )
 
     def claim(
-        self, *, pools: list[str] | None = None, engines: tuple[str, ...] = ("program:some",), lease: float = 30.0
+        self,
+        *,
+        pools: list[str] | None = None,
+        engines: tuple[str, ...] = ("program:some",),
+        lease: float = 30.0,
+        takeovers: bool = True,
     ) -> Claim | None:
         """Claim as this desk's worker."""
         return jobs.claim(
-            self.conn, pools=pools or [self.pool], engines=engines, worker_id=self.worker, lease_seconds=lease
+            self.conn,
+            pools=pools or [self.pool],
+            engines=engines,
+            worker_id=self.worker,
+            lease_seconds=lease,
+            takeovers=takeovers,
         )
 
     def running(self, *, lease: float = 30.0, **changes: Any) -> Claim:

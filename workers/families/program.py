@@ -78,6 +78,11 @@ class ProgramFamily:
             "engine_version": registry.load("program", rescue.engine).spec.version,
             "why": rescue.why,
         }
+        scenarios = work.extra["scenarios"]
+        if scenarios is not None:
+            kept = None if rescue.point is None else rescue.point[1]
+            nothing = ProgramAnswer(status="no-solution", **{**common, "bound": None})
+            return batch.rescue(work.problem, scenarios, work.options, kept, nothing)
         if rescue.point is None:
             return ProgramAnswer(status="no-solution", **common)
         _, x = rescue.point

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from service import jobs
@@ -172,3 +174,14 @@ def test_a_claim_does_not_wait_for_another_that_is_not_committed(desk: Desk, set
     assert first is not None
     assert second is not None
     assert (first.job_id, second.job_id) == (best.job_id, next_best.job_id)
+
+
+def test_after_a_loss_of_the_database_a_claim_takes_over_nothing(desk: Desk) -> None:
+    held = desk.submit().job_id
+    assert desk.claim(lease=0.01) is not None
+    time.sleep(0.05)
+
+    assert desk.claim(takeovers=False) is None
+    again = desk.claim()
+    assert again is not None
+    assert (again.job_id, again.takeover) == (held, True)

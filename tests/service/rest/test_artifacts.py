@@ -205,7 +205,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(store: ArtifactStore, conn: Da
     with pytest.raises(ConnectionError):
         store.put(conn, project, Broken(b"x" * 20))
     assert conn.execute("SELECT count(*) FROM artifact WHERE project_id = %s", (project,)).fetchone() == (0,)
-    assert store._files.find(f"{store._root}/{project.hex}") == []
+    assert list(store._storage.artifacts(project)) == []
 
 
 def test_expired_artifacts_are_purged_unless_a_waiting_job_needs_them(
