@@ -1,4 +1,4 @@
-"""A problem as the checker sees it: without points of zero weight, and with the rules of its marginals."""
+"""A problem as the checker sees it: without points that can bear no mass, and with the rules of its marginals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Side:
     """What is asked of one marginal r of a plan.
 
     Attributes:
-        weights: positive.
+        weights: positive; zeros only where total variation lets mass be made at points that have none.
         strength: of the penalty ``strength * D(r | weights)``; infinite where the marginal is fixed.
         divergence: ``"kl"`` or ``"tv"``.
         mass: of a partial plan, whose marginals are at most the weights; else None.
@@ -69,7 +69,8 @@ class Side:
             return 0.0, 0.0
         ends = [self._divergence(marginal * (1.0 + sign * relative_error)) for sign in (-1.0, 1.0)]
         worst = np.maximum(*ends)
-        scale = np.abs(marginal) * (2.0 + np.abs(np.log(np.maximum(marginal, 1e-300) / self.weights))) + self.weights
+        ratio = np.maximum(marginal, 1e-300) / np.maximum(self.weights, 1e-300)
+        scale = np.abs(marginal) * (2.0 + np.abs(np.log(ratio))) + self.weights
         return self.strength * total(worst), self.strength * 8 * UNIT * total(scale)
 
     def _divergence(self, marginal: np.ndarray) -> np.ndarray:
@@ -90,7 +91,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Case:
-    """A problem without its points of zero weight: they bear no mass and bind no potential.
+    """A problem without the points of zero weight that bear no mass and bind no potential: all, but those where mass
+    may be made for a price (total variation, without entropy, whose reference measure has nothing there).
 
     Attributes:
         rows, columns: which points of the problem are left.
@@ -138,7 +140,8 @@ class Case:
 
 def case_of(problem: Transport, epsilon: float) -> Case:
     """``epsilon``: strength of the problem's own regularization in units of the cost; 0 if it has none."""
-    rows, columns = np.flatnonzero(problem.a > 0.0), np.flatnonzero(problem.b > 0.0)
+    rows = np.flatnonzero((problem.a > 0.0) | _may_be_made(problem, problem.strength_a))
+    columns = np.flatnonzero((problem.b > 0.0) | _may_be_made(problem, _strength_b(problem)))
     whole = len(rows) == problem.n and len(columns) == problem.m
     matrix = problem.M
     if matrix is not None and not whole:
@@ -160,6 +163,13 @@ def case_of(problem: Transport, epsilon: float) -> Case:
         epsilon,
         "" if problem.regularization is None else problem.regularization.kind,
     )
+
+
+def _may_be_made(problem: Transport, strength: float) -> bool:
+    """Mass at points without weight."""
+    soft = problem.variant in ("unbalanced", "semi-relaxed") and math.isfinite(strength)
+    entropic = problem.regularization is not None and problem.regularization.kind == "entropic"
+    return soft and problem.divergence == "tv" and not entropic
 
 
 def _strength_b(problem: Transport) -> float:

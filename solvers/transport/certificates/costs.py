@@ -7,6 +7,7 @@ ed., chapter 3: k operations on non-negative numbers leave a relative error of a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -53,24 +54,28 @@ class Costs:
             self.n, self.m, d = len(x), len(y), x.shape[1]
         self.relative = _units(cost, d, p) * UNIT
         self.row_error, self.column_error = np.zeros(self.n), np.zeros(self.m)
-        self._product = cost == "sqeuclidean" and d >= PRODUCT_DIMENSION
+        self._product = cost in ("sqeuclidean", "cosine") and d >= PRODUCT_DIMENSION
+        if cost == "cosine":
+            self._directions(d)
         if self._product:
             self._prepare_product(d)
-        elif cost == "cosine":
-            self.row_error += (4 * d + 24) * UNIT
 
     @cached_property
     def largest(self) -> float:
         """A bound on the size of every cost, from the box around all points."""
         if self._matrix is not None:
             return float(np.abs(self._matrix).max())
-        if self.cost == "cosine":
-            return 2.0
         assert self._x is not None
         assert self._y is not None
         low = np.minimum(self._x.min(axis=0), self._y.min(axis=0))
         high = np.maximum(self._x.max(axis=0), self._y.max(axis=0))
         return float(_pairs(low[None], high[None], self.cost, self.p)[0]) * (1.0 + 1e-9)
+
+    @property
+    def uncertainty(self) -> float:
+        """How far a computed cost may be from the exact one."""
+        separate = float(self.row_error.max() + self.column_error.max())
+        return self.relative * self.largest + separate
 
     def tile(self, rows: slice, columns: slice) -> np.ndarray:
         """Values of a tile, in an array of the caller's own (a view of the user's matrix is copied)."""
@@ -98,14 +103,31 @@ class Costs:
         for start in range(0, len(rows), _CHUNK):
             part = slice(start, start + _CHUNK)
             values[part] = _pairs(self._x[rows[part]], self._y[columns[part]], self.cost, self.p)
-        d = self._x.shape[1]
-        error = values * (_units(self.cost, d, self.p) * UNIT)
-        return values, error + (4 * d + 24) * UNIT if self.cost == "cosine" else error
+        if self.cost == "cosine":
+            relative = self.relative + _units(self.cost, self._x.shape[1], self.p) * UNIT
+            return values, values * relative + self._direction_error
+        return values, values * (_units(self.cost, self._x.shape[1], self.p) * UNIT)
 
     def tiles(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """All tiles, row by row."""
         for rows, columns in grid(self.n, self.m):
             yield rows, columns, self.tile(rows, columns)
+
+    def _directions(self, d: int) -> None:
+        """``1 - cos`` is ``|v|^2`` for the difference v of the directions, of length ``1 / sqrt(2)`` each. These are
+        known up to ``e = (d / 2 + 4) u``, so costs up to ``2 |v| e + e^2 <= s |v|^2 + e^2 (1 + 1 / s)``, for any s:
+        here one that makes the two parts equal at the mean of the costs."""
+        assert self._x is not None
+        assert self._y is not None
+        self._x = self._x * (math.sqrt(0.5) / np.linalg.norm(self._x, axis=1, keepdims=True))
+        self._y = self._y * (math.sqrt(0.5) / np.linalg.norm(self._y, axis=1, keepdims=True))
+        error = 2.0 * (0.5 * d + 4.0) * UNIT
+        centre = 0.5 * (self._x.mean(axis=0) + self._y.mean(axis=0))
+        typical = float(((self._x - centre) ** 2).sum(axis=1).mean() + ((self._y - centre) ** 2).sum(axis=1).mean())
+        part = min(1e-6, max(error / math.sqrt(typical), UNIT) if typical > 0.0 else 1e-6)
+        self._direction_error = error * error * (1.0 + 1.0 / part)
+        self.relative += part
+        self.row_error += self._direction_error
 
     def _prepare_product(self, d: int) -> None:
         """``|x|^2 + |y|^2 - 2 x.y`` about a common centre. The errors of centring, norms and products together are at
@@ -118,8 +140,10 @@ class Costs:
         self._squares_x = np.einsum("ij,ij->i", self._centred_x, self._centred_x)
         self._squares_y = np.einsum("ij,ij->i", self._centred_y, self._centred_y)
         factor = 2.0 * (d + 12) * UNIT
-        self.row_error, self.column_error = factor * self._squares_x, factor * self._squares_y
-        self.relative = 0.0
+        reach = float(np.abs(centre).max()) * UNIT
+        self.row_error, self.column_error = self.row_error + factor * self._squares_x, factor * self._squares_y
+        self.row_error += d * reach * reach  # of points that differ by a rounding
+        self.relative -= _units(self.cost, d, self.p) * UNIT
 
 
 def grid(n: int, m: int, rows: int = ROWS, columns: int = COLUMNS) -> Iterator[tuple[slice, slice]]:
@@ -131,11 +155,11 @@ def grid(n: int, m: int, rows: int = ROWS, columns: int = COLUMNS) -> Iterator[t
 
 def _units(cost: str, d: int, p: float) -> float:
     """Units of relative error by dimension and power; the differences of coordinates count as one operation each."""
-    known = {"sqeuclidean": d + 6.0, "euclidean": 0.5 * d + 6.0, "l1": d + 4.0, "lp": d + p + 8.0}
+    known = {"sqeuclidean": d + 6.0, "cosine": d + 6.0, "euclidean": 0.5 * d + 6.0, "l1": d + 4.0, "lp": d + p + 8.0}
     return known.get(cost, 0.0)
 
 
-_METRICS = {"sqeuclidean": "sqeuclidean", "euclidean": "euclidean", "l1": "cityblock", "cosine": "cosine"}
+_METRICS = {"sqeuclidean": "sqeuclidean", "euclidean": "euclidean", "l1": "cityblock", "cosine": "sqeuclidean"}
 
 
 def _distances(x: np.ndarray, y: np.ndarray, cost: str, p: float) -> np.ndarray:
@@ -149,12 +173,8 @@ def _distances(x: np.ndarray, y: np.ndarray, cost: str, p: float) -> np.ndarray:
 
 
 def _pairs(x: np.ndarray, y: np.ndarray, cost: str, p: float) -> np.ndarray:
-    if cost == "cosine":
-        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-        cosines: np.ndarray = 1.0 - np.einsum("ij,ij->i", x, y) / lengths
-        return cosines
     differences = np.abs(x - y)
-    if cost == "sqeuclidean":
+    if cost in ("sqeuclidean", "cosine"):
         squares: np.ndarray = np.einsum("ij,ij->i", differences, differences)
         return squares
     if cost == "euclidean":

@@ -87,6 +87,7 @@ class _Seen:
         self.problem, self.answer, self.options, self.case = problem, answer, options, case
         self.lower, self.upper = lower, upper
         self.size = case.scale * max(abs(lower.lowest), abs(lower.highest))
+        self.rounding = 4.0 * case.scale * case.costs.uncertainty
         self.dual: float | None = None
         self.potential_error: float | None = None
         if case.epsilon and f is not None and g is not None:
@@ -96,7 +97,7 @@ class _Seen:
         found = [self._marginals(), *self._form(), *self._claims()]
         if self.case.epsilon:
             found.append(self._regularized_gap())
-            found.append(self._bounds("passed"))
+            found.append(self._bounds("passed", "skipped"))
         else:
             found.append(self._gap())
         return found
@@ -158,13 +159,15 @@ class _Seen:
 
     def _claims(self) -> list[Check]:
         """The numbers that the engine stated, against those computed here."""
-        found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size)]
+        found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size, self.rounding)]
         if self.answer.bound is not None:
-            found.append(_below("dual-bound", "lower bound", self.answer.bound, self.lower.value, self.size))
+            bound = self.answer.bound, self.lower.value
+            found.append(_below("dual-bound", "lower bound", *bound, self.size, self.rounding))
         if self.case.epsilon and self.upper.objective is not None:
             words = "regularized objective"
             size = max(self.size, self.case.epsilon * self.case.scale)
-            found.append(_claim("regularized-objective", words, self.answer.objective, self.upper.objective, size))
+            objective = self.answer.objective, self.upper.objective
+            found.append(_claim("regularized-objective", words, *objective, size, self.rounding))
         return [check for check in found if check is not None]
 
     def _gap(self) -> Check:
@@ -174,19 +177,19 @@ class _Seen:
         upper, lower = self.upper.value, self.lower.value
         asked = self.options.get("tolerance")
         part = float(asked) if asked is not None else (OTHER_GAP if self.answer.epsilon else EXACT_GAP)
-        allowed = max(part * max(abs(upper), abs(lower)), ROUNDING_GAP * self.size)
+        allowed = max(part * max(abs(upper), abs(lower)), ROUNDING_GAP * self.size, self.rounding)
         gap = upper - lower
         if gap <= allowed:
             return Check("gap", "passed", f"{self._words()}: a gap of {_relative(upper, lower)}.", gap, allowed)
         text = f"{self._words()}: a gap of {_relative(upper, lower)}, more than {part:.2g}."
         return Check("gap", "failed", text, gap, allowed)
 
-    def _bounds(self, outcome: Outcome) -> Check:
-        """Without a claim of optimality: what is known of the optimum."""
+    def _bounds(self, outcome: Outcome, otherwise: Outcome = "trusted") -> Check:
+        """Without a claim of optimality: what is known of the optimum; ``otherwise``: if that is nothing."""
         upper, lower = self.upper.value, self.lower.value
         if not (math.isfinite(upper) and math.isfinite(lower)):
             words = "plan" if not math.isfinite(upper) else "potentials"
-            return Check("bounds", "trusted", f"The {words} prove nothing about the optimum without regularization.")
+            return Check("bounds", otherwise, f"The {words} prove nothing about the optimum without regularization.")
         return Check("bounds", outcome, f"{self._words()}: a gap of {_relative(upper, lower)}.", upper - lower)
 
     def _words(self) -> str:
@@ -205,7 +208,7 @@ class _Seen:
                 name, "trusted", f"How near the regularized optimum is rests on the engine: there are no {missing}."
             )
         wanted = float(self.options.get("marginal_tolerance") or MARGINALS)
-        allowed = max(REGULARIZED_GAP * max(abs(upper), abs(lower)), 10 * wanted * self.size)
+        allowed = max(REGULARIZED_GAP * max(abs(upper), abs(lower)), 10 * wanted * self.size, self.rounding)
         gap = upper - lower
         text = (
             f"With regularization {self.case.epsilon:.6g} the optimum lies between {lower:.10g} and {upper:.10g}:"
@@ -223,35 +226,41 @@ def _strength(problem: Transport, answer: TransportAnswer) -> tuple[float, list[
         return 0.0, []
     if not asked.relative:
         used = answer.epsilon if answer.epsilon is not None else asked.strength
-        return asked.strength, [_same_strength(used, asked.strength)] if used != asked.strength else []
+        return asked.strength, [_same_strength(used, asked.strength, 0.0)] if used != asked.strength else []
     case = case_of(problem, 0.0)
     mass = total(case.a.weights) * total(case.b.weights)
     expected = asked.strength * product_cost(case.costs, case.a.weights, case.b.weights)[0] / mass
     if answer.epsilon is None:
         return expected, []
-    check = _same_strength(answer.epsilon, expected)
+    uncertainty = asked.strength * case.costs.uncertainty
+    if expected <= uncertainty:
+        text = "The costs are 0 up to rounding, which is no scale: any strength serves."
+        return answer.epsilon, [Check("regularization", "passed", text, answer.epsilon)]
+    check = _same_strength(answer.epsilon, expected, uncertainty)
     # a difference in the last digits is the engine's rounding of the mean; the problem it solved is the one to check
     return (answer.epsilon if check.outcome == "passed" else expected), [check]
 
 
-def _same_strength(used: float, expected: float) -> Check:
-    outcome: Outcome = "passed" if abs(used - expected) <= 1e-6 * expected else "failed"
+def _same_strength(used: float, expected: float, uncertainty: float) -> Check:
+    allowed = 1e-6 * expected + uncertainty
+    outcome: Outcome = "passed" if abs(used - expected) <= allowed else "failed"
     text = f"The regularization is {used:.6g}; asked for was {expected:.6g}."
-    return Check("regularization", outcome, text, abs(used - expected), 1e-6 * expected)
+    return Check("regularization", outcome, text, abs(used - expected), allowed)
 
 
-def _claim(name: str, words: str, claimed: float | None, found: float, size: float) -> Check | None:
+def _claim(name: str, words: str, claimed: float | None, found: float, size: float, rounding: float) -> Check | None:
+    """``size``: of the numbers that were summed; ``rounding``: what the costs themselves are uncertain by."""
     if claimed is None:
         return None
-    allowed = CLAIM * max(abs(found), size) if math.isfinite(found) else 0.0
+    allowed = CLAIM * max(abs(found), size) + rounding if math.isfinite(found) else 0.0
     off = abs(claimed - found)
     if off <= allowed:
         return Check(name, "passed", f"The {words} is {found:.10g}, as claimed.", off, allowed)
     return Check(name, "failed", f"The {words} is {found:.10g}, not {claimed:.10g} as claimed.", off, allowed)
 
 
-def _below(name: str, words: str, claimed: float, found: float, size: float) -> Check:
-    allowed = CLAIM * max(abs(found), size) if math.isfinite(found) else 0.0
+def _below(name: str, words: str, claimed: float, found: float, size: float, rounding: float) -> Check:
+    allowed = CLAIM * max(abs(found), size) + rounding if math.isfinite(found) else 0.0
     if claimed <= found + allowed:
         return Check(name, "passed", f"The potentials prove a {words} of {found:.10g}.", found, None)
     text = f"The claimed {words} {claimed:.10g} is not proved by the potentials; they prove {found:.10g}."

@@ -20,10 +20,9 @@ from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
-from solvers.transport.numerics.finish import close, evaluate
-from solvers.transport.numerics.marginals import CappedTotal, Marginal, marginal_of
+from solvers.transport.numerics.finish import better, close, evaluate
 from solvers.transport.numerics.passes import Passes, State
-from solvers.transport.numerics.setup import Setup, prepare
+from solvers.transport.numerics.setup import Setup, passes_of, prepare
 from solvers.transport.numerics.sweeps import levels, sweep
 from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.problem import Transport, TransportBatch
@@ -126,17 +125,6 @@ class Sinkhorn:
         )
 
 
-def passes_of(setup: Setup, watch: Watch) -> Passes:
-    """Passes with the marginal rules of the problem."""
-    problem = setup.problem
-    rows = marginal_of(problem.variant, problem.divergence, problem.strength_a)
-    columns: Marginal = marginal_of(problem.variant, problem.divergence, problem.strength_b)
-    if problem.variant == "partial":
-        assert problem.mass is not None
-        columns = CappedTotal(setup.b, problem.mass)
-    return Passes(setup.geometry, setup.a, setup.b, watch, keep=setup.keep, rows=rows, columns=columns)
-
-
 class _Run:
     """One solve: levels of falling epsilon; ``state`` is the last consistent one."""
 
@@ -172,10 +160,7 @@ class _Run:
             if epsilon <= setup.unit or epsilon == smallest:
                 assert self.state is not None
                 found = evaluate(setup, self.passes, self.state, regularized=False)
-                if self.best:
-                    found["bound"] = max(found["bound"], self.best["bound"])
-                    found = found if found["cost"] <= self.best["cost"] else {**self.best, "bound": found["bound"]}
-                self.best = found
+                self.best = found = better(self.best, found)
                 if close(found, setup, tolerance):
                     self.reached = True
                     return

@@ -19,17 +19,18 @@ from typing import Any
 import torch
 
 from solvers.core.engine import Context, EngineSpec, Option
-from solvers.core.errors import OutOfMemory
+from solvers.core.errors import InvalidOption, OutOfMemory
 from solvers.transport.answer import Limit, Status, TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
 from solvers.transport.numerics.coarse import coarse
-from solvers.transport.numerics.finish import close, evaluate
+from solvers.transport.numerics.finish import better, close, evaluate
+from solvers.transport.numerics.free import FreeNewton
 from solvers.transport.numerics.newton import Newton
-from solvers.transport.numerics.passes import Passes, State
+from solvers.transport.numerics.passes import State
 from solvers.transport.numerics.published import published
-from solvers.transport.numerics.setup import Setup, prepare
+from solvers.transport.numerics.setup import Setup, passes_of, prepare
 from solvers.transport.numerics.sweeps import levels
 from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.problem import Transport, TransportBatch
@@ -37,6 +38,9 @@ from solvers.transport.problem import Transport, TransportBatch
 #: Without a given epsilon: relative gap, and smallest epsilon as a multiple of the mean cost.
 DEFAULT_TOLERANCE = 1e-3
 SMALLEST = 1e-6
+
+#: Marginal error at the last level then, where only rounding is left between cost and bound.
+LAST_ERROR = 1e-10
 
 
 class SinkhornNewton:
@@ -48,7 +52,22 @@ class SinkhornNewton:
         version="1",
         title="Sinkhorn-Newton",
         summary="Entropic transport to machine precision, and a small certified gap without regularization",
-        solves=frozenset({"batch", "points", "matrix", "balanced", "entropic", "unregularized"}),
+        solves=frozenset(
+            {
+                "batch",
+                "points",
+                "matrix",
+                "entropic",
+                "unregularized",
+                "balanced",
+                "partial",
+                "unbalanced-kl",
+                "unbalanced-tv",
+                "semi-relaxed-kl",
+                "semi-relaxed-tv",
+                "tv-on-zeros",
+            }
+        ),
         capabilities=frozenset({"potentials", "warm-start", "progress", "deterministic", "streaming", "cuda"}),
         options=(
             Option(
@@ -71,6 +90,8 @@ class SinkhornNewton:
         process_group="torch",
         requires=("torch",),
         citation="arXiv:2401.12253",
+        # the entropic reference measure has no mass where weights are zero, total variation may make some there
+        excludes=(frozenset({"unregularized", "tv-on-zeros"}),),
     )
 
     def solve(
@@ -88,17 +109,20 @@ class SinkhornNewton:
         watch = Watch(context, time_limit=values["time_limit"], keep_log=values["log"])
         if values["method"] == "published":
             values["device"] = "cpu"
-        setup = prepare(problem, values, matrices=4.0)
-        passes = Passes(setup.geometry, setup.a, setup.b, watch, keep=setup.keep)
-        newton = Newton(passes)
+        setup = prepare(problem, values, flip=problem.variant == "balanced", matrices=4.0)
+        passes = passes_of(setup, watch)
+        newton = Newton(passes) if passes.exact else FreeNewton(passes)
         if values["method"] == "published" and not setup.keep:
             raise OutOfMemory("the published method keeps the plan", pointer="/method", hint="method 'annealed'")
-        run = Anneal(passes, newton, most_steps=_or_infinite(values["iteration_limit"]))
+        if values["method"] == "published" and not passes.exact:
+            words = f"the published method is for balanced problems, not {problem.variant} ones"
+            raise InvalidOption(words, pointer="/method", hint="method 'annealed'")
+        run = Anneal(passes, newton, _mass(setup), most_steps=_or_infinite(values["iteration_limit"]))
         found: dict[str, Any] = {}
         try:
             if values["method"] == "published" and setup.epsilon is not None:
                 run.state = published(passes, setup.epsilon, values, run)
-                reached = run.state.error <= values["marginal_tolerance"]
+                reached = run.state.error <= values["marginal_tolerance"] * _mass(setup)
             elif setup.epsilon is not None:
                 reached = _to_marginals(setup, run, values)
             else:
@@ -127,7 +151,7 @@ class SinkhornNewton:
         regularized = setup.epsilon is not None
         if not found or found["epsilon"] != state.epsilon:
             latest = evaluate(setup, passes, state, regularized=regularized and state.epsilon == setup.epsilon)
-            found = latest if not found or latest["cost"] < found["cost"] else found
+            found = latest if regularized else better(found, latest)
         statistics |= {"seconds": watch.seconds, "trace": watch.trace}
         status, limit, message = self._ending(setup, run, state, reached, values)
         source = setup.epsilon_from if regularized else "tolerance"
@@ -165,7 +189,7 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
     """The regularized problem, to the asked marginal error."""
     epsilon = setup.epsilon
     assert epsilon is not None
-    wanted = values["marginal_tolerance"]
+    wanted = values["marginal_tolerance"] * _mass(setup)
     start = _start(setup, values)
     if start is None:
         sampled = coarse(setup, epsilon, values, run.passes.watch)
@@ -175,7 +199,9 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
             return True
         run.newton.direct = False
     schedule = levels(setup.geometry.spread(), epsilon)
-    return run.run(torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR)
+    return run.run(
+        torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR * _mass(setup)
+    )
 
 
 def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
@@ -188,10 +214,7 @@ def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, di
         if state.epsilon > setup.unit:
             return False
         found = evaluate(setup, run.passes, state, regularized=False)
-        if best:
-            found = {**found, "bound": max(found["bound"], best["bound"])} if found["bound"] < best["bound"] else found
-            found = found if found["cost"] <= best["cost"] else best
-        best = found
+        best = found = better(best, found)
         run.passes.watch.note(objective=found["cost"], bound=found["bound"], epsilon=state.epsilon)
         return close(found, setup, tolerance)
 
@@ -207,8 +230,17 @@ def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, di
             g, schedule = sampled.g, levels(8.0 * sampled.epsilon, smallest)
     if g is None:
         g = torch.zeros_like(setup.b)
-    run.run(g, schedule, lambda _: min(LEVEL_ERROR, 0.1 * tolerance))
+    errors = min(LEVEL_ERROR, 0.1 * tolerance) * _mass(setup), LAST_ERROR * _mass(setup)
+    run.run(g, schedule, lambda e: errors[e == smallest])
     return bool(best) and close(best, setup, tolerance), best
+
+
+def _mass(setup: Setup) -> float:
+    """What marginal errors are relative to."""
+    problem = setup.problem
+    if problem.variant == "unbalanced":
+        return float(min(setup.a.sum(), setup.b.sum()))
+    return problem.mass if problem.mass is not None else float(setup.a.sum())
 
 
 def _start(setup: Setup, values: dict[str, Any]) -> torch.Tensor | None:

@@ -23,7 +23,14 @@ SWEEPS, STREAMED_SWEEPS = 10, 3
 
 #: Newton steps at one level before a level in between is tried instead; and the smallest useful step length.
 MOST_STEPS = 40
-SHORTEST = 0.02
+SHORTEST, SHORTEST_FREE = 0.02, 1e-3
+
+#: Added to the Hessian where marginals are free, as parts of its diagonal, one after the other until a step helps: a
+#: part of the plan that nothing holds makes it singular.
+DAMPINGS = (0.0, 1e-6, 1e-3, 0.1)
+
+#: Sweeps where Newton's method finds no step and marginals are free.
+RESCUE_SWEEPS = 100
 
 #: Levels closer than this ratio are not divided further.
 CLOSEST = 1.05
@@ -35,6 +42,8 @@ class Anneal:
 
     passes: Passes
     newton: Newton
+    #: What errors are relative to where mass may be made.
+    mass: float = 1.0
     most_steps: float = math.inf
     newton_steps: int = 0
     sweeps: int = 0
@@ -73,38 +82,60 @@ class Anneal:
         self.sweeps += made
         near = state.f
         self.passes.release(state)
-        state = self.passes.state(g, epsilon, near)
+        state = self.passes.state(self.newton.shifted(g, near, epsilon), epsilon, near)
         self._take(state)
         steps, slow = 0, 0
-        while state.error > wanted:
+        while state.error > wanted * self._grown(state):
             if steps >= MOST_STEPS or slow >= 4 or self.newton_steps >= self.most_steps:
                 return False
             before = state.error
             better = self._step(state)
             if better is None:
-                return False
+                better = None if self.passes.exact else self._swept(state, wanted)
+                if better is None:
+                    return False
             state = better
             self._take(state)
             steps += 1
             slow = slow + 1 if state.error > 0.9 * before else 0
         return math.isfinite(state.error)
 
+    def _grown(self, state: State) -> float:
+        """Where mass may be made there may be more of it than there was, and errors are relative to that."""
+        if self.passes.exact:
+            return 1.0
+        return max(1.0, float(state.columns.sum()) / self.mass)
+
     def _step(self, state: State) -> State | None:
         """A Newton step with backtracking; None if no step length helps."""
         passes = self.passes
-        z, _ = self.newton.direction(state)
-        self.newton_steps += 1
-        slope = float(torch.dot(passes.b - state.columns, z))
-        length = 1.0
-        while length >= SHORTEST:
-            trial = passes.state(state.g + length * z, state.epsilon, state.f)
-            # close to the optimum values agree in all digits, and the error decides
-            rising = trial.value >= state.value + 1e-4 * length * slope - 1e-14 * abs(state.value)
-            if trial.error < 0.5 * state.error or (rising and math.isfinite(trial.error)):
-                return trial
-            passes.release(trial)
-            length *= 0.5
+        for damping in (0.0,) if passes.exact else DAMPINGS:
+            step = self.newton.step(state, damping)
+            self.newton_steps += 1
+            length = 1.0
+            while length >= (SHORTEST if passes.exact else SHORTEST_FREE):
+                trial = passes.state(step.at(length), state.epsilon, state.f)
+                # close to the optimum values agree in all digits, and the error decides
+                rising = trial.value >= state.value + 1e-4 * step.rise(trial.g) - 1e-14 * abs(state.value)
+                nearer = trial.error < 0.5 * state.error
+                if not passes.exact:  # a plan without mass has no error either
+                    nearer = nearer and trial.value >= state.value - 1e-10 * abs(state.value)
+                if nearer or (rising and math.isfinite(trial.error)):
+                    return trial
+                passes.release(trial)
+                length *= 0.5
         return None
+
+    def _swept(self, state: State, wanted: float) -> State | None:
+        """The state after more sweeps, where a potential that is held or clipped stops Newton's method; None if they
+        don't help either."""
+        before, near = state.error, state.f
+        g, _, made = sweep(self.passes, state, RESCUE_SWEEPS, wanted)
+        self.sweeps += made
+        self.passes.release(state)
+        found = self.passes.state(g, state.epsilon, near)
+        self._take(found)
+        return found if found.error < 0.9 * before else None
 
     def _take(self, state: State) -> None:
         if self.state is not None and self.state is not state:

@@ -39,6 +39,7 @@ def coarse(setup: Setup, smallest: float, values: dict[str, Any], watch: Watch) 
         problem.x is None
         or problem.y is None
         or problem.cost == "matrix"
+        or problem.variant != "balanced"
         or min(setup.geometry.n, setup.geometry.m) < WORTH
     ):
         return None

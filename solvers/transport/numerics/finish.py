@@ -93,6 +93,16 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
     return found
 
 
+def better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Of two results of ``evaluate`` (the first may be empty) the cheaper plan, and the potentials of the higher
+    bound."""
+    if not one:
+        return other
+    primal = other if other["cost"] <= one["cost"] else one
+    dual = other if other["bound"] >= one["bound"] else one
+    return {**primal, "bound": dual["bound"], "f": dual["f"], "g": dual["g"]}
+
+
 def close(found: dict[str, Any], setup: Setup, tolerance: float) -> bool:
     """True if cost and bound are within ``tolerance`` of each other, relatively, or within what rounding leaves of the
     largest costs (an optimum of 0 has no relative gap)."""

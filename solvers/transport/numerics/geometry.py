@@ -3,6 +3,7 @@ needed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,6 +41,7 @@ class Geometry:
         """``keep``: hold the whole matrix. x, y or M are as in Transport and are not changed."""
         self.device = device
         self._cost = cost
+        self._squares = cost in ("sqeuclidean", "cosine")
         self._p = p
         self.dense: torch.Tensor | None = None
         self._spread: float | None = None
@@ -59,13 +61,14 @@ class Geometry:
 
     def _prepare(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Brings points into the form from which tiles are computed; see ``tile``."""
-        if self._cost == "sqeuclidean":
+        if self._cost == "cosine":
+            # 1 - cos is half the squared distance of unit vectors, which cancels less where they are near
+            x = x * (math.sqrt(0.5) / torch.linalg.vector_norm(x, dim=1, keepdim=True))
+            y = y * (math.sqrt(0.5) / torch.linalg.vector_norm(y, dim=1, keepdim=True))
+        if self._squares:
             centre = y.mean(0)  # |x|^2 + |y|^2 - 2xy cancels least around the middle
             x, y = x - centre, y - centre
             self._x_square, self._y_square = (x * x).sum(1), (y * y).sum(1)
-        elif self._cost == "cosine":
-            x = x / torch.linalg.vector_norm(x, dim=1, keepdim=True)
-            y = y / torch.linalg.vector_norm(y, dim=1, keepdim=True)
         self._x, self._y = x, y
 
     def tiles(self) -> Iterator[slice]:
@@ -80,7 +83,7 @@ class Geometry:
         if self.dense is not None:
             return self.dense[rows]
         x, y = self._x[rows], self._y
-        if self._cost == "sqeuclidean":
+        if self._squares:
             if x.shape[1] <= 4:
                 out = torch.zeros((len(x), self.m), dtype=torch.float64, device=self.device)
                 for k in range(x.shape[1]):
@@ -89,8 +92,6 @@ class Geometry:
                 return out
             out = torch.addmm(self._y_square[None, :], x, y.T, alpha=-2.0)
             return out.add_(self._x_square[rows, None]).clamp_(min=0.0)
-        if self._cost == "cosine":
-            return torch.addmm(torch.ones((), dtype=torch.float64, device=self.device), x, y.T, alpha=-1.0)
         if self._cost == "euclidean":
             return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
         if self._cost == "l1":
@@ -106,7 +107,7 @@ class Geometry:
 
     def mean(self, a: torch.Tensor, b: torch.Tensor) -> float:
         """``sum_ij a_i b_j M_ij`` for weights of total 1."""
-        if self.dense is None and self._cost == "sqeuclidean":
+        if self.dense is None and self._squares:
             cross = torch.dot(a @ self._x, b @ self._y)
             return float(a @ self._x_square + b @ self._y_square - 2.0 * cross)
         return float(sum(torch.dot(a[rows], self.tile(rows) @ b) for rows in self.tiles()))

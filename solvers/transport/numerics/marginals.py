@@ -84,9 +84,12 @@ class CappedTotal(Exact):
 
     weights: torch.Tensor
     mass: float
-    level: float = 0.0
 
     def prox(self, soft: torch.Tensor, epsilon: float) -> torch.Tensor:
+        return soft.clamp(max=self.level(soft, epsilon))
+
+    def level(self, soft: torch.Tensor, epsilon: float) -> float:
+        """See the class."""
         high = float(soft.max())
         low = float(soft.min()) + epsilon * math.log(min(1.0, self.mass / float(self.weights.sum()))) - epsilon
         for _ in range(80):
@@ -96,12 +99,16 @@ class CappedTotal(Exact):
                 low = middle
             else:
                 high = middle
-        self.level = high
-        return soft.clamp(max=high)
+        return high
 
     def dual(self, weights: torch.Tensor, potential: torch.Tensor) -> float:
-        over = (potential - self.level).clamp(max=0.0)
-        return float(torch.dot(weights, over)) + self.level * self.mass
+        """The largest over levels v of ``<weights, min(potential - v, 0)> + v mass``: its slope changes its sign at a
+        potential."""
+        order = torch.argsort(potential)
+        below = torch.cumsum(weights[order], 0)
+        k = min(int(torch.searchsorted(below, self.mass)), len(order) - 1)
+        level = potential[order[k]]
+        return float(torch.dot(weights, (potential - level).clamp(max=0.0)) + level * self.mass)
 
 
 Marginal = Exact

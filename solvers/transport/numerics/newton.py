@@ -40,6 +40,17 @@ SPARSE_FILL = 40
 LARGEST_CHOLESKY = 3000
 
 
+@dataclass(frozen=True)
+class Step:
+    """Attributes:
+    at: the potentials g after a part (at most 1) of the step.
+    rise: the first-order change of the semi-dual from the state to such a g.
+    """
+
+    at: Callable[[float], torch.Tensor]
+    rise: Callable[[torch.Tensor], float]
+
+
 @dataclass
 class Newton:
     """Computes directions and remembers what worked.
@@ -53,16 +64,28 @@ class Newton:
     direct: bool = False
     counts: dict[str, int] = field(default_factory=lambda: {"cg": 0, "sparse": 0, "dense": 0})
 
-    def direction(self, state: State) -> tuple[torch.Tensor, bool]:
-        """A direction in g of mean 0, and whether the system was solved to the wanted accuracy."""
+    def step(self, state: State, damping: float = 0.0) -> Step:  # noqa: ARG002
+        """A direction of ascent in g of mean 0. ``damping``: see ``FreeNewton``; where marginals are exact, none."""
         passes = self.passes
-        rhs = state.epsilon * (passes.b - state.columns)
+        gradient = passes.b - state.columns
+        rhs = state.epsilon * gradient
         if state.P is None:
             rhs = rhs - rhs.mean()
-            rtol = _forcing(state.error)
-            z, solved = self._cg(lambda z: state.columns * z - passes.apply(state, z), state.columns, rhs, rtol)
-            return z - z.mean(), solved
-        return self.solve(state.P, passes.a, state.columns, rhs, state.error)
+            z, _ = self.iterate(lambda z: state.columns * z - passes.apply(state, z), state.columns, rhs, state.error)
+            z = z - z.mean()
+        else:
+            z, _ = self.solve(state.P, passes.a, state.columns, rhs, state.error)
+        return Step(lambda length: state.g + length * z, lambda g: float(torch.dot(gradient, g - state.g)))
+
+    def shifted(self, g: torch.Tensor, f: torch.Tensor, epsilon: float) -> torch.Tensor:  # noqa: ARG002
+        """g plus the constant that is best while f loses it; where marginals are exact, none is."""
+        return g
+
+    def iterate(
+        self, product: Callable[[torch.Tensor], torch.Tensor], diagonal: torch.Tensor, rhs: torch.Tensor, error: float
+    ) -> tuple[torch.Tensor, bool]:
+        """Conjugate gradients on a system of which only products are known, as far as it is worth at this error."""
+        return self._cg(product, diagonal, rhs, _forcing(error))
 
     def solve(
         self,
@@ -72,22 +95,28 @@ class Newton:
         rhs: torch.Tensor,
         error: float,
         singular: bool = True,
+        *,
+        centre: bool = True,
     ) -> tuple[torch.Tensor, bool]:
         """``(diag(columns) - P' diag(1/a) P) z = rhs``, where P 1 = a. Where P' 1 = columns the system is singular,
-        and solved for a right-hand side and a solution of mean 0."""
+        and solved for a right-hand side and a solution of mean 0. ``centre``: of a system that is not, too, the
+        solution of mean 0 is as good as any."""
         if singular:
             rhs = rhs - rhs.mean()
+        z: torch.Tensor
         S = _sparsified(P, a, error)
         m = columns.numel()
         if self.direct:
             if S is not None and S.nnz <= SPARSE_FILL * (S.shape[0] + m):
-                return self._factorized(S, a, columns, rhs), True
+                z, solved = self._factorized(S, a, columns, rhs), True
+                return (z - z.mean() if centre else z), solved
             if m <= LARGEST_CHOLESKY:
-                return self._cholesky(P, a, columns, rhs), True
+                z = self._cholesky(P, a, columns, rhs, lift=centre)
+                return (z - z.mean() if centre else z), True
         z, solved = self._iterated(P, S, a, columns, rhs, _forcing(error))
         if not solved:
             self.direct = True
-        return z - z.mean(), solved
+        return (z - z.mean() if centre else z), solved
 
     def _iterated(
         self,
@@ -150,21 +179,22 @@ class Newton:
         whole = sp.block_array([[sp.diags_array(weights * shift), S], [S.T, sp.diags_array(c * shift)]], format="csc")
         factor = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         self.counts["sparse"] += 1
-        z = torch.from_numpy(factor.solve(np.concatenate([np.zeros(n), rhs.cpu().numpy()]))[n:]).to(rhs.device)
-        return z - z.mean()
+        return torch.from_numpy(factor.solve(np.concatenate([np.zeros(n), rhs.cpu().numpy()]))[n:]).to(rhs.device)
 
-    def _cholesky(self, P: torch.Tensor, a: torch.Tensor, columns: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor:
-        """By dense Cholesky of the Hessian plus a rank-one term that lifts its null space."""
+    def _cholesky(
+        self, P: torch.Tensor, a: torch.Tensor, columns: torch.Tensor, rhs: torch.Tensor, *, lift: bool
+    ) -> torch.Tensor:
+        """By dense Cholesky of the Hessian; ``lift``: plus a rank-one term for its null space."""
         hessian = torch.diag(columns) - P.T @ (P / a[:, None])
-        hessian.add_(float(columns.mean()) / len(columns))
+        if lift:
+            hessian.add_(float(columns.mean()) / len(columns))
         self.counts["dense"] += 1
         for shift in (1e-13, 1e-10, 1e-7, 1e-4):
             hessian.diagonal().add_(shift * float(columns.max()))
             factor, failed = torch.linalg.cholesky_ex(hessian)
             if int(failed) == 0:
                 break
-        z = torch.cholesky_solve(rhs[:, None], factor)[:, 0]
-        return z - z.mean()
+        return torch.cholesky_solve(rhs[:, None], factor)[:, 0]
 
 
 def _forcing(error: float) -> float:

@@ -11,6 +11,7 @@ One pass computes f, the column sums, and (in memory) P, with one exponential an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +31,7 @@ class State:
     Attributes:
         columns: P' 1.
         error: mass that the next update of g would move; for exact marginals ``sum |b - columns|``.
-        value: of the semi-dual, for exact marginals.
+        value: of the semi-dual.
         P: the plan (n, m), or None where it is not kept.
     """
 
@@ -96,8 +97,14 @@ class Passes:
             else:
                 columns += scale @ out
         self.count += 1
-        value = float(torch.dot(self.a, f) + torch.dot(self.b, g))
+        value = self._value(f, g, columns, epsilon)
         return State(f, g, columns, self.column_error(g, columns, epsilon), value, epsilon, P)
+
+    def _value(self, f: torch.Tensor, g: torch.Tensor, columns: torch.Tensor, epsilon: float) -> float:
+        if self.exact:
+            return float(torch.dot(self.a, f) + torch.dot(self.b, g))
+        mass = float(columns.sum() - self.a.sum() * self.b.sum())
+        return self.rows.dual(self.a, f) + self.columns.dual(self.b, g) - epsilon * mass
 
     def _buffer(self) -> torch.Tensor:
         shape = (self.geometry.n, self.geometry.m)
@@ -136,17 +143,36 @@ class Passes:
         step = (self.next_g(g, columns, epsilon) - g) / epsilon
         return float((columns * torch.expm1(step.clamp(max=600.0))).abs().sum())
 
-    def apply(self, state: State, z: torch.Tensor) -> torch.Tensor:
-        """``P' ((P z) / a)``, the second part of the Hessian."""
+    def apply(self, state: State, z: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """``P' ((P z) / weights)``, the second part of the Hessian; weights are those of the rows if not given."""
+        weights = self.a if weights is None else weights
         if state.P is not None:
-            return state.P.T @ ((state.P @ z) / self.a)
-        geometry, epsilon = self.geometry, state.epsilon
-        h = state.g / epsilon + self.log_b
+            return state.P.T @ ((state.P @ z) / weights)
         back = torch.zeros_like(self.b)
-        for rows in geometry.tiles():
-            self.watch.check()
-            P = torch.add(h, geometry.tile(rows), alpha=-1.0 / epsilon)
-            P.add_((state.f[rows] / epsilon)[:, None]).exp_()  # without the factor a of the rows
-            back += (self.a[rows] * (P @ z)) @ P
+        for rows, P in self.plan(state):
+            back += ((P @ z) / weights[rows]) @ P
         self.count += 1
         return back
+
+    def product(self, state: State, z: torch.Tensor) -> torch.Tensor:
+        """``P z``."""
+        return torch.cat([P @ z for _, P in self.plan(state)])
+
+    def product_transposed(self, state: State, u: torch.Tensor) -> torch.Tensor:
+        """``P' u``."""
+        back = torch.zeros_like(self.b)
+        for rows, P in self.plan(state):
+            back += u[rows] @ P
+        return back
+
+    def plan(self, state: State) -> Iterator[tuple[slice, torch.Tensor]]:
+        """The rows of the plan in tiles, computed anew where they were not kept."""
+        h = state.g / state.epsilon + self.log_b
+        for rows in self.geometry.tiles():
+            self.watch.check()
+            if state.P is not None:
+                yield rows, state.P[rows]
+                continue
+            P = torch.add(h, self.geometry.tile(rows), alpha=-1.0 / state.epsilon)
+            P.add_((state.f[rows] / state.epsilon)[:, None]).clamp_(min=SMALLEST).exp_()
+            yield rows, P.mul_(self.a[rows, None])

@@ -57,7 +57,9 @@ class Balanced:
         n, m = self.problem.n, self.problem.m
         inner_f, inner_g = f[:n] + g[m], g[:m] - g[m]
         if self.problem.variant == "partial":
-            return np.minimum(inner_f, 0.0), inner_g
+            assert self.problem.mass is not None
+            level = best_level(self.problem.a, inner_f, self.problem.mass)[0]
+            return np.minimum(inner_f - level, 0.0), inner_g + level
         sides = ((inner_f, self.problem.strength_a), (inner_g, self.problem.strength_b))
         clipped = [np.clip(side, -strength, strength) for side, strength in sides]
         return clipped[0], clipped[1]
@@ -89,17 +91,23 @@ def balanced(problem: Transport) -> Balanced:
 
 
 def dual_value(problem: Transport, M: np.ndarray, f: np.ndarray, g: np.ndarray) -> float:
-    """The dual value of (f, g) after f is lowered to the c-transform of g: a lower bound on the optimum up to
-    rounding."""
+    """The better of the dual values of g and of the c-transform of f, each with its own c-transform: lower bounds on
+    the optimum up to rounding."""
+    values = [_of_columns(problem, M, g)]
+    if problem.variant != "balanced":  # nodes that carry nothing may have potentials that are worse than they need be
+        values.append(_of_columns(problem, M, (M - f[:, None]).min(axis=0)))
+    return max(values)
+
+
+def _of_columns(problem: Transport, M: np.ndarray, g: np.ndarray) -> float:
     if problem.variant in ("unbalanced", "semi-relaxed"):  # so that no f must fall below -strength_a
         g = np.minimum(np.clip(g, -problem.strength_b, problem.strength_b), problem.strength_a + M.min(axis=0))
-    f = np.minimum(f, (M - g).min(axis=1))
+    f = (M - g).min(axis=1)
     if problem.variant == "balanced":
         return float(problem.a @ f + problem.b @ g)
     if problem.variant == "partial":
         assert problem.mass is not None
-        base = float(problem.a @ np.minimum(f, 0.0))
-        return base + best_level(problem.b, g, problem.mass)[1]
+        return best_level(problem.a, f, problem.mass)[1] + best_level(problem.b, g, problem.mass)[1]
     rounding = 1e-12 * float(np.abs(M).max())
     if (f < -problem.strength_a - rounding).any() or (g < -problem.strength_b - rounding).any():
         return -math.inf
@@ -107,10 +115,10 @@ def dual_value(problem: Transport, M: np.ndarray, f: np.ndarray, g: np.ndarray) 
 
 
 def best_level(b: np.ndarray, g: np.ndarray, mass: float) -> tuple[float, float]:
-    """``max over v of sum_j b_j min(g_j - v, 0) + v mass``: v and the value. Concave, with a kink at each g_j."""
-    order = np.argsort(-g)
-    kinks = g[order]
-    above = np.cumsum(b[order])
-    k = min(int(np.searchsorted(above, mass)), len(b) - 1)
-    level = float(kinks[k])
+    """``max over v of sum_j b_j min(g_j - v, 0) + v mass``: v and the value. Concave, with a kink at each g_j: what
+    lies below v has the given mass."""
+    order = np.argsort(g, kind="stable")
+    below = np.cumsum(b[order])
+    k = min(int(np.searchsorted(below, mass)), len(b) - 1)
+    level = float(g[order[k]])
     return level, float(b @ np.minimum(g - level, 0.0)) + level * mass

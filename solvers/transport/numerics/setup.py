@@ -14,10 +14,17 @@ import torch
 from solvers.core.errors import InvalidOption, InvalidProblem, OutOfMemory
 from solvers.transport.memory import budget
 from solvers.transport.numerics.geometry import LARGEST_DENSE, Geometry
+from solvers.transport.numerics.marginals import CappedTotal, Marginal, marginal_of
+from solvers.transport.numerics.passes import Passes
+from solvers.transport.numerics.watch import Watch
 from solvers.transport.problem import Transport
 
 #: Below this multiple of the largest cost, double precision cannot represent the plan's exponents usefully.
 SMALLEST_EPSILON = 1e-13
+
+
+#: Mean cosine costs below this are rounding: all points lie in one direction.
+ONE_DIRECTION = 1e-28
 
 
 @dataclass
@@ -99,6 +106,8 @@ def prepare(problem: Transport, options: Mapping[str, Any], *, flip: bool = True
     weights_a = torch.from_numpy(first / scale).to(device)
     weights_b = torch.from_numpy(second / scale).to(device)
     mean = geometry.mean(weights_a, weights_b) / float(weights_a.sum() * weights_b.sum())
+    if problem.cost == "cosine" and mean < ONE_DIRECTION:
+        mean = 0.0
     epsilon, source = None, ""
     if problem.regularization is not None:
         relative = problem.regularization.relative
@@ -121,6 +130,17 @@ def prepare(problem: Transport, options: Mapping[str, Any], *, flip: bool = True
             )
     rows, columns = (kept_b, kept_a) if flipped else (kept_a, kept_b)
     return Setup(problem, geometry, weights_a, weights_b, scale, rows, columns, flipped, epsilon, source, mean)
+
+
+def passes_of(setup: Setup, watch: Watch) -> Passes:
+    """Passes with the marginal rules of the problem."""
+    problem = setup.problem
+    rows = marginal_of(problem.variant, problem.divergence, problem.strength_a)
+    columns: Marginal = marginal_of(problem.variant, problem.divergence, problem.strength_b)
+    if problem.variant == "partial":
+        assert problem.mass is not None
+        columns = CappedTotal(setup.b, problem.mass)
+    return Passes(setup.geometry, setup.a, setup.b, watch, keep=setup.keep, rows=rows, columns=columns)
 
 
 def device_of(options: Mapping[str, Any]) -> torch.device:
