@@ -22,7 +22,7 @@ from service.dispatch.loop import Duty
 from service.settings import Settings, SettingsError
 from service.store.connect import Database
 from service.studies import leases
-from service.telemetry import metrics
+from service.telemetry import metrics, tracing
 from service.telemetry import serve as telemetry
 from service.webhooks import deliver
 from service.webhooks.deliver import Deliverer
@@ -133,7 +133,9 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level)
     telemetry.serve(settings, fleet=True)
+    tracing.start("dispatcher")
     Dispatcher(settings).run()
+    tracing.stop()
     return 0
 
 

@@ -16,6 +16,7 @@ from celery import Celery, signals
 from service import logs
 from service.settings import Settings
 from service.telemetry import serve as telemetry
+from service.telemetry import tracing
 from workers.settings import WorkerSettings
 from workers.worker import Worker
 
@@ -82,6 +83,7 @@ def _start(instance: Any, **_: Any) -> None:
     worker = Worker(settings, own, pools=pools, concurrency=int(instance.concurrency))
     worker.start()
     telemetry.serve(settings)
+    tracing.start("worker")
 
 
 def _drain(how: str, **_: Any) -> None:
@@ -94,6 +96,7 @@ def _close(**_: Any) -> None:
     """Slots have come back."""
     if worker is not None:
         worker.close()
+    tracing.stop()
 
 
 signals.setup_logging.connect(_logging)

@@ -27,7 +27,7 @@ from service.broker import BrokerDownError, Line
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
-from service.telemetry import metrics
+from service.telemetry import metrics, origin
 from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
@@ -36,6 +36,7 @@ from workers.runner import limits
 from workers.runners import Runners
 from workers.settings import WorkerSettings
 from workers.supervisor import Supervisor
+from workers.trace import JobSpan
 from workers.zygotes import Zygotes
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Worker:
         self.id: UUID = new_uuid()
         self.bounds = Bounds(own.reading_seconds, own.checking_seconds, own.grace_seconds, own.memory_for(concurrency))
         self._drain_at: float | None = None
+        self._asked = threading.local()
         self._closing = threading.Lock()
         self._closed = False
 
@@ -109,6 +111,7 @@ class Worker:
     def _claim(self, job_id: str) -> Claim | None:
         if self._drain_at is not None:
             return None
+        self._asked.ns = time.time_ns()
         try:
             with self.database.connection() as connection:
                 return jobs.claim(
@@ -126,6 +129,12 @@ class Worker:
 
     def do(self, claim: Claim) -> None:
         """Run a claimed job to its end, and write that."""
+        span = JobSpan(claim, asked_ns=getattr(self._asked, "ns", time.time_ns()))
+        known = {"job": encode(JOB, claim.job_id), "request_id": claim.request_id}
+        with origin.within(span.origin), structlog.contextvars.bound_contextvars(**known):
+            self._do(claim, span)
+
+    def _do(self, claim: Claim, span: JobSpan) -> None:
         began = time.monotonic()
         supervisor = Supervisor(self, claim)
         self.keeper.hold(supervisor)
@@ -140,17 +149,24 @@ class Worker:
             except Exception as error:
                 log.exception("the supervisor failed", job=encode(JOB, claim.job_id))
                 outcome = failed("internal", f"Kantor made a mistake: {type(error).__name__}: {error}")
+            span.answered()
             self._write_end(supervisor, outcome, claim)
         finally:
             self.keeper.release(supervisor)
             self.journal.leave(supervisor.page)
         _count(claim, outcome, time.monotonic() - began)
-        log.debug(
-            "job done",
-            job=encode(JOB, claim.job_id),
+        engine = str((getattr(outcome, "summary", None) or {}).get("engine", claim.engine))
+        span.end(engine, supervisor.milliseconds, outcome)
+        log.info(
+            "job",
+            kind=claim.kind,
+            engine=engine,
+            attempt=claim.attempt,
             outcome=outcome.state if isinstance(outcome, Finished) else type(outcome).__name__,
+            **({"code": outcome.error.code} if isinstance(outcome, Finished) and outcome.error else {}),
             seconds=round(time.monotonic() - began, 4),
-            milliseconds=supervisor.milliseconds,
+            ms=supervisor.milliseconds,
+            project=str(claim.project_id),
         )
 
     def _loaded(self, claim: Claim) -> Claim:

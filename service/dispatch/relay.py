@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from uuid import UUID
 
+from api_schemas.ids import JOB, encode
 from service import outbox
 from service.bell import Bell
 from service.settings import Settings
 from service.store.connect import Database
+from service.telemetry import tracing
 
 BATCH = 500
 RETRY_SECONDS = 1.0
@@ -36,4 +39,16 @@ def relay(conn: Database, bell: Bell, settings: Settings) -> int:
             outbox.again(conn, job_ids, RETRY_SECONDS)
             continue
         rung += len(calls)
+        if tracing.on() and calls:
+            _show(conn, pool, calls)
     return rung
+
+
+def _show(conn: Database, pool: str, job_ids: list[UUID]) -> None:
+    """A ring in the trace of each job."""
+    now = time.time_ns()
+    for job_id, traceparent in conn.execute(
+        "SELECT id, traceparent FROM job WHERE id = ANY(%s)", (job_ids,)
+    ).fetchall():
+        about = {"kantor.job": encode(JOB, job_id), "kantor.pool": pool}
+        tracing.record("ring", traceparent, now, time.time_ns(), kind="producer", attributes=about)

@@ -13,6 +13,7 @@ from service.grpc.server import Server
 from service.rest.state import running
 from service.settings import Settings, SettingsError
 from service.telemetry import serve as telemetry
+from service.telemetry import tracing
 
 log = structlog.get_logger("kantor.grpc")
 
@@ -39,7 +40,9 @@ def main() -> int:
         _ = settings.pepper
         logs.configure(settings.log_level)
         telemetry.serve(settings)
+        tracing.start("grpc")
         asyncio.run(serve(settings))
+        tracing.stop()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -20,7 +20,8 @@ from service.grpc import faults
 from service.keys import Principal
 from service.rest import access
 from service.rest.state import State
-from service.telemetry import metrics
+from service.telemetry import metrics, origin, tracing
+from service.telemetry.origin import Origin
 from service.tenants.audit import Actor
 
 LONGEST_WAIT = 600.0
@@ -107,9 +108,15 @@ class _Around:
         }
         sent = self._metadata.get("x-request-id", "")
         self._request_id = sent if _REQUEST_ID.match(sent) else secrets.token_hex(12)
+        parent = origin.traceparent(self._metadata.get("traceparent"))
+        self._span = tracing.begin(method, parent, kind="server") if tracing.on() else None
+        self._origin = Origin(self._request_id, parent if self._span is None else tracing.traceparent(self._span))
 
     async def __aenter__(self) -> Call:
+        origin.enter(self._origin)
         metadata: list[tuple[str, str]] = [("x-request-id", self._request_id)]
+        if self._origin.traceparent is not None:
+            metadata.append(("traceparent", self._origin.traceparent))
         try:
             self._principal = await access.identify(self._state, self._metadata)
             project = self._principal.project_id.hex
@@ -139,6 +146,11 @@ class _Around:
 
     def _log(self, status: str, code: str = "") -> None:
         metrics.GRPC_SECONDS.labels(self._method, status).observe(time.perf_counter() - self._begin)
+        if self._span is not None:
+            self._span.set_attributes({"rpc.method": self._method, "kantor.request_id": self._request_id})
+            if status not in ("OK", "CANCELLED"):
+                tracing.fail(self._span, code or status)
+            self._span.end()
         who = self._principal
         log.info(
             "call",

@@ -101,7 +101,7 @@ WITH RECURSIVE waiting AS (
     RETURNING job.id, job.attempt, job.project_id, job.kind, job.task, job.engine, job.name, job.pool, job.priority,
         job.max_attempts, job.uncounted, job.created_at, job.deadline_at,
         extract(epoch FROM job.deadline_at - now())::double precision, job.lease_until, job.last_seq,
-        best.takeover, job_input.document
+        best.takeover, job_input.document, job.request_id, job.traceparent
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
     SELECT id, last_seq, attempt, 'started', jsonb_build_object(

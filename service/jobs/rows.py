@@ -100,6 +100,10 @@ class Claim:
     takeover: bool
     """True if another worker had it and its lease ran out."""
     document: bytes
+    request_id: str = ""
+    """Of the request that submitted it."""
+    traceparent: str | None = None
+    """The span that its own belong to."""
 
     @property
     def last_attempt(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,8 @@ from api_schemas.jobs import JobRequest
 from service.jobs.rows import COLUMNS, JobRow, Submitted
 from service.settings import Settings
 from service.store.connect import Database
+from service.telemetry import origin
+from service.telemetry.origin import Origin
 from service.tenants import quotas
 from service.tenants.limits import Limits
 
@@ -32,6 +34,7 @@ class Submission:
         fingerprint: digest of the request; the same key with another fingerprint is refused.
         key_id: the API key that asks.
         limits: the project's quotas; None: none.
+        origin: the request that submits it, which logs and traces of the job name.
     """
 
     project_id: UUID
@@ -42,6 +45,7 @@ class Submission:
     fingerprint: bytes = b""
     key_id: UUID | None = None
     limits: Limits | None = None
+    origin: Origin = field(default_factory=origin.current)
 
 
 _COLUMNS = {
@@ -60,6 +64,8 @@ _COLUMNS = {
     "deadline_at": "timestamptz",
     "retention": "double precision",
     "submitted_by": "uuid",
+    "request_id": "text",
+    "traceparent": "text",
     "key": "text",
     "fingerprint": "text",
 }
@@ -72,9 +78,9 @@ _MANY = "SELECT * FROM jsonb_to_recordset(%(items)s::jsonb) AS item ({columns})"
 _SUBMIT = """
 WITH item AS MATERIALIZED ({items}), {known} new AS (
     INSERT INTO job (id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
-                     created_at, deadline_at, retention, submitted_by, last_seq)
+                     created_at, deadline_at, retention, submitted_by, request_id, traceparent, last_seq)
     SELECT id, project_id, kind, task, name, engine, pool, priority, labels, max_attempts,
-           created_at, deadline_at, make_interval(secs => retention), submitted_by, 1
+           created_at, deadline_at, make_interval(secs => retention), submitted_by, request_id, traceparent, 1
     FROM item {unknown}
     RETURNING id, pool, created_at
 ), input AS (
@@ -217,6 +223,8 @@ def _record(n: int, item: Submission, row: JobRow) -> dict[str, Any]:
         "deadline_at": row.deadline_at,
         "retention": row.retention.total_seconds(),
         "submitted_by": item.key_id,
+        "request_id": item.origin.request_id,
+        "traceparent": item.origin.traceparent,
         "key": item.idempotency_key,
         "fingerprint": item.fingerprint.hex(),
     }

@@ -42,6 +42,7 @@ from service.rest.middleware import Around
 from service.rest.state import State, running
 from service.settings import Settings
 from service.telemetry import serve as telemetry
+from service.telemetry import tracing
 
 DASHBOARD = Path(__file__).parents[1] / "_dashboard"
 """The built dashboard, if this installation has it."""
@@ -63,10 +64,12 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(telemetry.serve, configured)
+        await asyncio.to_thread(tracing.start, "api")
         async with running(configured) as state:
             app.state.kantor = state
             _end_long_replies_on_signals(state)
             yield
+        await asyncio.to_thread(tracing.stop)
 
     app = FastAPI(
         title="Kantor",
@@ -110,7 +113,15 @@ def create_app(settings: Settings | None = None, *, dashboard: Path = DASHBOARD)
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Prefer", "Last-Event-ID"],
+            allow_headers=[
+                "Authorization",
+                "X-API-Key",
+                "Content-Type",
+                "Idempotency-Key",
+                "Prefer",
+                "Last-Event-ID",
+                "traceparent",
+            ],
             expose_headers=[
                 "Location",
                 "X-Request-Id",

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.rest import problems
 from service.rest.event_stream import ReaderGoneError
 from service.rest.routing import methods_at
-from service.telemetry import metrics
+from service.telemetry import metrics, origin, tracing
+from service.telemetry.origin import Origin
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}$")
 _API = {
@@ -48,6 +49,7 @@ class Around:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
+        origin.enter(exchange.origin)
         try:
             if scope["method"] == "OPTIONS" and not self._cors and (allowed := methods_at(scope["app"], scope)):
                 await exchange.options(allowed)
@@ -69,13 +71,17 @@ class _Exchange:
         self._begin = time.perf_counter()
         self.status = 0
         self._sent = 0
-        sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+        sent = _header(scope, b"x-request-id")
         self._id = sent if _REQUEST_ID.match(sent) else secrets.token_hex(12)
+        parent = origin.traceparent(_header(scope, b"traceparent"))
         head = scope["method"] == "HEAD"
         self.scope: dict[str, Any] = dict(scope) | {"kantor.request_id": self._id, "kantor.head": head}
         if head:
             self.scope["method"] = "GET"
         self._method = scope["method"]
+        self._span = tracing.begin(self._method, parent, kind="server") if tracing.on() else None
+        self.origin = Origin(self._id, parent if self._span is None else tracing.traceparent(self._span))
+        self._location = ""
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with our headers. (The body of a reply to HEAD is left out by the server itself.)"""
@@ -83,6 +89,9 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self._id
+            if self.origin.traceparent is not None:
+                headers["traceparent"] = self.origin.traceparent
+            self._location = headers.get("Location", "")
             path = self.scope["path"]
             for name, value in (_API if path.startswith(("/v1", "/health", "/openapi")) else _PAGES).items():
                 headers.setdefault(name, value)
@@ -115,6 +124,8 @@ class _Exchange:
         metrics.API_SECONDS.labels(route, self._method, str(self.status or 499)).observe(
             time.perf_counter() - self._begin
         )
+        if self._span is not None:
+            self._end_span(route)
         principal = self.scope.get("kantor.principal")
         log.info(
             "request",
@@ -124,8 +135,29 @@ class _Exchange:
             ms=round((time.perf_counter() - self._begin) * 1e3, 2),
             bytes=self._sent,
             request_id=self._id,
+            **({"made": self._location} if self._location else {}),
             **({"project": str(principal.project_id), "key": str(principal.key_id)} if principal else {}),
         )
+
+    def _end_span(self, route: str) -> None:
+        self._span.update_name(f"{self._method} {route}")
+        self._span.set_attributes(
+            {
+                "http.request.method": self._method,
+                "http.route": route,
+                "http.response.status_code": self.status or 499,
+                "kantor.request_id": self._id,
+                **({"kantor.made": self._location} if self._location else {}),
+            }
+        )
+        if self.status >= 500:
+            tracing.fail(self._span, f"status {self.status}")
+        self._span.end()
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    value: bytes = next((value for name, value in scope["headers"] if name == wanted), b"")
+    return value.decode("latin-1")
 
 
 class BrokenOffError(ConnectionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -51,7 +52,8 @@ class State:
         self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Call ``function(connection, ...)`` in a thread, with a connection of the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self._call, function, args, kwargs)
+        run = contextvars.copy_context().run  # jobs that the function makes know the request
+        return await asyncio.get_running_loop().run_in_executor(self.threads, run, self._call, function, args, kwargs)
 
     def _call(self, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
         with self._pool.connection() as connection:
