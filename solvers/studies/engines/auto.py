@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import statistics
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,8 +27,10 @@ _MODULES = {
     "preference": "preference",
     "ranking": "ranking",
 }
-#: Evaluations that take less than this, in seconds, are not worth a model's time.
+#: If a suggestion is wanted more often than once in so many seconds, a model of all trials cannot follow.
 _CHEAP = 0.05
+#: Before so many trials that is not looked for: a model of few is quick, and nobody waits for long.
+_FEW = 200
 #: From so many trials on, a model of all of them costs more than it finds.
 _MANY = 1500
 #: More varying parameters than this ask for a local model.
@@ -51,9 +54,11 @@ def choose(study: Study, observations: Observations) -> tuple[str, str]:
     count = sum(trial.state != "pending" for trial in observations.trials)
     seconds = study.evaluation_seconds
     cheap = seconds is not None and seconds < _CHEAP
+    if seconds is None and count >= _FEW:
+        seconds, cheap = _pace(study, observations)
     numbers = not features & {"conditional", "categorical", "objectives", "constraints"} and groups >= 2
     if cheap or count >= _MANY:
-        reason = f"an evaluation takes {seconds} s" if cheap else f"there are {count} trials"
+        reason = f"an evaluation takes {seconds:.2g} s" if cheap else f"there are {count} trials"
         if numbers and (planned or 0) >= 50 * groups and importlib.util.find_spec("cmaes"):
             return "cma-es", f"{reason}, and all parameters are numbers"
         return "tpe", reason
@@ -62,6 +67,16 @@ def choose(study: Study, observations: Observations) -> tuple[str, str]:
     costly = "" if seconds is None else f"; an evaluation takes {seconds:g} s"
     noisy = ", with noise" if "noise" in features else ""
     return "gp", f"{groups} parameters vary{noisy} and there are {count} trials{costly}"
+
+
+def _pace(study: Study, observations: Observations) -> tuple[float | None, bool]:
+    """What an evaluation took in the middle of the newest ones, and whether all evaluators together want suggestions
+    too often for a model."""
+    costs = [trial.cost for trial in observations.trials if trial.state == "complete" and trial.cost is not None][-50:]
+    if len(costs) < 20:
+        return None, False
+    seconds = statistics.median(costs)
+    return seconds, seconds / max(1, study.parallel, len(observations.pending)) < _CHEAP
 
 
 class Auto:
@@ -104,7 +119,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="auto",
         family="study",
-        version="1",
+        version="2",
         title="Automatic choice",
         summary="Picks the engine by space, noise, budget and cost, again for every suggestion.",
         solves=ALL_FEATURES | {"comparisons"},

@@ -12,6 +12,7 @@ from solvers.core.engine import Context
 from solvers.studies.acquisition.maximise import Region, whole_region
 from solvers.studies.encoding import Array, Encoding
 from solvers.studies.engine import Finding, Suggestion
+from solvers.studies.feasible import inside
 from solvers.studies.observations import Observations
 from solvers.studies.outcomes import Outcomes, collect
 from solvers.studies.parameters import Fidelity, Point, Value, same
@@ -20,6 +21,8 @@ from solvers.studies.study import Study
 
 #: Finite spaces up to this size are searched whole.
 ENUMERABLE = 4096
+#: If a smaller share of random points is allowed, a walk looks for more.
+_THIN = 0.1
 
 
 class Base:
@@ -37,12 +40,15 @@ class Base:
         self.context = context
         self.encoding = Encoding(study.space)
         self.observations = Observations()
+        self.given: dict[str, Value] = {}
         self._finding: Finding | None = None
         self._outcomes: Outcomes | None = None
+        self._taken: frozenset[bytes] | None = None
 
     def update(self, observations: Observations) -> None:
         self.observations = observations
         self._outcomes = None
+        self._taken = None
         self._finding = None
 
     def finding(self) -> Finding | None:
@@ -79,11 +85,17 @@ class Base:
                 rows.append(row)
         elif len(chosen) < count:
             chosen += self._model(count - len(chosen), fixed, rows)
+        if len(chosen) < count and self.study.space.constraints:
+            # next to no random point is allowed: those that a walk finds
+            found: list[Array] = []
+            region = self.region(fixed, rows + [self.encoding.places([s.parameters])[0] for s in chosen])
+            self.admit(self.inside(128, fixed, 1), region, set(region.taken), found, count - len(chosen))
+            chosen += [self._initial(row) for row in found]
         if len(chosen) < count and self._finding is None:
             self._finding = Finding("exhausted", "Every point that the space and its constraints allow was tried.")
         # places are rounded: fixed values are given back to the last digit
         return [
-            replace(s, parameters={name: fixed.get(name, value) for name, value in s.parameters.items()})
+            replace(s, parameters={name: self.given.get(name, value) for name, value in s.parameters.items()})
             for s in chosen
         ]
 
@@ -102,17 +114,20 @@ class Base:
         return Suggestion(self.encoding.point(row), {"text": text, "method": "initial"})
 
     def at_full(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
-        """Fixed values, with fidelities at their highest unless fixed."""
+        """Fixed values, with fidelities at their highest unless fixed; ``given`` keeps what the user fixed."""
+        self.given = dict(fixed)
         full: dict[str, Value] = {p.name: p.at(1.0) for p in self.study.space.parameters if isinstance(p, Fidelity)}
         return {**full, **fixed}
 
     def taken(self, rows: list[Array] | None = None) -> frozenset[bytes]:
         """Keys of points that must not be suggested: pending, chosen, and evaluated ones (but a finite noisy space has
         points worth another look)."""
-        used = [self.outcomes.pending, *([np.array(rows)] if rows else [])]
-        if self.study.noise != "high" or self.study.space.size == float("inf"):
-            used.append(self.outcomes.tried)
-        return frozenset(key for block in used for key in self.encoding.keys(block))
+        if self._taken is None:
+            used = [self.outcomes.pending]
+            if self.study.noise != "high" or self.study.space.size == float("inf"):
+                used.append(self.outcomes.tried)
+            self._taken = frozenset(key for block in used for key in self.encoding.keys(block))
+        return self._taken.union(self.encoding.keys(np.array(rows))) if rows else self._taken
 
     def region(self, fixed: Mapping[str, Value], rows: list[Array]) -> Region:
         return whole_region(self.encoding, fixed, self.taken(rows))
@@ -123,7 +138,7 @@ class Base:
         found: list[Array] = []
         taken = set(region.taken)
         start = len(self.observations.trials) + len(rows)
-        for attempt in range(12):
+        for attempt in range(8 if self.study.space.constraints else 12):
             size = max(count, 8) << attempt
             block = sobol(self.encoding, size, self.seed, start if attempt == 0 else start + (size << 1))
             self.admit(block, region, taken, found, count)
@@ -148,6 +163,11 @@ class Base:
                 taken.add(key)
                 found.append(row)
 
+    def inside(self, count: int, fixed: Mapping[str, Value], stream: int) -> Array:
+        """Complete rows that meet the constraints on the inputs, wherever they are."""
+        region = self.region(fixed, [])
+        return inside(self.encoding, region, count, self.rng(33, stream), self.outcomes.tried[-8:])
+
     def candidates(self, count: int, centres: Array, stream: int) -> Array:
         """Place rows to begin a search with: half spread over the space, half around the given rows."""
         every = every_row(self.encoding, ENUMERABLE)
@@ -155,6 +175,12 @@ class Base:
             return np.nan_to_num(every, nan=0.5)
         rng = self.rng(5, stream)
         spread = sobol(self.encoding, count, int(rng.integers(2**31)))
+        if self.study.space.constraints:
+            fixed = self.at_full(self.given)
+            region = self.region(fixed, [])
+            some = self.encoding.complete(region.pin(spread[:128].copy()))
+            if region.admit(self.encoding, some).mean() < _THIN:
+                spread = np.vstack([spread, np.nan_to_num(self.inside(256, fixed, stream), nan=0.5)])
         if len(centres) == 0:
             return spread
         share = max(count // len(centres), 8)
