@@ -28,6 +28,8 @@ _PARAMETERS: dict[str, Any] = {
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    # And within as long while it waits for an answer: a server that lost its power says nothing.
+    "tcp_user_timeout": 30_000,
     # Every prepared statement has one good plan, whatever its parameters: planning a claim anew takes longer than the
     # claim. Compiling takes longer than any statement here.
     "options": "-c timezone=UTC -c plan_cache_mode=force_generic_plan -c jit=off",

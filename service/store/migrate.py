@@ -5,9 +5,11 @@ Reading the newest revision and the database's one needs no Alembic, so that a s
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -89,6 +91,22 @@ def _alembic(database_url: str, command: str, revision: str) -> None:
     getattr(alembic.command, command)(config, revision)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m service.store.migrate", description=__doc__)
+    parser.add_argument("--to", metavar="REVISION", help="back to an older form (deletes what came later)")
+    chosen = parser.parse_args(arguments)
+    url = Settings.load().database_url
+    before = current(url)
+    if chosen.to is None:
+        upgrade(url)
+    else:
+        downgrade(url, chosen.to)
+    after = current(url)
+    words = "nothing to do" if after == before else f"migrated from {before}"
+    sys.stdout.write(f"database at revision {after}, {words}\n")
+    return 0
+
+
 if __name__ == "__main__":
-    changed = upgrade(Settings.load().database_url)
-    sys.stdout.write(f"database at revision {head()}" + (", migrated\n" if changed else ", nothing to do\n"))
+    raise SystemExit(main())

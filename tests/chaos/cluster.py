@@ -96,6 +96,7 @@ class Cluster:
         hosts: name of a role to the address where the test finds it, if not on the loopback.
         wraps: name of a role to what its command stands behind.
         gateway: address of the links as the roles see it.
+        roots: name of a role to the checkout whose code it runs.
     """
 
     def __init__(
@@ -108,7 +109,9 @@ class Cluster:
         hosts: Mapping[str, str] | None = None,
         wraps: Mapping[str, Sequence[str]] | None = None,
         gateway: str = "127.0.0.1",
+        roots: Mapping[str, Path] | None = None,
     ) -> None:
+        self._roots = dict(roots or {})
         self.home = home
         self.postgres = Postgres(home)
         self.valkey = Valkey(home)
@@ -231,7 +234,7 @@ class Cluster:
         ports = self.links.ports
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(self._roots.get(name, ROOT)),
             "HOME": str(self.home),
             "OMP_NUM_THREADS": "1",
             "KANTOR_DATABASE_URL": f"postgresql://kantor@{self._gateway}:{ports[f'{name}/database']}/kantor?sslmode=disable",

@@ -91,7 +91,7 @@ class User(threading.Thread):
 
     def _program(self) -> None:
         name = self.choice.choice(LONG if self.choice.random() < 0.25 else QUICK)
-        self.expect(name, self.solve(_instance(name)).objective, OPTIMUM[name])
+        self.expect(name, self.solve(instance(name)).objective, OPTIMUM[name])
 
     def _large(self) -> None:
         """Input and answer go through artifacts."""
@@ -140,7 +140,7 @@ class User(threading.Thread):
     def _follow(self) -> None:
         """Every event of a job is seen once and in order, whatever breaks on the way."""
         key = uuid4().hex
-        problem = _instance(self.choice.choice(LONG))
+        problem = instance(self.choice.choice(LONG))
         job = self.patient(lambda client: client.submit(problem, idempotency_key=key, max_attempts=10, time_limit=60))
         self.ledger.accepted(self.family, job.id)
         seen = 0
@@ -162,7 +162,7 @@ class User(threading.Thread):
         key = uuid4().hex
         job = self.patient(
             lambda client: client.submit(
-                _instance("gesa2"), idempotency_key=key, max_attempts=10, time_limit=60, relative_gap=0.0
+                instance("gesa2"), idempotency_key=key, max_attempts=10, time_limit=60, relative_gap=0.0
             )
         )
         self.ledger.accepted(self.family, job.id)
@@ -266,7 +266,7 @@ FAMILIES = (
 OPTIMUM = {item["name"]: item["optimum"] for item in json.loads((INSTANCES / "manifest.json").read_text())["items"]}
 
 
-def _instance(name: str) -> kantor.Program:
+def instance(name: str) -> kantor.Program:
     return kantor.Program.from_file(
         gzip.decompress((INSTANCES / f"{name}.mps.gz").read_bytes()), filename=f"{name}.mps"
     )
