@@ -11,6 +11,7 @@ import torch
 
 from solvers.bilevel.problem import Bilevel, Function, Level, Sense, Structure
 from solvers.core.errors import SolverError
+from solvers.expression.coefficients import affine
 from solvers.expression.function import compile as compile_function
 from solvers.expression.layout import Layout
 from solvers.expression.program import Program, checked_data
@@ -20,10 +21,12 @@ Which = Literal["upper", "lower"]
 
 @dataclass(frozen=True)
 class Constraint:
-    """An output of the program that must be <= 0, >= 0 or == 0, elementwise."""
+    """An output of the program that must be <= 0, >= 0 or == 0, elementwise. ``affine``: known to be so in all
+    variables together."""
 
     output: str
     sense: Literal["<=", ">=", "=="]
+    affine: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,14 @@ def _level(
         for field, fill in fills.items()
     }
     integer = layout.join({name: float(name in stated.integer) for name in layout.names})
+    kept = _as_bounds(program, data, layouts, which, stated, vectors)
     try:
         return Level.build(
             _scalar(program, data, layouts, objective),
             vectors["start"],
             lower=vectors["lower"],
             upper=vectors["upper"],
-            inequalities=_several(program, data, layouts, below),
+            inequalities=_several(program, data, layouts, below, kept),
             equalities=_several(program, data, layouts, equal),
             integrality=integer > 0.0,
             sense=stated.sense,
@@ -124,6 +128,52 @@ def _level(
     except SolverError as error:
         error.pointer = _pointer(error.pointer, layout, which)
         raise
+
+
+def _as_bounds(
+    program: Program,
+    data: Mapping[str, np.ndarray],
+    layouts: Mapping[Which, Layout],
+    which: Which,
+    stated: Stated,
+    vectors: dict[str, np.ndarray],
+) -> np.ndarray | None:
+    """Affine inequalities in a single variable of the level become its bounds; engines take bounds far better.
+
+    Returns:
+        Which values of the inequalities, one after the other, remain constraints; None: all.
+    """
+    parts = [item for item in stated.constraints if item.sense != "=="]
+    if not any(item.affine for item in parts):
+        return None
+    sizes = {name: layouts[name].size for name in ("upper", "lower")}
+    begin = 0 if which == "upper" else sizes["upper"]
+    own = slice(begin, begin + sizes[which])
+    keep: list[np.ndarray] = []
+    for item in parts:
+        function = compile_function(program, data, item.output)
+
+        def of(z: torch.Tensor, function: Any = function) -> torch.Tensor:
+            x, y = layouts["upper"].split(z[: sizes["upper"]]), layouts["lower"].split(z[sizes["upper"] :])
+            return torch.as_tensor(function({**x, **y})).reshape(-1)
+
+        if not item.affine:
+            keep.append(np.ones(of(torch.zeros(sum(sizes.values()), dtype=torch.float64)).numel(), dtype=bool))
+            continue
+        A, b = affine(of, sum(sizes.values()))
+        A, b = (A, b) if item.sense == "<=" else (-A, -b)
+        stays = np.ones(len(b), dtype=bool)
+        for i in np.flatnonzero((A != 0.0).sum(axis=1) == 1):
+            j = int(np.flatnonzero(A[i])[0])
+            if not own.start <= j < own.stop:
+                continue
+            limit, k = -b[i] / A[i, j], j - own.start
+            low, high = vectors["lower"][k], vectors["upper"][k]
+            low, high = (low, min(high, limit)) if A[i, j] > 0.0 else (max(low, limit), high)
+            if low <= high:  # what contradicts itself stays as it was said
+                vectors["lower"][k], vectors["upper"][k], stays[i] = low, high, False
+        keep.append(stays)
+    return np.concatenate(keep)
 
 
 def _scalar(
@@ -145,10 +195,12 @@ def _several(
     data: Mapping[str, np.ndarray],
     layouts: Mapping[Which, Layout],
     outputs: Sequence[tuple[str, float]],
+    kept: np.ndarray | None = None,
 ) -> Function | None:
-    """All values one after the other."""
-    if not outputs:
+    """All values one after the other, or those that are kept."""
+    if not outputs or (kept is not None and not kept.any()):
         return None
+    places = None if kept is None or kept.all() else torch.tensor(np.flatnonzero(kept))
     function = compile_function(program, data, [output for output, _ in outputs])
     signs = [sign for _, sign in outputs]
     upper, lower = layouts["upper"], layouts["lower"]
@@ -156,7 +208,8 @@ def _several(
     def values(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         found = function({**upper.split(x), **lower.split(y)})
         parts = found if isinstance(found, tuple) else (found,)
-        return torch.cat([sign * part.reshape(-1) for sign, part in zip(signs, parts, strict=True)])
+        flat = torch.cat([sign * part.reshape(-1) for sign, part in zip(signs, parts, strict=True)])
+        return flat if places is None else flat[places]
 
     return values
 

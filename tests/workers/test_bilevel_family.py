@@ -162,8 +162,8 @@ def _with(level: str, **changes: Any) -> dict[str, Any]:
         (_with("lower", constraints=["sum(q) + 100"]), "/lower/constraints/0", "compares two expressions"),
         (
             _with("lower", variables={"q": {"shape": [2], "integer": True}}),
-            "/lower/variables/q/integer",
-            "cannot be integer",
+            "/lower/maximize",
+            "must be linear",
         ),
         ({**PRICES, "data": {**PRICES["data"], "b": 1.0}}, "/data/b", "never used"),
         (
