@@ -48,11 +48,16 @@ export function useQueues(): readonly Schemas["QueueDepth"][] {
   return useSyncExternalStore(feed.subscribe, () => feed.queues);
 }
 
+/** Jobs that Kantor asks of itself: suggestions of studies, refinements of schedules. */
+export const ITS_OWN: string[] = ["study", "schedule"];
+
 export interface JobQuery {
   state?: Schemas["Job"]["state"][];
   kind?: string;
+  without_kind?: string[];
   engine?: string;
   name?: string;
+  name_begins?: string;
   label?: string[];
   created_after?: string;
   created_before?: string;

@@ -44,3 +44,8 @@ export function numeric(parameter: { type?: string }): boolean {
 export function numbersOf(reports: readonly Schemas["Report"][], metric: string): number[] {
   return reports.map((report) => num(report.values[metric]));
 }
+
+/** What was clicked, best first, against what was not. All clicked but one leaves that one as the last. */
+export function ranked(order: readonly number[], shown: readonly number[]): { best: number[]; others: number[] } {
+  return { best: [...order], others: shown.filter((trial) => !order.includes(trial)) };
+}

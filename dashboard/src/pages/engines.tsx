@@ -11,7 +11,21 @@ export default function EnginesPage(): ReactNode {
   const workers = useWorkers();
   const [search, setSearch] = useSearchParams();
   const text = search.get("q") ?? "";
-  const found = useMemo(() => (engines.data ?? []).filter((engine) => fits(engine, text)), [engines.data, text]);
+  const family = search.get("family") ?? "";
+  const families = useMemo(() => [...new Set((engines.data ?? []).map((engine) => engine.family))].sort(), [engines.data]);
+  const found = useMemo(() => (engines.data ?? []).filter((engine) => fits(engine, text) && (!family || engine.family === family)), [engines.data, text, family]);
+  const change = (values: Record<string, string>): void =>
+    setSearch(
+      (before) => {
+        const after = new URLSearchParams(before);
+        for (const [name, value] of Object.entries(values)) {
+          if (value) after.set(name, value);
+          else after.delete(name);
+        }
+        return after;
+      },
+      { replace: true },
+    );
   return (
     <>
       <h1>Engines and workers</h1>
@@ -32,24 +46,37 @@ export default function EnginesPage(): ReactNode {
         <h2 id="engines">
           Engines <span className="count">{engines.data?.length ?? ""}</span>
         </h2>
-        <label>
-          Search
-          <input
-            type="search"
-            value={text}
-            placeholder="engine, feature, option"
-            onChange={(event) => setSearch(event.target.value ? { q: event.target.value } : {}, { replace: true })}
-          />
-        </label>
+        <div className="row">
+          <label>
+            <span className="hidden">Search</span>
+            <input type="search" value={text} placeholder="engine, feature, option" onChange={(event) => change({ q: event.target.value })} />
+          </label>
+          <span className="row" role="group" aria-label="Families">
+            {families.map((name) => (
+              <button key={name} type="button" className="chip" aria-pressed={family === name} onClick={() => change({ family: family === name ? "" : name })}>
+                {name} {engines.data?.filter((engine) => engine.family === name).length}
+              </button>
+            ))}
+          </span>
+        </div>
         {engines.error && <Failure error={engines.error} retry={() => void engines.refetch()} />}
         {engines.isPending && <Loading lines={8} />}
         {engines.data?.length === 0 && <p className="empty">Engines are offered by workers, and none is alive.</p>}
         {engines.data && engines.data.length > 0 && found.length === 0 && <p className="empty">Nothing fits “{text}”.</p>}
-        <div className="engines">
-          {found.map((engine) => (
-            <EngineCard key={`${engine.family}:${engine.id}`} engine={engine} search={text} />
+        {families
+          .filter((name) => found.some((engine) => engine.family === name))
+          .map((name) => (
+            <section key={name} aria-label={name}>
+              <h3 className="family">{name}</h3>
+              <div className="engines">
+                {found
+                  .filter((engine) => engine.family === name)
+                  .map((engine) => (
+                    <EngineCard key={engine.id} engine={engine} search={text} />
+                  ))}
+              </div>
+            </section>
           ))}
-        </div>
       </section>
     </>
   );
@@ -130,7 +157,6 @@ function EngineCard({ engine, search }: { engine: Engine; search: string }): Rea
       </header>
       <p>{engine.summary}</p>
       <p className="chips" aria-label="Solves">
-        <span className="chip kind">{engine.family}</span>
         {engine.solves.map((feature) => (
           <span key={feature} className="chip">
             {feature}
@@ -145,11 +171,21 @@ function EngineCard({ engine, search }: { engine: Engine; search: string }): Rea
         {engine.citation && (
           <>
             <br />
-            {engine.citation}
+            <Citation text={engine.citation} />
           </>
         )}
       </p>
     </article>
+  );
+}
+
+function Citation({ text }: { text: string }): ReactNode {
+  return /^https:\/\/\S+$/.test(text) ? (
+    <a href={text} target="_blank" rel="noreferrer">
+      {text.replace("https://", "")}
+    </a>
+  ) : (
+    text
   );
 }
 

@@ -1,8 +1,9 @@
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Link } from "wouter";
-import { call, type Job, type Schemas } from "../api/client";
+import { api, call, data, type Job, type Schemas } from "../api/client";
 import { feed, isFinal } from "../api/feed";
-import { useActive, useJobs, useQueues, useWorkers } from "../api/hooks";
+import { ITS_OWN, useActive, useJobs, useQueues, useWorkers } from "../api/hooks";
 import { num, percent, plural, relative, seconds, short } from "../lib/format";
 import { points } from "../lib/series";
 import { Failure, Figure, JobLink, Loading, State, Time, useNow, usePageTitle } from "../parts/basic";
@@ -14,13 +15,15 @@ const SHOWN = 12;
 export function Home(): ReactNode {
   usePageTitle("");
   const active = useActive();
-  const recent = useJobs({ page_size: 100 });
+  const recent = useJobs({ page_size: 100, without_kind: ITS_OWN });
   const failed = useJobs({ state: ["failed"], page_size: 5 });
+  const studies = useQuery({ queryKey: ["studies", "home"], queryFn: ({ signal }) => data(api.GET("/v1/studies", { params: { query: { page_size: 5, state: "active" } }, signal })), refetchInterval: 10_000 });
   useReloadOnFinish([recent.refetch, failed.refetch]);
-  const running = [...active.values()].filter((job) => job.state === "running");
+  const running = [...active.values()].filter((job) => job.state === "running" && !ITS_OWN.includes(job.kind));
   const queued = [...active.values()].filter((job) => job.state === "queued");
   if (recent.error) return <Failure error={recent.error} retry={() => void recent.refetch()} />;
-  if (recent.data?.jobs.length === 0 && active.size === 0) return <Start />;
+  if (recent.isPending || studies.isPending) return <Loading lines={12} />;
+  if (recent.data?.jobs.length === 0 && active.size === 0 && !studies.data?.studies.length) return <Start />;
   return (
     <>
       <h1 className="hidden">Home</h1>
@@ -52,6 +55,7 @@ export function Home(): ReactNode {
         <Failed page={failed.data} />
         <Finished jobs={recent.data?.jobs} />
       </div>
+      {studies.data && studies.data.studies.length > 0 && <Studies studies={studies.data.studies} />}
     </>
   );
 }
@@ -123,7 +127,8 @@ function Overview({ recent }: { recent: readonly Job[] }): ReactNode {
 }
 
 function Running({ job }: { job: Job }): ReactNode {
-  const gaps = useGaps(job);
+  const gapless = Number.isNaN(num((job.progress as Record<string, unknown> | null)?.gap));
+  const line = useLine(job, gapless ? "objective" : "gap");
   const now = useNow();
   const progress = (job.progress ?? {}) as Record<string, unknown>;
   const elapsed = job.started_at ? (now - Date.parse(job.started_at)) / 1000 : NaN;
@@ -133,13 +138,13 @@ function Running({ job }: { job: Job }): ReactNode {
         <JobLink job={job} /> <State job={job} />
       </header>
       <div className="row between">
-        <span className="large" title="relative gap between incumbent and bound">
-          {Number.isNaN(num(progress.gap)) ? <small>no gap yet</small> : percent(progress.gap)}
+        <span className="large" title={gapless ? "objective so far" : "relative gap between incumbent and bound"}>
+          {gapless ? Number.isNaN(num(progress.objective)) ? <small>no progress told yet</small> : short(progress.objective) : percent(progress.gap)}
         </span>
-        <Sparkline values={gaps} logarithmic label={`Gap, now ${percent(progress.gap)}`} />
+        <Sparkline values={line} logarithmic={!gapless} label={gapless ? `Objective, now ${short(progress.objective)}` : `Gap, now ${percent(progress.gap)}`} />
       </div>
       <p className="quiet">
-        incumbent {short(progress.objective)} · bound {short(progress.bound)}
+        {gapless ? `${job.kind}${progress.phase ? `, ${String(progress.phase)}` : ""}` : `incumbent ${short(progress.objective)} · bound ${short(progress.bound)}`}
         <br />
         {String(progress.engine ?? job.engine)} · {seconds(Math.max(0, elapsed))}
       </p>
@@ -147,21 +152,22 @@ function Running({ job }: { job: Job }): ReactNode {
   );
 }
 
-/** The gap's history: what was before this page, then what the stream brings. */
-function useGaps(job: Job): number[] {
+/** A metric's history: what was before this page, then what the stream brings. */
+function useLine(job: Job, metric: "gap" | "objective"): number[] {
   const [before, setBefore] = useState<number[]>([]);
-  const live = useRef<number[]>([]);
-  const gap = num((job.progress as Record<string, unknown> | null)?.gap);
+  const live = useRef<{ metric: string; values: number[] }>({ metric, values: [] });
+  const newest = num((job.progress as Record<string, unknown> | null)?.[metric]);
   useEffect(() => {
     const controller = new AbortController();
     call(`/v1/jobs/${job.id}/events?max=60`, { signal: controller.signal })
       .then((reply) => reply.json() as Promise<Schemas["EventPage"]>)
-      .then((page) => setBefore(points(page.events).map((point) => point.gap).filter((value) => !Number.isNaN(value))))
+      .then((page) => setBefore(points(page.events).map((point) => point[metric]).filter((value) => !Number.isNaN(value))))
       .catch(() => undefined);
     return () => controller.abort();
-  }, [job.id]);
-  if (!Number.isNaN(gap) && live.current.at(-1) !== gap) live.current = [...live.current.slice(-140), gap];
-  return [...before, ...live.current];
+  }, [job.id, metric]);
+  if (live.current.metric !== metric) live.current = { metric, values: [] };
+  if (!Number.isNaN(newest) && live.current.values.at(-1) !== newest) live.current.values = [...live.current.values.slice(-140), newest];
+  return [...before, ...live.current.values];
 }
 
 function Failed({ page }: { page: Schemas["JobPage"] | undefined }): ReactNode {
@@ -215,6 +221,38 @@ function Finished({ jobs }: { jobs: readonly Job[] | undefined }): ReactNode {
         </ul>
       )}
       <Link href="/jobs">All jobs</Link>
+    </section>
+  );
+}
+
+/** Studies under way, by what they have found so far. */
+function Studies({ studies }: { studies: readonly Schemas["Study"][] }): ReactNode {
+  return (
+    <section aria-labelledby="studies">
+      <h2 id="studies">Studies under way</h2>
+      <div className="cards">
+        {studies.map((study) => (
+          <article key={study.id} className="card">
+            <header>
+              <Link href={`/studies/${study.id}`}>{study.name}</Link> <Time at={study.updated_at} />
+            </header>
+            <p>
+              <b>{study.trials?.completed ?? 0}</b> {study.budget != null && `of ${study.budget} `}trials
+              {(study.trials?.running ?? 0) > 0 && <> · {study.trials?.running} run</>}
+              {(study.trials?.failed ?? 0) > 0 && <span className="bad"> · {study.trials?.failed} failed</span>}
+            </p>
+            {study.budget != null && <meter className="whole" min={0} max={study.budget} value={study.trials?.completed ?? 0} aria-label="completed trials of the budget" />}
+            <p className="quiet">
+              {Object.entries(study.objectives)
+                .map(([name, goal]) => `${goal} ${name}`)
+                .join(", ") || "by preference"}
+            </p>
+          </article>
+        ))}
+      </div>
+      <p>
+        <Link href="/studies">All studies</Link>
+      </p>
     </section>
   );
 }

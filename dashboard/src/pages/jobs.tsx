@@ -1,7 +1,7 @@
 import { useEffect, useState, type FormEvent, type ReactNode } from "react";
 import { Link, useLocation, useSearchParams } from "wouter";
 import { feed } from "../api/feed";
-import { useEngines, useJobs, type JobQuery } from "../api/hooks";
+import { ITS_OWN, useEngines, useJobs, type JobQuery } from "../api/hooks";
 import { percent } from "../lib/format";
 import { Failure, JobLink, Loading, State, Time, usePageTitle } from "../parts/basic";
 import { Outcome } from "./home";
@@ -25,7 +25,7 @@ export default function JobsPage(): ReactNode {
   const token = search.get("page_token") ?? "";
   const query = toQuery(search);
   const jobs = useJobs(query);
-  const fresh = useFresh(token === "", () => void jobs.refetch());
+  const fresh = useFresh(token === "", query.without_kind ?? [], () => void jobs.refetch());
   const change = (values: Record<string, string | string[]>): void => {
     setSearch((before) => {
       const after = new URLSearchParams(before);
@@ -59,7 +59,13 @@ export default function JobsPage(): ReactNode {
           ))}
         </div>
         <div className="row">
-          <Text name="Name" label="name" value={search.get("name") ?? ""} apply={(name) => change({ name })} hint="exactly this name" />
+          <Text
+            name="Search"
+            label="search"
+            value={search.get("search") ?? search.get("name") ?? ""}
+            apply={(text) => (/^job_[0-9a-hjkmnp-tv-z]{26}$/.test(text) ? navigate(`/jobs/${text}`) : change({ search: text, name: "" }))}
+            hint="how its name begins, or an id"
+          />
           <Text
             name="Label"
             label="label"
@@ -95,6 +101,9 @@ export default function JobsPage(): ReactNode {
                 </option>
               ))}
             </select>
+          </label>
+          <label className="check" title="Suggestions of studies and refinements of schedules">
+            <input type="checkbox" checked={search.has("all")} onChange={(event) => change({ all: event.target.checked ? "1" : "" })} /> what Kantor asks of itself
           </label>
           {filtered && (
             <Link href="/jobs" className="button small">
@@ -226,6 +235,8 @@ function toQuery(search: URLSearchParams): JobQuery {
   return {
     ...(state.length ? { state } : {}),
     ...Object.fromEntries(["name", "engine", "kind", "page_token"].flatMap((name) => (search.get(name) ? [[name, search.get(name)]] : []))),
+    ...(search.get("search") ? { name_begins: search.get("search") ?? "" } : {}),
+    ...(search.get("kind") || search.has("all") ? {} : { without_kind: ITS_OWN }),
     ...(label.length ? { label } : {}),
     // Whole minutes, so that the list is the same one from second to second.
     ...(since ? { created_after: new Date(Math.floor((Date.now() - since[1]) / 60_000) * 60_000).toISOString() } : {}),
@@ -234,15 +245,15 @@ function toQuery(search: URLSearchParams): JobQuery {
 }
 
 /** New jobs are counted, not pushed in: rows do not move under the pointer. */
-function useFresh(newest: boolean, reload: () => void): { count: number; show: () => void } {
+function useFresh(newest: boolean, without: readonly string[], reload: () => void): { count: number; show: () => void } {
   const [seen, setSeen] = useState<ReadonlySet<string>>(new Set());
   const [began, setBegan] = useState(() => Date.now());
   useEffect(
     () =>
       feed.onJob((job) => {
-        if (newest && Date.parse(job.created_at) > began) setSeen((before) => (before.has(job.id) ? before : new Set(before).add(job.id)));
+        if (newest && !without.includes(job.kind) && Date.parse(job.created_at) > began) setSeen((before) => (before.has(job.id) ? before : new Set(before).add(job.id)));
       }),
-    [newest, began],
+    [newest, began, without.length],
   );
   const show = (): void => {
     setSeen(new Set());

@@ -86,8 +86,8 @@ export function Chart(properties: Properties): ReactNode {
               },
         },
         axes: [
-          { ...axis, values: (_, splits) => splits.map((t) => (t === null ? "" : axisText(t, xLabel))) },
-          { ...axis, size: 74, values: (_, splits) => splits.map((value) => (value === null ? "" : formatter.current(value))) },
+          { ...axis, ...(logX ? { filter: sparse } : {}), values: (_, splits) => splits.map((t) => (t === null ? "" : axisText(t, xLabel))) },
+          { ...axis, ...(logY ? { filter: sparse, splits: powers } : {}), size: 74, values: (_, splits) => splits.map((value) => (value === null ? "" : formatter.current(value))) },
         ],
         series: [
           { label: xLabel === "seconds" ? "time" : xLabel, value: (_, t) => (t === null ? "–" : xLabel === "seconds" ? seconds(t) : number(t)) },
@@ -170,6 +170,23 @@ export function Chart(properties: Properties): ReactNode {
       )}
     </figure>
   );
+}
+
+/** Powers of ten, so few that their labels do not touch; also between them where the axis spans no two of them. */
+function powers(_: uPlot, __: number, low: number, high: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const step = Math.max(1, Math.ceil((last - first) / 6));
+  const found: number[] = [];
+  for (let k = first; k <= last; k += 1)
+    for (const m of last - first < 2 ? [1, 2, 5] : [1]) {
+      const value = m * 10 ** k;
+      if ((k - first) % step === 0 && value >= low * 0.999 && value <= high * 1.001) found.push(value);
+    }
+  return found.length > 0 ? found : [low, high];
+}
+
+function sparse(_: uPlot, splits: number[]): (number | null)[] {
+  return splits;
 }
 
 /** Without a pointer, the legend has the newest values. */

@@ -8,7 +8,7 @@ import { Failure } from "./basic";
 const PAGE = 100;
 
 /** A searchable, sortable, paged table; what is chosen is in the address under a prefix. */
-export function DataTable({ table, title, prefix, file }: { table: Table; title: string; prefix: string; file: string }): ReactNode {
+export function DataTable({ table, title, several = `${title}s`, prefix, file }: { table: Table; title: string; several?: string; prefix: string; file: string }): ReactNode {
   const [search, setSearch] = useSearchParams();
   const [error, setError] = useState<Error | null>(null);
   const read = (name: string): string => search.get(`${prefix}${name}`) ?? "";
@@ -59,10 +59,10 @@ export function DataTable({ table, title, prefix, file }: { table: Table; title:
       <div className="row between">
         <span className="row">
           <label>
-            <span className="hidden">Search {title}s</span>
+            <span className="hidden">Search {several}</span>
             <input
               type="search"
-              placeholder={`Search ${title}s by name`}
+              placeholder={`Search ${several} by name`}
               value={text}
               onChange={(event) => set({ search: event.target.value, page: "" })}
             />
@@ -73,16 +73,16 @@ export function DataTable({ table, title, prefix, file }: { table: Table; title:
           </label>
         </span>
         <span className="row">
-          <span className="quiet">{plural(rows.length, title)}</span>
+          <span className="quiet">{plural(rows.length, title, several)}</span>
           {(["csv", "json", "arrow"] as const).map((kind) => (
-            <button key={kind} type="button" className="small" onClick={() => download(kind)} aria-label={`Download ${title}s as ${kind}`}>
+            <button key={kind} type="button" className="small" onClick={() => download(kind)} aria-label={`Download ${several} as ${kind}`}>
               {{ csv: "CSV", json: "JSON", arrow: "Arrow" }[kind]}
             </button>
           ))}
         </span>
       </div>
       {error && <Failure error={error} />}
-      <div className="scroll" tabIndex={0} role="region" aria-label={`Table of ${title}s`}>
+      <div className="scroll" tabIndex={0} role="region" aria-label={`Table of ${several}`}>
         <table className="numbers">
           <thead>
             <tr>
@@ -111,7 +111,7 @@ export function DataTable({ table, title, prefix, file }: { table: Table; title:
       </div>
       {rows.length === 0 && <p className="empty">No {title} fits.</p>}
       {last > 0 && (
-        <nav className="row" aria-label={`Pages of ${title}s`}>
+        <nav className="row" aria-label={`Pages of ${several}`}>
           <button type="button" disabled={page === 0} onClick={() => set({ page: "" })}>
             First
           </button>

@@ -2,7 +2,8 @@ import { BarChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from "
 import { AriaComponent, BrushComponent, GridComponent, LegendComponent, ParallelComponent, ToolboxComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import { number } from "../lib/format";
 import { useTheme } from "./chart";
 
 echarts.use([
@@ -30,6 +31,14 @@ export interface Palette {
   series: readonly string[];
 }
 
+/** The numbers that a chart draws. */
+export interface Numbers {
+  columns: readonly string[];
+  rows: readonly (readonly unknown[])[];
+}
+
+const MOST_ROWS = 500;
+
 /** A chart of ECharts in the page's colours. Loaded only by pages that have one. */
 export default function EChart({
   title,
@@ -37,14 +46,18 @@ export default function EChart({
   height = 340,
   onSelect,
   onClick,
+  table,
 }: {
   title: string;
   option: (palette: Palette) => Record<string, unknown>;
   height?: number;
   /** Indices of what was brushed, of the first series. */
   onSelect?: (indices: readonly number[]) => void;
-  onClick?: (index: number) => void;
+  /** The `id` of the datum: an entry { id, value } of a series. */
+  onClick?: (id: number) => void;
+  table?: () => Numbers;
 }): ReactNode {
+  const [asTable, setAsTable] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<echarts.ECharts | null>(null);
   const listeners = useRef({ onSelect, onClick });
@@ -58,7 +71,10 @@ export default function EChart({
       const batch = (event as { batch?: { selected?: { dataIndex: number[] }[] }[] }).batch?.[0];
       listeners.current.onSelect?.(batch?.selected?.[0]?.dataIndex ?? []);
     });
-    made.on("click", (event) => listeners.current.onClick?.(event.dataIndex));
+    made.on("click", (event) => {
+      const id = Number((event.data as { id?: unknown } | null)?.id);
+      if (Number.isInteger(id)) listeners.current.onClick?.(id);
+    });
     const observer = new ResizeObserver(() => made.resize());
     observer.observe(box.current);
     return () => {
@@ -66,9 +82,10 @@ export default function EChart({
       made.dispose();
       chart.current = null;
     };
-  }, []);
+  }, [asTable]);
   useEffect(() => {
     const palette = colours();
+    if (asTable) return;
     chart.current?.setOption(
       {
         animation: false,
@@ -81,12 +98,56 @@ export default function EChart({
       },
       { notMerge: true },
     );
-  }, [option, theme]);
+  }, [option, theme, asTable]);
   return (
     <figure className="chart">
-      <figcaption>{title}</figcaption>
-      <div ref={box} style={{ height }} role="img" aria-label={title} />
+      <figcaption>
+        {title}
+        {table && (
+          <button type="button" className="small" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+            {asTable ? "Chart" : "Table"}
+          </button>
+        )}
+      </figcaption>
+      {asTable && table ? (
+        <Behind title={title} numbers={table()} height={height} />
+      ) : (
+        <div ref={box} style={{ height }} role="img" aria-label={title} />
+      )}
     </figure>
+  );
+}
+
+/** What a chart draws, as a table. */
+export function Behind({ title, numbers, height }: { title: string; numbers: Numbers; height: number }): ReactNode {
+  return (
+    <div className="scroll" style={{ maxHeight: height, minHeight: Math.min(height, 160) }} tabIndex={0} role="region" aria-label={`${title}: table`}>
+      <table className="numbers">
+        <thead>
+          <tr>
+            {numbers.columns.map((name) => (
+              <th scope="col" key={name}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {numbers.rows.slice(-MOST_ROWS).map((row, k) => (
+            <tr key={k}>
+              {row.map((value, c) => (
+                <td key={c}>{typeof value === "number" ? number(value, 8) : value == null ? "–" : String(value)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {numbers.rows.length > MOST_ROWS && (
+        <p className="quiet">
+          The last {MOST_ROWS} of {number(numbers.rows.length)}.
+        </p>
+      )}
+    </div>
   );
 }
 

@@ -20,7 +20,7 @@ export function AnyAnswer({ job, answer }: { job: Job; answer: Record<string, un
   const tabs: Tab[] = (tables.data ?? []).map(([title, table]) => ({
     id: title,
     title,
-    content: () => <DataTable table={table} title="entry" prefix="a." file={`${job.id}-${title}`} />,
+    content: () => <DataTable table={table} title="entry" several="entries" prefix="a." file={`${job.id}-${title}`} />,
   }));
   return (
     <>

@@ -1,28 +1,22 @@
-import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Job, ProgramAnswer } from "../../api/client";
 import { useProblem } from "../../api/hooks";
 import { number, plural } from "../../lib/format";
-import { algebra } from "../../lib/model";
+import { statement } from "../../lib/model-file";
 import { Failure, Loading } from "../../parts/basic";
-import { FileText, fileText } from "./model";
+import { FileText, useModel } from "./model";
 
 /** Why a model cannot be met: the rows and bounds that contradict each other, and the cheapest way out. */
 export function ConflictTab({ job, answer }: { job: Job; answer: ProgramAnswer }): ReactNode {
   const problem = useProblem(job.id);
-  const model = useQuery({
-    queryKey: ["model", job.id],
-    enabled: problem.data !== undefined,
-    staleTime: Infinity,
-    queryFn: () => algebra(problem.data?.problem ?? {}),
-  });
+  const model = useModel(job, problem.data?.problem);
   if (problem.error) return <Failure error={problem.error} />;
   if (!problem.data || model.isPending) return <Loading />;
   const iis = answer.iis;
-  const shape = model.data;
+  const shape = model.data?.algebra;
   const row = (index: number, name: string): string => name || shape?.constraint(index) || `c${index}`;
   const column = (index: number, name: string): string => name || shape?.variable(index) || `x${index}`;
-  const text = fileText(problem.data.problem);
+  const text = model.data?.file?.text ?? null;
   return (
     <>
       {iis && (
@@ -35,6 +29,7 @@ export function ConflictTab({ job, answer }: { job: Job; answer: ProgramAnswer }
               ? "Leaving out any one of them makes the rest feasible: change at least one."
               : "There may be a smaller such set: the search ended early."}
           </p>
+          <div className="scroll" tabIndex={0} role="region" aria-label="Members">
           <table>
             <thead>
               <tr>
@@ -51,7 +46,7 @@ export function ConflictTab({ job, answer }: { job: Job; answer: ProgramAnswer }
                   <th scope="row">{row(member.index, member.name ?? "")}</th>
                   <td>{member.side}</td>
                   <td>
-                    <code>{shape?.row(member.index) ?? "see the file below"}</code>
+                    <code>{shape?.row(member.index) ?? (text && statement(text, member.name ?? "")) ?? "see the file below"}</code>
                   </td>
                 </tr>
               ))}
@@ -67,6 +62,7 @@ export function ConflictTab({ job, answer }: { job: Job; answer: ProgramAnswer }
               ))}
             </tbody>
           </table>
+          </div>
           {(iis.integrality ?? []).length > 0 && (
             <p>And that these are integer: {(iis.integrality ?? []).map((j) => column(j, "")).join(", ")}.</p>
           )}

@@ -1,10 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useMemo, useState, type ReactNode } from "react";
 import type { Job, ProgramAnswer } from "../../api/client";
 import { useProblem } from "../../api/hooks";
 import { save } from "../../lib/download";
 import { number, words } from "../../lib/format";
 import { algebra, linesWith, type Model } from "../../lib/model";
+import { fileText, type Text } from "../../lib/model-file";
+import { fromMps } from "../../lib/mps";
 import { Failure, Loading } from "../../parts/basic";
 import { conflictNames } from "./conflict";
 
@@ -13,16 +15,12 @@ const PAGE = 100;
 /** The problem and options as they were sent; rows that contradict each other are marked. */
 export function ModelTab({ job, answer }: { job: Job; answer: ProgramAnswer | undefined }): ReactNode {
   const problem = useProblem(job.id);
-  const model = useQuery({
-    queryKey: ["model", job.id],
-    enabled: problem.data !== undefined,
-    staleTime: Infinity,
-    queryFn: () => algebra(problem.data?.problem ?? {}),
-  });
+  const model = useModel(job, problem.data?.problem);
+  const [file, setFile] = useState(false);
   if (problem.error) return <Failure error={problem.error} retry={() => void problem.refetch()} />;
   if (!problem.data) return <Loading lines={8} />;
   const options = Object.entries(problem.data.options).filter(([, value]) => value !== null);
-  const text = fileText(problem.data.problem);
+  const text = model.data?.file?.text ?? null;
   const document = problem.data;
   return (
     <>
@@ -45,16 +43,43 @@ export function ModelTab({ job, answer }: { job: Job; answer: ProgramAnswer | un
           Download (JSON)
         </button>
       </div>
-      {text !== null && <FileText text={text} names={conflictNames(answer)} />}
-      {text === null && model.data && <Rows model={model.data} answer={answer} />}
-      {text === null && model.data === null && <Raw value={document.problem} />}
+      {model.error && <Failure error={model.error} />}
+      {model.isPending ? (
+        <Loading lines={8} />
+      ) : (
+        <>
+          {model.data?.algebra && text && (
+            <p className="row">
+              {[false, true].map((kind) => (
+                <button key={String(kind)} type="button" className="chip" aria-pressed={file === kind} onClick={() => setFile(kind)}>
+                  {kind ? "the file" : "as algebra"}
+                </button>
+              ))}
+            </p>
+          )}
+          {model.data?.algebra && !(file && text) && <Rows model={model.data.algebra} answer={answer} />}
+          {text && (file || !model.data?.algebra) && <FileText text={text} names={conflictNames(answer)} />}
+          {model.data?.file?.why && <p className="warning">{model.data.file.why}</p>}
+          {!model.data?.algebra && !text && <Raw value={document.problem} />}
+        </>
+      )}
     </>
   );
 }
 
-export function fileText(problem: Record<string, unknown>): string | null {
-  const file = problem.file as { content?: string | null } | null | undefined;
-  return file?.content ?? null;
+/** The problem's rows, from its numbers or its file, and the file's text. */
+export function useModel(job: Job, problem: Record<string, unknown> | undefined): UseQueryResult<{ algebra: Model | null; file: Text | null }, Error> {
+  return useQuery({
+    queryKey: ["model", job.id],
+    enabled: problem !== undefined,
+    staleTime: Infinity,
+    gcTime: 60_000,
+    queryFn: async () => {
+      const file = await fileText(problem ?? {});
+      const numbers = file?.text ? fromMps(file.text) : (problem ?? {});
+      return { file, algebra: numbers && job.kind === "program" ? await algebra(numbers) : null };
+    },
+  });
 }
 
 export function FileText({ text, names }: { text: string; names: ReadonlySet<string> }): ReactNode {

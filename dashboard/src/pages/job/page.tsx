@@ -17,6 +17,8 @@ import { ModelTab } from "./model";
 import { Timeline } from "./timeline";
 
 const TransportTab = lazy(() => import("../transport/tab"));
+const OptimaTab = lazy(() => import("./optima"));
+const FrontTab = lazy(() => import("./front"));
 
 export default function JobPage({ id }: { id: string }): ReactNode {
   const job = useJob(id);
@@ -43,16 +45,11 @@ function Page({ job }: { job: Job }): ReactNode {
     const record = document as unknown as Record<string, unknown>;
     if (job.kind === "program") tabs.push({ id: "answer", title: "Answer", content: () => <AnswerTab job={job} answer={document} /> });
     else tabs.push({ id: "answer", title: "Answer", content: () => <AnyAnswer job={job} answer={record} /> });
-    if (job.kind === "transport" && record.plan)
-      tabs.push({
-        id: "plan",
-        title: "Plan",
-        content: () => (
-          <Suspense fallback={<Loading lines={8} />}>
-            <TransportTab job={job} answer={record} />
-          </Suspense>
-        ),
-      });
+    const later = (id: string, title: string, content: ReactNode): void => void tabs.push({ id, title, content: () => <Suspense fallback={<Loading lines={8} />}>{content}</Suspense> });
+    // by what is in the answer: kinds that come later have these, too
+    if (job.kind === "transport" && record.plan) later("plan", "Plan", <TransportTab job={job} answer={record} />);
+    if (Array.isArray(record.optima) && record.optima.length > 0) later("optima", `Optima ${record.optima.length}`, <OptimaTab optima={record.optima} />);
+    if (Array.isArray(record.objectives) && record.objectives.length > 1 && record.values) later("front", "Front", <FrontTab job={job} answer={record} />);
     if (document.certificate)
       tabs.push({ id: "certificate", title: "Certificate", content: () => <CertificateTab answer={document} /> });
     if (document.iis || document.relaxation)
@@ -67,7 +64,7 @@ function Page({ job }: { job: Job }): ReactNode {
     { id: "model", title: "Problem", content: () => <ModelTab job={job} answer={document} /> },
     { id: "events", title: "Events", content: () => <Timeline history={history} /> },
   );
-  const preferred = !final || !document ? "curves" : tabs.some((tab) => tab.id === "plan") ? "plan" : "answer";
+  const preferred = !final || !document ? "curves" : (["plan", "front"].find((id) => tabs.some((tab) => tab.id === id)) ?? "answer");
   const chosen = search.get("tab") ?? preferred;
   return (
     <>

@@ -6,6 +6,7 @@ import { number, words } from "../../lib/format";
 import { together, type Run, type Schedule, type Version } from "../../lib/schedule";
 import { Copy, Failure, Figure, Loading, Time, usePageTitle } from "../../parts/basic";
 import { Chart, type Curve } from "../../parts/chart";
+import { Observed } from "./observed";
 
 const DRAWN = 7;
 
@@ -31,6 +32,7 @@ export default function SchedulePage({ id }: { id: string }): ReactNode {
     <>
       <Head schedule={schedule.data} />
       {versions.data && <Curves schedule={schedule.data} versions={versions.data} />}
+      {schedule.data.runs > 0 && <Observed id={id} />}
       <h2>
         Runs <span className="count">{schedule.data.runs}</span>
       </h2>

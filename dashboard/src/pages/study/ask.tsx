@@ -8,7 +8,7 @@ import { parameter } from "./trials";
 
 const CLIENT = "dashboard";
 
-async function post<T>(path: string, body: Record<string, unknown>): Promise<T> {
+export async function post<T>(path: string, body: Record<string, unknown>): Promise<T> {
   const reply = await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   return (reply.status === 204 ? undefined : await reply.json()) as T;
 }
@@ -57,8 +57,76 @@ export function Ask({ study }: { study: Study }): ReactNode {
           setTrial(null);
           setSaid(`Told. Trial ${trial.number} counts from now on.`);
         })} />}
+      {!trial && <Own study={study} busy={busy} send={(body, said) => void act(async () => {
+        await post(`/v1/studies/${study.id}/trials`, body);
+        setSaid(said);
+      })} />}
       {error && <Failure error={error} />}
     </>
+  );
+}
+
+interface Kind {
+  type?: string;
+  low?: number;
+  high?: number;
+  choices?: unknown[];
+}
+
+/** A point of one's own: to be tried next, or tried already. */
+function Own({ study, busy, send }: { study: Study; busy: boolean; send: (body: Record<string, unknown>, said: string) => void }): ReactNode {
+  const names = Object.entries(study.space as Record<string, Kind>);
+  const metrics = [...Object.keys(study.objectives), ...Object.keys(study.constraints ?? {})];
+  const [texts, setTexts] = useState<Record<string, string>>({});
+  const known = metrics.every((metric) => texts[`=${metric}`]?.trim());
+  const ready = names.every(([name]) => texts[name]?.trim());
+  const set = (name: string, text: string): void => setTexts((before) => ({ ...before, [name]: text }));
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    const params = Object.fromEntries(names.map(([name, kind]) => [name, kind.choices ? kind.choices.find((choice) => String(choice) === texts[name]) : Number(texts[name])]));
+    const values = Object.fromEntries(metrics.map((metric) => [metric, Number(texts[`=${metric}`])]));
+    send(known ? { params, values } : { params }, known ? "Told: the study knows it from now on." : "Queued: it is handed out next.");
+    setTexts({});
+  };
+  return (
+    <details>
+      <summary>A point of your own: to be tried next, or tried already</summary>
+      <form className="card" onSubmit={submit}>
+        <div className="fields">
+          {names.map(([name, kind]) => (
+            <label key={name}>
+              <span>
+                {name}{" "}
+                <small className="quiet">
+                  {kind.low !== undefined && `${kind.low} to ${kind.high}`}
+                </small>
+              </span>
+              {kind.choices ? (
+                <select value={texts[name] ?? ""} onChange={(event) => set(name, event.target.value)}>
+                  <option value="" />
+                  {kind.choices.map((choice) => (
+                    <option key={String(choice)}>{String(choice)}</option>
+                  ))}
+                </select>
+              ) : (
+                <input inputMode="decimal" value={texts[name] ?? ""} onChange={(event) => set(name, event.target.value)} />
+              )}
+            </label>
+          ))}
+          {metrics.map((metric) => (
+            <label key={metric}>
+              <span>
+                {words(metric)} <small className="quiet">what came out, if known</small>
+              </span>
+              <input inputMode="decimal" value={texts[`=${metric}`] ?? ""} onChange={(event) => set(`=${metric}`, event.target.value)} />
+            </label>
+          ))}
+        </div>
+        <button type="submit" className="primary" disabled={!ready || busy}>
+          {known ? "Tell" : "Try it next"}
+        </button>
+      </form>
+    </details>
   );
 }
 

@@ -3,11 +3,20 @@ import { useMemo, useState, type ReactNode } from "react";
 import { useSearchParams } from "wouter";
 import { api, call, data, type Schemas } from "../../api/client";
 import { queries } from "../../api/hooks";
-import { short } from "../../lib/format";
+import { short, words } from "../../lib/format";
 import { counts, value, type Study, type Trial } from "../../lib/study";
 import { Copy, Failure, Figure, Loading, Tabs, Time, usePageTitle, type Tab } from "../../parts/basic";
 import { Ask } from "./ask";
-import { Front, History, Importance, Parallel, Slices } from "./charts";
+import { CalibrationTab } from "./advice";
+import { Front } from "./front";
+import { History } from "./history";
+import { Importance } from "./importance";
+import { Intermediate } from "./intermediate";
+import { Parallel } from "./parallel";
+import { Rank } from "./rank";
+import { Slices } from "./slices";
+import { Surface } from "./surface";
+import type { Properties } from "./common";
 import { Trials } from "./trials";
 
 export default function StudyPage({ id }: { id: string }): ReactNode {
@@ -50,15 +59,22 @@ function Page({ study }: { study: Study }): ReactNode {
   const { trials, error, pending } = useTrials(study);
   const [search, setSearch] = useSearchParams();
   const objectives = Object.keys(study.objectives);
-  const tabs: Tab[] = [
-    { id: "history", title: "History", content: () => <History study={study} trials={trials} /> },
-    ...(objectives.length > 1 ? [{ id: "front", title: "Front", content: () => <Front study={study} trials={trials} /> }] : []),
-    { id: "parallel", title: "Parallel", content: () => <Parallel study={study} trials={trials} /> },
-    { id: "slices", title: "Slices", content: () => <Slices study={study} trials={trials} /> },
-    { id: "importance", title: "Importance", content: () => <Importance study={study} /> },
-    { id: "trials", title: "Trials", content: () => <Trials study={study} trials={trials} /> },
-    { id: "ask", title: "Ask by hand", content: () => <Ask study={study} /> },
-  ];
+  const preference = (study as { preference?: boolean }).preference === true;
+  const tab = (id: string, title: string, Content: (properties: Properties) => ReactNode): Tab => ({ id, title, content: () => <Content study={study} trials={trials} /> });
+  const tabs: Tab[] = preference
+    ? [tab("rank", "Rank", Rank), tab("trials", "Trials", Trials)]
+    : [
+        tab("history", "History", History),
+        ...(objectives.length > 1 ? [tab("front", "Front", Front)] : []),
+        tab("parallel", "Parallel", Parallel),
+        tab("slices", "Slices", Slices),
+        ...(Object.keys(study.space).length > 1 ? [tab("surface", "Contours", Surface)] : []),
+        tab("importance", "Importance", Importance),
+        tab("curves", "Intermediate", Intermediate),
+        tab("model", "Model", CalibrationTab),
+        tab("trials", "Trials", Trials),
+        tab("ask", "By hand", Ask),
+      ];
   return (
     <>
       <Head study={study} trials={trials} />
@@ -70,7 +86,7 @@ function Page({ study }: { study: Study }): ReactNode {
         <Tabs
           label="Of this study"
           tabs={tabs}
-          chosen={search.get("tab") ?? "history"}
+          chosen={search.get("tab") ?? ""}
           choose={(tab) => setSearch({ tab }, { replace: true })}
         />
       )}
@@ -127,9 +143,14 @@ function Head({ study, trials }: { study: Study; trials: readonly Trial[] }): Re
         </Figure>
         <Figure name="Running">{done?.running ?? 0}</Figure>
         <Figure name="Waiting">{done?.waiting ?? 0}</Figure>
-        <Figure name="Failed, infeasible, stopped">
-          {done?.failed ?? 0}, {done?.infeasible ?? 0}, {done?.stopped ?? 0}
-        </Figure>
+        {(["failed", "infeasible", "stopped"] as const).map(
+          (state) =>
+            (done?.[state] ?? 0) > 0 && (
+              <Figure key={state} name={words(state)}>
+                {done?.[state]}
+              </Figure>
+            ),
+        )}
         <Figure name="Changed">
           <Time at={study.updated_at} />
         </Figure>

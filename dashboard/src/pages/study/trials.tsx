@@ -11,6 +11,12 @@ import { Chart } from "../../parts/chart";
 const STATES = ["waiting", "running", "completed", "stopped", "failed", "infeasible"] as const;
 const PAGE = 100;
 
+/** The trial whose details are shown is in the address; its tab is "trials". */
+export function useOpenTrial(): (trial: number) => void {
+  const [, setSearch] = useSearchParams();
+  return (trial) => setSearch({ tab: "trials", trial: String(trial) });
+}
+
 export function Trials({ study, trials }: { study: Study; trials: readonly Trial[] }): ReactNode {
   const [search, setSearch] = useSearchParams();
   const states = search.getAll("state");
@@ -39,12 +45,21 @@ export function Trials({ study, trials }: { study: Study; trials: readonly Trial
 
 /** Parameters and values; a click shows what happened to a trial. */
 export function TrialTable({ study, trials }: { study: Study; trials: readonly Trial[] }): ReactNode {
-  const [open, setOpen] = useState<number | null>(null);
-  const [page, setPage] = useState(0);
+  const [search, setSearch] = useSearchParams();
+  const open = search.get("trial") ? Number(search.get("trial")) : null;
+  const setOpen = (trial: number | null): void =>
+    setSearch((before) => {
+      const after = new URLSearchParams(before);
+      after.delete("trial");
+      if (trial !== null) after.set("trial", String(trial));
+      return after;
+    }, { replace: true });
+  const [page, setPage] = useState<number | null>(null);
   const names = Object.keys(study.space);
   const metrics = [...Object.keys(study.objectives), ...Object.keys(study.constraints ?? {})];
   const last = Math.max(0, Math.ceil(trials.length / PAGE) - 1);
-  const at = Math.min(page, last);
+  const place = trials.findIndex((trial) => trial.number === open);
+  const at = Math.min(page ?? Math.floor(Math.max(0, place) / PAGE), last);
   const chosen = trials.find((trial) => trial.number === open);
   if (trials.length === 0) return <p className="empty">No trial fits.</p>;
   return (
