@@ -9,7 +9,7 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import httpx
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from api_schemas.events import Event
     from api_schemas.jobs import Inspection, Validation
     from api_schemas.jobs import Job as JobInfo
-    from api_schemas.keys import Key, NewKey
+    from kantor.admin_async import AsyncKeys, AsyncOrganisationPart, AsyncWebhooks
     from kantor.families import Problem
     from kantor.schedules_async import AsyncSchedules
     from kantor.studies_async import AsyncStudies
@@ -102,7 +102,27 @@ class AsyncClient(ClientBase):
         super().__init__(url, api_key, timeout, max_retries)
         self._http = httpx.AsyncClient(**self._http_settings(), transport=http_transport)
         self.artifacts = AsyncArtifacts(self)
-        self.keys = AsyncKeys(self)
+
+    @cached_property
+    def keys(self) -> AsyncKeys:
+        """API keys of the project."""
+        from kantor.admin_async import AsyncKeys
+
+        return AsyncKeys(self)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:
+        """Who is told when jobs end."""
+        from kantor.admin_async import AsyncWebhooks
+
+        return AsyncWebhooks(self)
+
+    @cached_property
+    def organisation(self) -> AsyncOrganisationPart:
+        """Projects, members, usage and the audit log."""
+        from kantor.admin_async import AsyncOrganisationPart
+
+        return AsyncOrganisationPart(self)
 
     @cached_property
     def studies(self) -> AsyncStudies:
@@ -278,25 +298,3 @@ class AsyncArtifacts:
 
     async def delete(self, artifact_id: str) -> None:
         await self._client._run(routes.delete(self._client._policy, "art", artifact_id))
-
-
-class AsyncKeys:
-    """As ``kantor.client.Keys``."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def create(
-        self,
-        name: str,
-        scopes: Sequence[Literal["read", "write", "admin"]] = ("read", "write"),
-        *,
-        expires_in: float | None = None,
-    ) -> NewKey:
-        return await self._client._run(routes.create_key(self._client._policy, name, scopes, expires_in))
-
-    async def list(self) -> builtins.list[Key]:
-        return await self._client._run(routes.keys(self._client._policy))
-
-    async def revoke(self, key_id: str) -> None:
-        await self._client._run(routes.delete(self._client._policy, "key", key_id))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from api_schemas.artifacts import Artifact
     from api_schemas.engines import Engine, ServiceStatus, Worker
     from api_schemas.jobs import Inspection, Validation
-    from api_schemas.keys import Key, NewKey
+    from kantor.admin import Keys, OrganisationPart, Webhooks
     from kantor.schedules import Schedules
     from kantor.studies import Studies
 
@@ -78,7 +78,27 @@ class Client(ClientBase):
             raise KantorError(f"transport is 'http' or 'grpc', not {transport!r}")
         weakref.finalize(self, self._close)
         self.artifacts = Artifacts(self)
-        self.keys = Keys(self)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """API keys of the project."""
+        from kantor.admin import Keys
+
+        return Keys(self)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Who is told when jobs end."""
+        from kantor.admin import Webhooks
+
+        return Webhooks(self)
+
+    @cached_property
+    def organisation(self) -> OrganisationPart:
+        """Projects, members, usage and the audit log."""
+        from kantor.admin import OrganisationPart
+
+        return OrganisationPart(self)
 
     @cached_property
     def studies(self) -> Studies:
@@ -294,28 +314,3 @@ class Artifacts:
 
     def delete(self, artifact_id: str) -> None:
         self._client._run(routes.delete(self._client._policy, "art", artifact_id))
-
-
-class Keys:
-    """API keys of the project: ``client.keys``. Needs the scope "admin"."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def create(
-        self,
-        name: str,
-        scopes: Sequence[Literal["read", "write", "admin"]] = ("read", "write"),
-        *,
-        expires_in: float | None = None,
-    ) -> NewKey:
-        """A new key; its ``secret`` is shown this once. ``expires_in`` in seconds."""
-        return self._client._run(routes.create_key(self._client._policy, name, scopes, expires_in))
-
-    def list(self) -> builtins.list[Key]:
-        """All keys, without their secrets."""
-        return self._client._run(routes.keys(self._client._policy))
-
-    def revoke(self, key_id: str) -> None:
-        """From now on the key opens nothing."""
-        self._client._run(routes.delete(self._client._policy, "key", key_id))

@@ -11,6 +11,8 @@ from pathlib import Path
 import kantor
 import pytest
 
+from service import keys, projects
+from service.store.connect import connect
 from tests.client.problems import hard_mps
 from tests.service.grpc.living import LiveGrpc, beside
 
@@ -30,16 +32,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def client(
-    live_kantor: dict[str, str], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[kantor.Client]:
+def client(live_kantor: dict[str, str], request: pytest.FixtureRequest) -> Iterator[kantor.Client]:
     if getattr(request, "param", "http") == "http":
         with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
             yield client
         return
-    with LiveGrpc(beside(Path(live_kantor["home"]))) as live, pytest.MonkeyPatch.context() as environment:
+    settings = beside(Path(live_kantor["home"]))
+    with connect(settings) as conn:  # names of studies are taken once in a project
+        key = keys.create(conn, projects.ensure(conn, "by gRPC"), name="tests", settings=settings)
+    with LiveGrpc(settings) as live, pytest.MonkeyPatch.context() as environment:
         environment.setenv("KANTOR_GRPC_TARGET", live.target)
-        with kantor.Client(live_kantor["url"], live_kantor["api_key"], transport="grpc") as client:
+        with kantor.Client(live_kantor["url"], key.secret, transport="grpc") as client:
             yield client
 
 

@@ -73,7 +73,11 @@ def test_options_are_those_of_the_contract() -> None:
     [
         ("kantor.client.Client", "kantor.aio.AsyncClient"),
         ("kantor.client.Artifacts", "kantor.aio.AsyncArtifacts"),
-        ("kantor.client.Keys", "kantor.aio.AsyncKeys"),
+        ("kantor.admin.Keys", "kantor.admin_async.AsyncKeys"),
+        ("kantor.admin.Webhooks", "kantor.admin_async.AsyncWebhooks"),
+        ("kantor.admin.Projects", "kantor.admin_async.AsyncProjects"),
+        ("kantor.admin.Members", "kantor.admin_async.AsyncMembers"),
+        ("kantor.admin.OrganisationPart", "kantor.admin_async.AsyncOrganisationPart"),
         ("kantor.job.Job", "kantor.aio.AsyncJob"),
     ],
 )

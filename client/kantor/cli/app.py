@@ -43,7 +43,20 @@ def _root(
 
 
 def _register() -> None:
-    from kantor.cli import engines, inspect, jobs, keys, schedules, server, solve, status, studies, transport
+    from kantor.cli import (
+        admin,
+        engines,
+        inspect,
+        jobs,
+        keys,
+        schedules,
+        server,
+        solve,
+        status,
+        studies,
+        transport,
+        webhooks,
+    )
 
     app.command("solve")(solve.solve)
     app.command("transport")(transport.transport)
@@ -56,6 +69,8 @@ def _register() -> None:
     app.command("doctor")(server.doctor)
     app.command("status")(status.status)
     app.add_typer(keys.app, name="keys")
+    app.add_typer(webhooks.app, name="webhooks")
+    app.add_typer(admin.app, name="admin")
     app.add_typer(studies.app, name="studies")
     app.add_typer(schedules.app, name="schedules")
     app.command("version")(status.version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,11 +14,12 @@ app = typer.Typer(help="API keys of the project (needs the scope admin).", no_ar
 
 
 class Scope(StrEnum):
-    """What a key may do: see jobs; submit, cancel and delete them; manage keys."""
+    """See jobs; submit, cancel and delete them; manage keys and webhooks; manage projects and members."""
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    OWNER = "owner"
 
 
 @app.command()
@@ -28,6 +29,10 @@ def create(
     expires_in: Annotated[
         str | None, typer.Option("--expires-in", metavar="AGE", help="12h, 30d...; by default never.")
     ] = None,
+    member: Annotated[str | None, typer.Option("--member", metavar="ID", help="Whose key it is.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="ID", help="Another project (needs the scope owner).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key. It is shown this once."""
@@ -35,11 +40,30 @@ def create(
 
     life = None if expires_in is None else seconds(expires_in, "--expires-in")
     with session() as client:
-        key = client.keys.create(name, [item.value for item in scope or (Scope.READ, Scope.WRITE)], expires_in=life)
+        scopes: list[Any] = [item.value for item in scope or (Scope.READ, Scope.WRITE)]
+        key = client.keys.create(name, scopes, expires_in=life, member=member, project=project)
     if json:
         output.print_json(key)
         return
     output.say(f"The key {key.name!r} ({', '.join(key.scopes)}) is shown this once; keep it safe:")
+    typer.echo(key.secret)
+
+
+@app.command()
+def rotate(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
+    overlap: Annotated[str, typer.Option("--overlap", metavar="AGE", help="How long the old one works too.")] = "1d",
+    json: Json = False,
+) -> None:
+    """Replace a key. The new one is shown this once."""
+    from kantor.cli.jobs import seconds
+
+    with session() as client:
+        key = client.keys.rotate(key_id, overlap=seconds(overlap, "--overlap"))
+    if json:
+        output.print_json(key)
+        return
+    output.say(f"{key.id} takes the place of {key_id}, which works for {overlap} more; it is shown this once:")
     typer.echo(key.secret)
 
 

@@ -16,17 +16,16 @@ from api_schemas import ids
 from api_schemas.artifacts import Artifact
 from api_schemas.engines import EngineList, ServiceStatus, WorkerList
 from api_schemas.jobs import Job, JobPage, Validation
-from api_schemas.keys import Key, KeyList, KeyRequest, NewKey
 from kantor.errors import KantorError, NotFound
 from kantor.wire.retry import send
 from kantor.wire.steps import Call, Emit, Flow, Reply, Save, Send
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 M = TypeVar("M", bound=BaseModel)
 JSON = {"Content-Type": "application/json"}
-_COLLECTIONS = {"job": ("jobs", "job"), "art": ("artifacts", "artifact"), "key": ("keys", "key")}
+_COLLECTIONS = {"job": ("jobs", "job"), "art": ("artifacts", "artifact")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def read(model: type[M], reply: Reply) -> M:
 
 
 def path(prefix: str, resource_id: str, *rest: str) -> str:
-    """The address of a job ("job"), artifact ("art") or key ("key").
+    """The address of a job ("job") or artifact ("art").
 
     Raises:
         NotFound: it is no identifier of this kind, so that there can be no such thing.
@@ -196,18 +195,3 @@ def download(policy: Policy, artifact_id: str, target: Path) -> Flow[Path]:
     finally:
         partial.unlink(missing_ok=True)
     return target
-
-
-def create_key(policy: Policy, name: str, scopes: Sequence[str], expires_in: float | None) -> Flow[NewKey]:
-    from kantor.options import invalid_request
-
-    try:
-        request = KeyRequest.model_validate({"name": name, "scopes": list(scopes), "expires_in": expires_in})
-    except ValidationError as error:
-        raise invalid_request(error) from None
-    call = Call("POST", "/v1/keys", headers=JSON, body=request.model_dump_json().encode(), repeatable=False)
-    return read(NewKey, (yield from send(Send(call), max_retries=policy.max_retries)))
-
-
-def keys(policy: Policy) -> Flow[list[Key]]:
-    return read(KeyList, (yield from _get(policy, "/v1/keys"))).keys
