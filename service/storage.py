@@ -178,6 +178,7 @@ class File:
                 self._file.close()
             else:
                 self._file.discard()  # the parts that S3 has of it
+                self._file.closed = True  # or the garbage collector would finish the upload
         with suppress(StorageError):
             self._storage.remove(*self._ids)
 

@@ -32,8 +32,8 @@ ROLES = {
     "api-2": [],
     "dispatcher-1": [],
     "dispatcher-2": [],
-    "worker-1": ["--concurrency", "2"],
-    "worker-2": ["--concurrency", "2"],
+    "worker-1": ["--concurrency", "3"],
+    "worker-2": ["--concurrency", "3"],
 }
 #: Bytes for artifacts, on a file system of their own.
 DISK = "96m"

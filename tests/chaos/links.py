@@ -67,12 +67,11 @@ async def _pass_on(link: Link, reader: asyncio.StreamReader, writer: asyncio.Str
             arrived.set()
 
     collector = asyncio.create_task(collect())
+    collector.add_done_callback(lambda task: task.cancelled() or task.exception())  # a cut connection is no news
     try:
         await deliver()
     finally:
         collector.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await collector
 
 
 async def _serve(link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -20,7 +20,7 @@ from tests.chaos.ledger import Ledger
 
 INSTANCES = Path(__file__).resolve().parents[2] / "examples" / "instances"
 QUICK = ("afiro", "adlittle", "stair", "gt2", "egout")
-LONG = ("bell5", "dcmulti", "gesa2")
+LONG = ("bell5", "dcmulti")
 #: A user gives up after so many seconds: then a job counts as lost.
 PATIENCE = 240.0
 T = TypeVar("T")
