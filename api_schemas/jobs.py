@@ -11,7 +11,9 @@ from api_schemas.bilevel import BilevelAnswer, BilevelOptions, BilevelProblem
 from api_schemas.errors import Problem
 from api_schemas.minimize import MinimizeAnswer, MinimizeOptions, MinimizeProblem
 from api_schemas.options import SolveOptions
+from api_schemas.pareto import ParetoAnswer, ParetoOptions, ParetoProblem
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
+from api_schemas.saddle import SaddleAnswer, SaddleOptions, SaddleProblem
 from api_schemas.schedules import ScheduleAnswer, ScheduleWork
 from api_schemas.studies import StudyAnswer, StudyWork
 from api_schemas.transport import TransportAnswer, TransportOptions, TransportProblem
@@ -33,14 +35,25 @@ ProblemInput = Annotated[
     | Annotated[TransportProblem, Tag("transport")]
     | Annotated[BilevelProblem, Tag("bilevel")]
     | Annotated[MinimizeProblem, Tag("minimize")]
+    | Annotated[SaddleProblem, Tag("saddle")]
+    | Annotated[ParetoProblem, Tag("pareto")]
     | Annotated[StudyWork, Tag("study")]
     | Annotated[ScheduleWork, Tag("schedule")],
     Discriminator(_kind),
 ]
 """The union of all problems on ``kind``. A new family adds itself here, in ``OPTIONS`` and in ``AnswerOutput``."""
-OptionsInput = ProgramOptions | TransportOptions | BilevelOptions | MinimizeOptions | SolveOptions
+OptionsInput = (
+    ProgramOptions | TransportOptions | BilevelOptions | MinimizeOptions | SaddleOptions | ParetoOptions | SolveOptions
+)
 AnswerOutput = Annotated[
-    ProgramAnswer | TransportAnswer | BilevelAnswer | MinimizeAnswer | StudyAnswer | ScheduleAnswer,
+    ProgramAnswer
+    | TransportAnswer
+    | BilevelAnswer
+    | MinimizeAnswer
+    | SaddleAnswer
+    | ParetoAnswer
+    | StudyAnswer
+    | ScheduleAnswer,
     Field(discriminator="kind"),
 ]
 
@@ -49,6 +62,8 @@ OPTIONS: dict[str, type[SolveOptions]] = {
     "transport": TransportOptions,
     "bilevel": BilevelOptions,
     "minimize": MinimizeOptions,
+    "saddle": SaddleOptions,
+    "pareto": ParetoOptions,
     "study": SolveOptions,
     "schedule": SolveOptions,
 }

@@ -47,6 +47,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("transport", "light-bridge", "solvers.transport.engines.light_bridge:ENGINE", ("torch",)),
     ("bilevel", "exact", "solvers.bilevel.engines.exact:ENGINE", ("torch", "pyscipopt", "clarabel")),
     ("bilevel", "value-function", "solvers.bilevel.engines.value_function:ENGINE", ("torch", "pyscipopt")),
+    ("bilevel", "global", "solvers.bilevel.engines.global_search:ENGINE", ("torch", "pyscipopt")),
     ("bilevel", "implicit", "solvers.bilevel.engines.implicit:ENGINE", ("torch",)),
     ("bilevel", "penalty", "solvers.bilevel.engines.penalty:ENGINE", ("torch",)),
     ("bilevel", "f2sa", "solvers.bilevel.engines.f2sa:ENGINE", ("torch",)),
@@ -63,6 +64,10 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("saddle", "convex-program", "solvers.saddle.engines.convex_program:ENGINE", ("torch", "clarabel", "highspy")),
     ("saddle", "extragradient", "solvers.saddle.engines.extragradient:ENGINE", ("torch",)),
     ("saddle", "optimistic", "solvers.saddle.engines.optimistic:ENGINE", ("torch",)),
+    ("pareto", "weighted-sum", "solvers.pareto.engines.weighted_sum:ENGINE", ("torch", "moocore")),
+    ("pareto", "boundary", "solvers.pareto.engines.boundary:ENGINE", ("torch", "moocore")),
+    ("pareto", "jacobian-descent", "solvers.pareto.engines.jacobian_descent:ENGINE", ("torch", "torchjd", "moocore")),
+    ("minimize", "ipopt", "solvers.onelevel.engines.ipopt:ENGINE", ("torch", "ipyopt")),
     ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt", "clarabel")),
 )
 

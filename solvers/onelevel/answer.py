@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from solvers.core.run import Limit
+
 Status = Literal[
     "globally-optimal",
     "locally-stationary",
@@ -22,8 +24,6 @@ Status = Literal[
 globally-optimal: a bound proves it. locally-stationary: feasible, and no first-order step improves. feasible: all
 constraints and bounds hold. not-verified: a point, of which none of that could be shown.
 """
-
-Limit = Literal["time", "iterations", "nodes", "memory", "cancelled", "beaten", "other"]
 
 
 @dataclass(frozen=True)

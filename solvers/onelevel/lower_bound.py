@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from solvers.onelevel import implied
 from solvers.onelevel.problem import Minimize
 
 #: What the bound is lowered by for the rounding of gradients, relative to max(1, |f|).
@@ -30,6 +31,9 @@ def proved(
     modulus, source = _modulus(problem)
     down, up = problem.lower - x, problem.upper - x
     loss = _least(slope, modulus, down, up)
+    if not np.isfinite(loss) and problem.constraints:
+        implied_lower, implied_upper = implied.bounds(problem)
+        loss = _least(slope, modulus, implied_lower - x, implied_upper - x)
     words = "convex; bounded below by its tangent" + (f" and strong convexity {source}" if source else "")
     if not np.isfinite(loss):
         loss = _within_level_set(problem, x, slope, objective)

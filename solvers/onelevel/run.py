@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,9 +9,8 @@ import numpy as np
 import torch
 
 from solvers.core.engine import Context, EngineSpec
-from solvers.core.errors import UnsupportedProblem
-from solvers.core.options import resolve
-from solvers.onelevel.answer import Limit, MinimizeAnswer, Status
+from solvers.core.run import BaseRun
+from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.options import OPTIONS
 from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
@@ -21,34 +19,15 @@ class Stopped(Exception):
     """Raised inside a library's callback to leave it."""
 
 
-class Run:
-    """One solve.
-
-    Attributes:
-        values: checked options.
-        iterations: counted by ``step``.
-        limit: which limit ended the run, once one did.
-    """
+class Run(BaseRun):
+    """One solve of a problem of one level."""
 
     def __init__(self, spec: EngineSpec, problem: Minimize, options: Mapping[str, Any], context: Context) -> None:
-        lacking = problem.features - spec.solves
-        if lacking:
-            words = " and ".join(FEATURE_WORDS[name] for name in sorted(lacking))
-            raise UnsupportedProblem(f"{spec.title} does not take {words}", pointer="/engine", hint="engine: auto")
-        given = {name: value for name, value in options.items() if name != "start"}
-        self.spec = spec
+        super().__init__(spec, problem.features, FEATURE_WORDS, OPTIONS, options, context)
         self.problem = problem
-        self.context = context
-        self.values = resolve((*OPTIONS, *spec.options), given, owner=spec.title)
-        self.iterations = 0
-        self.limit: Limit | None = None
-        self.begun = time.perf_counter()
         self._best: tuple[float, np.ndarray] | None = None
         torch.set_num_threads(self.values["threads"])
         context.report(iterations=0)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values[name]
 
     def step(self, objective: float, x: np.ndarray, **metrics: float) -> bool:
         """Count an iteration and report it; True if the engine must return now."""
@@ -59,15 +38,6 @@ class Run:
         if np.isfinite(objective) and not self.problem.constraints:
             self._offer(objective, x)
         return self.over()
-
-    def over(self) -> bool:
-        """True if a limit is reached, which is kept in ``limit``."""
-        reason = self.context.should_stop()
-        if reason is not None:
-            self.limit = cast("Limit", reason)
-        elif self.values["iteration_limit"] is not None and self.iterations >= self.values["iteration_limit"]:
-            self.limit = "iterations"
-        return self.limit is not None
 
     def _offer(self, objective: float, x: np.ndarray) -> None:
         if self._best is None or objective < self._best[0]:
@@ -80,7 +50,7 @@ class Run:
         statistics = {
             "iterations": self.iterations,
             **problem.oracle.counts,
-            "seconds": time.perf_counter() - self.begun,
+            "seconds": self.seconds,
             **parts.pop("statistics", {}),
         }
         value = problem.oracle.value(x)

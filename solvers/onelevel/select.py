@@ -63,7 +63,7 @@ def _preferences(problem: Minimize) -> list[tuple[str, str]]:
     if affine and problem.facts.affine:
         return [("highs", "a linear program"), ("scip", "a linear program"), ("augmented-lagrangian", "constraints")]
     if problem.constraints:
-        chosen = [("augmented-lagrangian", "nonlinear or with constraints, and smooth")]
+        chosen = [(name, "nonlinear or with constraints, and smooth") for name in ("ipopt", "augmented-lagrangian")]
         quadratic = all(degree is not None and degree <= 2 for degree in degrees)
         if affine and quadratic and problem.convex:
             chosen[:0] = [("clarabel", "a convex quadratic program"), ("highs", "a convex quadratic program")]

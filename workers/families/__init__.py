@@ -23,6 +23,8 @@ FAMILIES: dict[str, str] = {
     "study": "workers.families.study:FAMILY",
     "schedule": "workers.families.schedule:FAMILY",
     "minimize": "workers.families.minimize:FAMILY",
+    "saddle": "workers.families.saddle:FAMILY",
+    "pareto": "workers.families.pareto:FAMILY",
 }
 
 

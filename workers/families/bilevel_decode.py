@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from api_schemas.expression import ExpressionError, Scope
+from api_schemas.expression import Scope
 from api_schemas.expression import structure as structure_of
-from api_schemas.expression.arrays import described
 from solvers.bilevel.options import OPTIONS
 from solvers.bilevel.problem import Structure
 from solvers.bilevel.stated import Constraint, Stated, StatedBilevel, Which, build
 from solvers.core.errors import SolverError
-from workers.families import Files, Refusal, Work, arrays
+from workers.families import Files, Refusal, Work
+from workers.families.expressions import declare, read_data, refused, value_of, values_of
 from workers.families.options import Options, limits
 
 OPTION_RULES = Options(OPTIONS, {"memory_limit"})
@@ -51,26 +51,26 @@ def _problem(given: Mapping[str, Any], files: Files) -> StatedBilevel:
     outputs: dict[str, int] = {}
     constraints: dict[Which, list[Constraint]] = {"upper": [], "lower": []}
     senses = {}
-    try:
-        data = _data(scope, given.get("data") or {}, files)
-        for which in _BOTH:
-            for name, variable in given[which]["variables"].items():
-                low = variable.get("lower")
-                least = float(low) if isinstance(low, int | float) else None
-                scope.variable(name, tuple(variable.get("shape") or ()), group=which, least=least)
-        for name, source in (given.get("let") or {}).items():
+    every = {name for which in _BOTH for name in given[which]["variables"]}
+    data = read_data(scope, given.get("data") or {}, files)
+    for which in _BOTH:
+        declare(scope, given[which]["variables"], f"/problem/{which}/variables", which)
+    for name, source in (given.get("let") or {}).items():
+        with refused(f"/problem/let/{name}"):
             scope.let(name, source)
-        for which in _BOTH:
-            level = given[which]
-            senses[which] = "max" if level.get("minimize") is None else "min"
-            source = level["maximize"] if senses[which] == "max" else level["minimize"]
-            outputs[which] = scope.objective(source).root
-            for k, text in enumerate(level.get("constraints") or ()):
+    for which in _BOTH:
+        level = given[which]
+        senses[which] = "max" if level.get("minimize") is None else "min"
+        word = "maximize" if senses[which] == "max" else "minimize"
+        with refused(f"/problem/{which}/{word}"):
+            outputs[which] = scope.objective(level[word]).root
+        for k, text in enumerate(level.get("constraints") or ()):
+            with refused(f"/problem/{which}/constraints/{k}"):
                 found = scope.constraint(text)
-                outputs[f"{which}{k}"] = found.root
-                constraints[which].append(Constraint(f"{which}{k}", found.sense))
-    except ExpressionError as error:
-        raise Refusal("invalid-problem", error.detail, pointer="/problem", hint=error.hint) from None
+            outputs[f"{which}{k}"] = found.root
+            degree = structure_of(scope.operations, scope.inputs, found.root, every).degree
+            affine = degree is not None and degree <= 1
+            constraints[which].append(Constraint(f"{which}{k}", found.sense, affine))
     try:
         return build(
             scope.plain(outputs),
@@ -84,56 +84,17 @@ def _problem(given: Mapping[str, Any], files: Files) -> StatedBilevel:
         raise
 
 
-def _data(scope: Scope, given: Mapping[str, Any], files: Files) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
-    for name, value in given.items():
-        pointer = f"/problem/data/{name}"
-        if isinstance(value, dict):
-            shape = tuple(value["shape"])
-            array = arrays.tensor(value, files, pointer)
-            if array.size != np.prod(shape):
-                raise Refusal("invalid-problem", f"{array.size} numbers", pointer=pointer, hint=f"shape {list(shape)}")
-            array = array.reshape(shape)
-            whole = not value.get("dtype", "float64").startswith("float")
-        else:
-            shape, dtype = described(value)
-            whole = dtype == "int64"
-            array = np.array(value, dtype=np.int64 if whole else np.float64)
-        least = float(array.min()) if array.size and not whole and array.min() >= 0.0 else None
-        scope.data(name, shape, "int64" if whole else "float64", least=least)
-        found[name] = array.astype(np.int64 if whole else np.float64)
-    return found
-
-
 def _level(given: Mapping[str, Any], which: Which, constraints: list[Constraint], sense: Any, files: Files) -> Stated:
-    fields: dict[str, dict[str, Any]] = {"start": {}, "lower": {}, "upper": {}}
-    for name, variable in given["variables"].items():
-        shape = tuple(variable.get("shape") or ())
-        for field, values in fields.items():
-            if variable.get(field) is not None:
-                pointer = f"/problem/{which}/variables/{name}/{field}"
-                values[name] = _array(variable[field], shape, files, pointer)
+    variables, pointer = given["variables"], f"/problem/{which}/variables"
     return Stated(
         objective=which,
         sense=sense,
         constraints=constraints,
-        integer=frozenset(name for name, variable in given["variables"].items() if variable.get("integer")),
-        **fields,
+        integer=frozenset(name for name, variable in variables.items() if variable.get("integer")),
+        start=values_of(variables, "start", files, pointer),
+        lower=values_of(variables, "lower", files, pointer),
+        upper=values_of(variables, "upper", files, pointer),
     )
-
-
-def _array(value: Any, shape: tuple[int, ...], files: Files, pointer: str) -> np.ndarray:
-    if isinstance(value, dict):
-        array = np.asarray(arrays.tensor(value, files, pointer), dtype=np.float64)
-        if array.size != np.prod(shape):
-            raise Refusal("invalid-problem", f"{array.size} numbers", pointer=pointer, hint=f"shape {list(shape)}")
-        return array.reshape(shape)
-    # "Infinity" and "-Infinity" are numbers to Python too
-    return np.array(_floats(value), dtype=np.float64)
-
-
-def _floats(value: Any) -> Any:
-    return [_floats(item) for item in value] if isinstance(value, list) else float(value)
 
 
 def _structure(
@@ -175,10 +136,6 @@ def _start(given: Mapping[str, Any], stated: StatedBilevel, files: Files) -> tup
             pointer = f"/options/start/{which}/{name}"
             if name not in layout.shapes:
                 raise Refusal("invalid-option", f"there is no {which} variable {name!r}", pointer=pointer)
-            array = _array(value, layout.shapes[name], files, pointer)
-            if array.shape not in ((), layout.shapes[name]):
-                words = f"shape {list(array.shape)}, where {list(layout.shapes[name])} is needed"
-                raise Refusal("invalid-option", words, pointer=pointer)
-            values[name] = array
+            values[name] = value_of(value, layout.shapes[name], files, pointer, code="invalid-option")
         parts.append(layout.join(values))
     return parts[0], parts[1]

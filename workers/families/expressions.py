@@ -6,14 +6,15 @@ data are known: their signs and sizes tell more of the structure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from api_schemas.expression import ExpressionError, Scope
+from api_schemas.expression import ExpressionError, Scope, structure
 from api_schemas.expression.arrays import described
+from solvers.onelevel.problem import Facts
 from workers.families import Files, Refusal, arrays
 
 
@@ -69,19 +70,47 @@ def declare(scope: Scope, variables: Mapping[str, Any], pointer: str, group: str
 
 
 def values_of(variables: Mapping[str, Any], field: str, files: Files, pointer: str) -> dict[str, np.ndarray]:
-    """``start``, ``lower`` or ``upper`` of the variables that have it."""
-    found: dict[str, np.ndarray] = {}
-    for name, variable in variables.items():
-        value = variable.get(field)
-        if value is None:
-            continue
-        if isinstance(value, dict):
-            array = np.asarray(arrays.tensor(value, files, f"{pointer}/{name}/{field}"), dtype=np.float64)
-            found[name] = _shaped(array, tuple(variable.get("shape") or ()))
-        else:
-            # "Infinity" and "-Infinity" are numbers to Python too
-            found[name] = np.array(_floats(value), dtype=np.float64)
-    return found
+    """``start``, ``lower`` or ``upper`` of the variables that have it.
+
+    Raises:
+        Refusal: as ``value_of``.
+    """
+    return {
+        name: value_of(variable[field], tuple(variable.get("shape") or ()), files, f"{pointer}/{name}/{field}")
+        for name, variable in variables.items()
+        if variable.get(field) is not None
+    }
+
+
+def value_of(
+    value: Any, shape: tuple[int, ...], files: Files, pointer: str, *, code: str = "invalid-problem"
+) -> np.ndarray:
+    """One number, or an array of the shape, maybe infinite.
+
+    Raises:
+        Refusal: an array of another shape.
+    """
+    if isinstance(value, dict):
+        array = _shaped(np.asarray(arrays.tensor(value, files, pointer), dtype=np.float64), shape)
+    else:
+        # "Infinity" and "-Infinity" are numbers to Python too
+        array = np.array(_floats(value), dtype=np.float64)
+    if array.shape not in ((), shape):
+        words = f"this has shape {list(array.shape)}"
+        raise Refusal(code, words, pointer=pointer, hint=f"one number, or shape {list(shape)}")
+    return array
+
+
+def facts(scope: Scope, root: int, variables: Collection[str]) -> Facts:
+    """What is known of an expression in some variables, all others held fixed."""
+    found = structure(scope.operations, scope.inputs, root, variables)
+    return Facts(
+        degree=found.degree,
+        curvature=found.curvature,
+        smooth=found.smooth,
+        modulus=found.modulus,
+        nonnegative=found.sign in ("positive", "nonnegative"),
+    )
 
 
 def scalars(data: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -11,9 +11,9 @@ from api_schemas.expression import Scope, structure
 from api_schemas.expression.terms import Norm, regularized, residual
 from solvers.core.errors import SolverError
 from solvers.onelevel.options import OPTIONS
-from solvers.onelevel.problem import Constraint, Facts, Minimize, Regularizer
+from solvers.onelevel.problem import Constraint, Minimize, Regularizer
 from workers.families import Files, Work
-from workers.families.expressions import declare, read_data, refused, scalars, values_of
+from workers.families.expressions import declare, facts, read_data, refused, scalars, values_of
 from workers.families.options import Options, limits
 
 OPTION_RULES = Options(OPTIONS, {"memory_limit"})
@@ -54,15 +54,15 @@ def _problem(given: Mapping[str, Any], files: Files) -> Minimize:
         with refused(f"/problem/constraints/{k}"):
             found = scope.constraint(source)
         outputs[f"constraint{k}"] = found.root
-        constraints.append(Constraint(f"constraint{k}", found.sense, _facts(scope, found.root), source))
+        constraints.append(Constraint(f"constraint{k}", found.sense, facts(scope, found.root, variables), source))
     norms = _parts(scope, root, data, outputs, constrained=bool(constraints))
     whole = structure(scope.operations, scope.inputs, root, set(variables))
-    smooth = _facts(scope, outputs["smooth"]) if norms else None
+    smooth = facts(scope, outputs["smooth"], variables) if norms else None
     try:
         return Minimize.build(
             scope.plain(outputs),
             data,
-            facts=_facts(scope, root),
+            facts=facts(scope, root, variables),
             start=values_of(variables, "start", files, "/problem/variables"),
             lower=values_of(variables, "lower", files, "/problem/variables"),
             upper=values_of(variables, "upper", files, "/problem/variables"),
@@ -78,18 +78,6 @@ def _problem(given: Mapping[str, Any], files: Files) -> Minimize:
     except SolverError as error:
         error.pointer = f"/problem{error.pointer}"
         raise
-
-
-def _facts(scope: Scope, root: int) -> Facts:
-    variables = {name for name, given in scope.inputs.items() if given.role == "variable"}
-    found = structure(scope.operations, scope.inputs, root, variables)
-    return Facts(
-        degree=found.degree,
-        curvature=found.curvature,
-        smooth=found.smooth,
-        modulus=found.modulus,
-        nonnegative=found.sign in ("positive", "nonnegative"),
-    )
 
 
 def _parts(

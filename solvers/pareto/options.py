@@ -1,0 +1,37 @@
+"""Options that every engine for several objectives shares."""
+
+from __future__ import annotations
+
+from solvers.core.engine import Option
+
+OPTIONS: tuple[Option, ...] = (
+    Option("time_limit", "float", None, "Wall-clock seconds for the solve", minimum=0.0, unit="s"),
+    Option("iteration_limit", "integer", None, "Largest number of iterations", minimum=0),
+    Option("points", "integer", 50, "How many points of the front are wanted", minimum=2, maximum=10_000),
+    Option(
+        "tolerance",
+        "float",
+        1e-6,
+        "Largest residual of Pareto stationarity: min |J'w| over weights w >= 0 that sum to 1",
+        minimum=1e-12,
+        maximum=1.0,
+    ),
+    Option(
+        "feasibility_tolerance",
+        "float",
+        1e-6,
+        "Largest accepted violation of a constraint",
+        minimum=1e-12,
+        maximum=0.01,
+    ),
+    Option(
+        "relative_gap",
+        "float",
+        1e-4,
+        "Largest (weighted sum - its bound) / max(1, |weighted sum|) of a point called globally optimal",
+        minimum=0.0,
+    ),
+    Option("threads", "integer", 1, "Threads of the engine", minimum=1, maximum=1024),
+    Option("seed", "integer", 0, "Random seed: same seed, same engine, same answer", minimum=0, maximum=2**31 - 1),
+    Option("log", "boolean", True, "Keep the engine's log"),
+)

@@ -1,0 +1,64 @@
+"""Weights that make a point as stationary as it can be: ``min |J'w + N'm|``, w >= 0 with sum 1, multipliers m."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from solvers.pareto.problem import Pareto
+
+#: Bounds and constraints closer than this count as active.
+NEAR = 1e-7
+
+
+def weights_at(problem: Pareto, x: np.ndarray, J: np.ndarray) -> np.ndarray:
+    """The weights w; equal ones where the gradients have no finite values.
+
+    Args:
+        J: (objectives, n), of the minimized objectives at x.
+    """
+    k, n = J.shape
+    if not np.isfinite(J).all():
+        return np.full(k, 1.0 / k)
+    columns = [J.T]
+    low = [np.zeros(k)]
+    identity = np.eye(n)
+    at_lower = x <= problem.lower + NEAR * np.maximum(1.0, np.abs(x))
+    at_upper = x >= problem.upper - NEAR * np.maximum(1.0, np.abs(x))
+    columns += [-identity[:, at_lower], identity[:, at_upper]]
+    low += [np.zeros(int(at_lower.sum())), np.zeros(int(at_upper.sum()))]
+    if problem.weighted.constraints:
+        oracle = problem.weighted.oracle
+        g, Jg = oracle.jacobian(oracle.inequalities, x)
+        _, Jh = oracle.jacobian(oracle.equalities, x)
+        active = g >= -NEAR * np.maximum(1.0, np.abs(g))
+        columns += [Jg[active].T, Jh.T]
+        low += [np.zeros(int(active.sum())), np.full(Jh.shape[0], -np.inf)]
+    matrix = np.concatenate(columns, axis=1)
+    if not np.isfinite(matrix).all():
+        return np.full(k, 1.0 / k)
+    # objectives of unlike sizes: the smallest combination of unit gradients has the sounder weights
+    sizes = np.maximum(np.linalg.norm(J, axis=1), 1e-300)
+    heavy = 1e3 * max(1.0, float(np.abs(matrix[:, k:]).max(initial=0.0)))
+    top = matrix.copy()
+    top[:, :k] /= sizes
+    total = np.zeros((1, matrix.shape[1]))
+    total[0, :k] = heavy
+    solution = lsq_linear(
+        np.concatenate([top, total]),
+        np.append(np.zeros(n), heavy),
+        bounds=(np.concatenate(low), np.inf),
+        tol=1e-14,
+        max_iter=500,
+    ).x
+    found = np.maximum(solution[:k], 0.0) / sizes
+    total_weight = float(found.sum())
+    return found / total_weight if total_weight > 0.0 else np.full(k, 1.0 / k)
+
+
+def residual(problem: Pareto, x: np.ndarray, J: np.ndarray) -> float:
+    """Largest entry of the projected ``J'w`` within the bounds, for engines; constraints are not looked at."""
+    slope = weights_at(problem, x, J) @ J
+    step = x - np.clip(x - slope, problem.lower, problem.upper)
+    found = float(np.abs(step).max(initial=0.0))
+    return found if np.isfinite(found) else np.inf

@@ -1,0 +1,1 @@
+"""Saddle problems: one player minimizes what another maximizes."""
