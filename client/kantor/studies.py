@@ -195,11 +195,14 @@ class Study(StudyLooks, StudyBase):
         parallel: int = 1,
         progress: bool = True,
         seconds: float | None = None,
+        callback: Callable[[Trial], Any] | None = None,
     ) -> Trial | None:
         """Evaluate ``function(trial)`` until so many trials are done. See ``kantor.studies_loop.optimize``."""
         from kantor.studies_loop import optimize
 
-        return optimize(self, function, trials=trials, parallel=parallel, progress=progress, seconds=seconds)
+        return optimize(
+            self, function, trials=trials, parallel=parallel, progress=progress, seconds=seconds, callback=callback
+        )
 
     def refresh(self) -> Study:
         self.info = self._run(routes.load(self._policy, self.id))

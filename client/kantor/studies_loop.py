@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kantor.errors import KantorError, NotFinished, StaleLease
@@ -27,15 +27,22 @@ def optimize(
     parallel: int = 1,
     progress: bool = True,
     seconds: float | None = None,
+    callback: Callable[[Trial], Any] | None = None,
 ) -> Trial | None:
     """Evaluate until so many trials are done, the study has no more, or the time is over.
+
+    Whatever ends it, results that were told are kept: the same script goes on with the study of this name. Ctrl-C
+    gives the trial back (``parallel=1``, which evaluates in the calling thread); with several threads it lets them end
+    their trials, and a second Ctrl-C gives those back.
 
     Args:
         function: gets the trial, a mapping of its parameters; returns a number (of the only objective), a sequence (in
             the order of the objectives), a mapping with constraints too, or nothing if it has reported. What it raises
             makes that trial failed.
+        trials: to evaluate in this call, failed ones too.
         parallel: threads; a function that computes in Python itself gains nothing from several.
         seconds: begin no trial after that time.
+        callback: called with each trial that has ended; if it returns True, no more are begun.
 
     Returns:
         the best feasible trial, or None if there is none.
@@ -45,40 +52,73 @@ def optimize(
     """
     if not study.info.objectives:
         raise KantorError(f"{study.name!r} is a study by preference: ask for trials, and tell by rank or prefer")
-    state = _State(study, function, trials, None if seconds is None else time.monotonic() + seconds)
-    with _bar(study, trials) if progress else _nothing() as show, ThreadPoolExecutor(parallel) as pool:
-        running: set[Future[None]] = {pool.submit(state.work) for _ in range(min(parallel, trials))}
-        try:
-            while running:
-                finished, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                show(state.done, state.best, state.failed)
-                for future in finished:
-                    future.result()
-        finally:
-            state.ended.set()
-    show(state.done, state.best, state.failed)
+    if parallel < 1:
+        raise KantorError(f"parallel is at least 1, not {parallel}")
+    end = None if seconds is None else time.monotonic() + seconds
+    state = _State(study, function, trials, end, callback)
+    with _bar(study, trials) if progress else _nothing() as show:
+        if parallel == 1:
+            state.work(show)
+        else:
+            _in_threads(state, min(parallel, trials), show)
+        show(state.done, state.best, state.failed)
     try:
         return study.best()
     except NotFinished:
         return None
 
 
+def _in_threads(state: _State, count: int, show: Show) -> None:
+    threads = [threading.Thread(target=state.work_apart, name=f"evaluator {k}", daemon=True) for k in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        _join(threads, state, show)
+    except KeyboardInterrupt:
+        state.ended.set()
+        print(f"{len(state.held)} trials are ended first; Ctrl-C again gives them back.", file=sys.stderr)  # noqa: T201
+        try:
+            _join(threads, state, show)
+        except KeyboardInterrupt:
+            state.give_back()
+        raise
+    if state.error is not None:
+        raise state.error
+
+
+def _join(threads: list[threading.Thread], state: _State, show: Show) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.2)
+            show(state.done, state.best, state.failed)
+
+
 class _State:
     """What the threads share."""
 
-    def __init__(self, study: Study, function: Callable[[Trial], Any], trials: int, end: float | None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        function: Callable[[Trial], Any],
+        trials: int,
+        end: float | None,
+        callback: Callable[[Trial], Any] | None,
+    ) -> None:
         self.study = study
         self.ended = threading.Event()
         self.done = self.failed = 0
         self.best: float | None = None
+        self.error: BaseException | None = None
+        self.held: set[Trial] = set()
         self._function = function
+        self._callback = callback
         self._left = trials
         self._end = end
         self._lock = threading.Lock()
         goal = next(iter(study.info.objectives.items()))
         self._objective, self._sign = goal[0], 1.0 if goal[1] == "min" else -1.0
 
-    def work(self) -> None:
+    def work(self, show: Show | None = None) -> None:
         """Evaluate trials until there are none left."""
         from kantor.studies import StudyDone
 
@@ -93,8 +133,25 @@ class _State:
                 self._left = 0
                 return
             self._evaluate(trial)
+            if show is not None:
+                show(self.done, self.best, self.failed)
+
+    def work_apart(self) -> None:
+        """``work`` in a thread: its error ends all of them."""
+        try:
+            self.work()
+        except BaseException as error:
+            self.error = self.error or error
+            self.ended.set()
+
+    def give_back(self) -> None:
+        """The trials that are being evaluated."""
+        for trial in list(self.held):
+            with suppress(KantorError):
+                trial.release()
 
     def _evaluate(self, trial: Trial) -> None:
+        self.held.add(trial)
         try:
             with trial:
                 values = self._function(trial)
@@ -111,12 +168,16 @@ class _State:
             if hopeless:
                 self.ended.set()
                 raise
-            return
-        with self._lock:
-            self.done += 1
-            value = (trial.values_told or {}).get(self._objective)
-            if value is not None and trial.feasible and (self.best is None or self._sign * (value - self.best) < 0):
-                self.best = value
+        else:
+            with self._lock:
+                self.done += 1
+                value = (trial.values_told or {}).get(self._objective)
+                if value is not None and trial.feasible and (self.best is None or self._sign * (value - self.best) < 0):
+                    self.best = value
+        finally:
+            self.held.discard(trial)
+        if self._callback is not None and self._callback(trial) is True:
+            self.ended.set()
 
 
 def named(study: StudyBase, values: Any) -> dict[str, Any]:
@@ -166,7 +227,7 @@ def _bar(study: Study, total: int) -> Iterator[Show]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not (console.is_terminal or console.is_jupyter)) as progress:
         task = progress.add_task(study.name, total=total, best="")
 
         def show(done: int, best: float | None, failed: int) -> None:
