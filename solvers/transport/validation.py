@@ -98,6 +98,13 @@ def checked_transport(
     if variant == "balanced":
         weights_b = _balanced(weights_a, weights_b)
     sparse = _count(max_nonzeros, "/max_nonzeros", "non-zeros a column")
+    sources, targets = np.count_nonzero(weights_a), np.count_nonzero(weights_b)
+    if sparse is not None and sparse * targets < sources:
+        raise InvalidProblem(
+            f"{sources} sources have no room in {targets} columns of at most {sparse} non-zeros",
+            pointer="/max_nonzeros",
+            hint=f"at least {-(-sources // targets)}",
+        )
     if sparse is not None and kind is None and not isinstance(regularization, Regularization):
         kind = "quadratic"
     return cls(

@@ -256,6 +256,8 @@ def _claim(name: str, words: str, claimed: float | None, found: float, size: flo
     off = abs(claimed - found)
     if off <= allowed:
         return Check(name, "passed", f"The {words} is {found:.10g}, as claimed.", off, allowed)
+    if math.isinf(found):
+        return Check(name, "failed", f"The {words} belongs to other marginals: it proves nothing.")
     return Check(name, "failed", f"The {words} is {found:.10g}, not {claimed:.10g} as claimed.", off, allowed)
 
 

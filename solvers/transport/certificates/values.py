@@ -16,6 +16,9 @@ from solvers.transport.certificates.sums import dot, total, up
 #: Marginals off by less than this part of the mass are rounding; what is missing is charged at the highest cost.
 DUST = 1e-11
 
+#: A plan that may not be completed and is off by more than this part of the mass proves nothing.
+NEAR = 1e-6
+
 #: A product that completes a plan and is heavier than this part of it has its entropy evaluated together with the rest.
 SMALL_REST = 1e-9
 
@@ -51,6 +54,9 @@ def upper_bound(plan: Evaluated, case: Case, lowest: float, highest: float, *, m
     mend = may_repair and error > DUST * case.scale and case.mass is not None
     if mend:
         plan, found, missing = repaired(plan, case, given)
+    if not may_repair and error > NEAR * case.scale:
+        # what completes it may have no place in a column that is full
+        return UpperBound(math.inf, None, plan, found, False, error)
     parts = _Parts(case, plan, found, missing, lowest, highest)
     return UpperBound(parts.value, parts.objective, plan, found, mend, error)
 

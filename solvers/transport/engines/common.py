@@ -9,8 +9,9 @@ from solvers.core.engine import EngineSpec
 from solvers.core.errors import UnsupportedProblem
 from solvers.core.options import resolve
 from solvers.transport.answer import Limit, Status, TransportAnswer
+from solvers.transport.numerics.stairs import stairs
 from solvers.transport.options import OPTIONS
-from solvers.transport.problem import TransportProblem
+from solvers.transport.problem import Transport, TransportProblem
 from solvers.transport.start import Start
 
 #: Words for features in messages.
@@ -50,3 +51,14 @@ def begin(spec: EngineSpec, problem: TransportProblem, options: Mapping[str, Any
 def answered(spec: EngineSpec, status: Status, limit: Limit | None = None, **found: Any) -> TransportAnswer:
     """The answer with its engine's name."""
     return TransportAnswer(status=status, limit=limit, engine=spec.id, engine_version=spec.version, **found)
+
+
+def stopped_early(
+    spec: EngineSpec, problem: Transport, limit: Limit | None, words: str, statistics: dict[str, Any]
+) -> TransportAnswer:
+    """The answer of who was stopped with nothing in hands: a plan in the time of sorting, where there is such a one."""
+    found = stairs(problem)
+    if not found:
+        return answered(spec, "no-solution", limit, statistics=statistics, message=words)
+    text = f"{words}; this is the monotone plan along one direction"
+    return answered(spec, "feasible", limit, **found, statistics=statistics, message=text)

@@ -11,6 +11,7 @@ Sources: Blondel, Seguy, Rolet (2018); Lorenz, Manns, Meyer (2021); elimination 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,14 +87,15 @@ class Quadratic:
             return answered(
                 self.spec, "no-solution", watch.limit, statistics=statistics, message="stopped before the first level"
             )
-        found = run.evaluate(state)
         wanted = run.wanted
         reached = run.finished and state.error <= wanted
         limit: Limit | None = None if reached else run.limit or "slow-progress"
+        tied = run.finished and not reached and setup.problem.max_nonzeros is not None
+        if tied:
+            return self._tied(run, state, statistics)
+        found = run.evaluate(state)
         watch.end(objective=found["objective"], bound=found["objective_bound"], marginal_error=state.error)
         text = f"marginal error {state.error:.1e} after {run.steps} Newton steps"
-        if not reached and setup.problem.max_nonzeros is not None and run.finished:
-            text += "; supports are tied at the optimum: the k-sparse problem and its relaxation differ here"
         return answered(
             self.spec,
             "optimal" if reached else "imprecise",
@@ -101,6 +103,40 @@ class Quadratic:
             **found,
             epsilon_from=setup.epsilon_from,
             statistics={**statistics, "nonzeros": int(found["plan"].matrix.nnz), "trace": watch.trace},
+            message=text,
+        )
+
+    def _tied(self, run: _Run, state: Projection, statistics: dict[str, Any]) -> TransportAnswer:
+        """Ties at the optimum, where the k-sparse problem and its relaxation differ: the relaxation proves the bound,
+        the plan comes from elsewhere."""
+        most = run.setup.problem.max_nonzeros
+        assert most is not None
+        try:
+            plan = run.supported(state, most)
+        except Stopped:
+            run.limit, plan = run.watch.limit, None
+        statistics = {**statistics, "seconds": run.watch.seconds, "trace": run.watch.trace}
+        words = "supports are tied at the optimum, where the k-sparse problem and its relaxation differ"
+        if plan is None:
+            return answered(
+                self.spec,
+                "no-solution",
+                run.limit or "other",
+                statistics=statistics,
+                message=f"{words}; no plan with these marginals and at most {most} non-zeros a column was found: "
+                "a larger max_nonzeros or regularization may help",
+            )
+        found = run.evaluate(replace(state, T=plan, error=0.0))
+        run.watch.end(objective=found["objective"], bound=found["objective_bound"])
+        text = f"{words}: the plan is as good as its gap says"
+        statistics |= {"nonzeros": int(found["plan"].matrix.nnz)}
+        return answered(
+            self.spec,
+            "feasible",
+            run.limit,
+            **found,
+            epsilon_from=run.setup.epsilon_from,
+            statistics=statistics,
             message=text,
         )
 
@@ -156,6 +192,16 @@ class _Run:
             self.projector.limit_to(self.setup.problem.max_nonzeros)
             self.projector.watch = Watch(LocalContext())
             self.state = self.projector.at(self.alpha, self.epsilon)
+
+    def supported(self, state: Projection, most: int) -> torch.Tensor | None:
+        """A plan of the problem with at most so many non-zeros a target, (target, source), by its supports."""
+        from solvers.transport.numerics.tied import supported
+
+        M = self.geometry.dense
+        assert M is not None
+        arrays = (M.numpy().T, self.setup.a.numpy(), self.setup.b.numpy(), state.T.numpy().T)
+        plan = supported(*arrays, most, self.epsilon, self.watch)
+        return None if plan is None else torch.from_numpy(np.ascontiguousarray(plan.T))
 
     def evaluate(self, state: Projection) -> dict[str, Any]:
         """The numerical fields of the answer."""

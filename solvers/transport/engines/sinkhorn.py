@@ -18,7 +18,7 @@ import torch
 
 from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
-from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.common import answered, begin, stopped_early
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.finish import better, close, evaluate
 from solvers.transport.numerics.passes import Passes, State
@@ -104,9 +104,7 @@ class Sinkhorn:
             "mean_cost": setup.mean_cost,
         }
         if state is None:
-            return answered(
-                self.spec, "no-solution", watch.limit, statistics=statistics, message="stopped before the first pass"
-            )
+            return stopped_early(self.spec, setup.problem, watch.limit, "stopped before the first pass", statistics)
         regularized = setup.epsilon is not None
         found = run.best
         if regularized or not found:

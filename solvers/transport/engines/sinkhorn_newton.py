@@ -21,7 +21,7 @@ import torch
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import InvalidOption, OutOfMemory
 from solvers.transport.answer import Limit, Status, TransportAnswer
-from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.common import answered, begin, stopped_early
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
 from solvers.transport.numerics.coarse import coarse
@@ -145,9 +145,7 @@ class SinkhornNewton:
         }
         state = run.state
         if state is None:
-            return answered(
-                self.spec, "no-solution", watch.limit, statistics=statistics, message="stopped before the first pass"
-            )
+            return stopped_early(self.spec, setup.problem, watch.limit, "stopped before the first pass", statistics)
         regularized = setup.epsilon is not None
         if not found or found["epsilon"] != state.epsilon:
             latest = evaluate(setup, passes, state, regularized=regularized and state.epsilon == setup.epsilon)

@@ -78,6 +78,8 @@ class Anneal:
     def _level(self, g: torch.Tensor, epsilon: float, wanted: float) -> bool:
         """Marginals at one epsilon, from g. Puts the best state into ``state``."""
         state = self.passes.state(g, epsilon)
+        if self.state is None:
+            self.state = state
         g, _, made = sweep(self.passes, state, SWEEPS if self.passes.keep else STREAMED_SWEEPS, wanted)
         self.sweeps += made
         near = state.f
