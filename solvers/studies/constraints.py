@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from solvers.core.errors import InvalidProblem
 from solvers.studies.parameters import Value, is_number
@@ -35,6 +39,28 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 }
 _MANY = frozenset({"+", "*", "min", "max", "and", "or"})
 _TRUTHS = frozenset({"<=", ">=", "<", ">", "==", "!=", "and", "or", "not"})
+
+
+_SLACK = 1e-9
+_ARRAY: dict[str, Callable[..., Any]] = {
+    "neg": np.negative,
+    "abs": np.abs,
+    "exp": np.exp,
+    "log": lambda a: np.where(np.asarray(a) > 0.0, np.log(a), np.nan),
+    "sqrt": np.sqrt,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "-": np.subtract,
+    "/": np.divide,
+    "pow": np.power,
+    "mod": np.fmod,
+    "+": np.add,
+    "*": np.multiply,
+    "min": np.minimum,
+    "max": np.maximum,
+}
+#: Values of one parameter at many points: floats, or objects where choices are not numbers.
+Column: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -77,6 +103,69 @@ class InputConstraint:
             return bool(_value(self.tree, point))
         except (ArithmeticError, ValueError, TypeError):
             return False
+
+    def margins(self, columns: Mapping[str, Column], count: int) -> NDArray[np.float64]:
+        """(count,) of many points at once, given as columns of values by name: at most 0 where it holds, as ``holds``
+        says, and above 0 elsewhere: of a comparison the difference of its sides, hence continuous in numbers. -1 where
+        a parameter is inactive (NaN, or None among choices), inf where it cannot be computed."""
+        inactive = np.zeros(count, dtype=bool)
+        for name in self.names():
+            column = columns[name]
+            if column.dtype == object:
+                inactive |= np.array([value is None for value in column], dtype=bool)
+            else:
+                inactive |= np.isnan(column)
+        with np.errstate(all="ignore"):
+            margins = np.broadcast_to(np.asarray(_margins(self.tree, columns), dtype=float), (count,)).copy()
+        margins[np.isnan(margins)] = np.inf
+        margins[inactive] = -1.0
+        return margins
+
+
+def _margins(node: Any, columns: Mapping[str, Column]) -> Any:
+    op = node[0] if isinstance(node, (list, tuple)) else ""
+    if op in ("and", "or"):
+        parts = [_margins(part, columns) for part in node[1:]]
+        return np.maximum.reduce(parts) if op == "and" else np.minimum.reduce(parts)
+    if op == "not":
+        return np.where(_margins(node[1], columns) <= 0.0, 1.0, -1.0)
+    if op in ("==", "!=", "<", ">", "<=", ">="):
+        a, b = (_values(part, columns) for part in node[1:])
+        if op in ("==", "!="):
+            alike = np.asarray(a == b)
+            away = np.ones(alike.shape) if alike.dtype != bool or _words(a) or _words(b) else np.abs(a - b)
+            return np.where(alike, 0.0, np.maximum(away, 1e-300)) if op == "==" else np.where(alike, 1.0, -1.0)
+        if _words(a) or _words(b):
+            return np.inf
+        away = np.asarray(a - b if op in ("<=", "<") else b - a, dtype=float)
+        if op in ("<", ">"):
+            return np.where(away < 0.0, away, np.maximum(away, 1e-300))
+        slack = _SLACK * np.maximum(1.0, np.abs(np.asarray(b, dtype=float)))
+        return np.where(away <= slack, np.minimum(away, 0.0), away)
+    return np.where(np.asarray(_values(node, columns), dtype=bool), -1.0, 1.0)
+
+
+def _values(node: Any, columns: Mapping[str, Column]) -> Any:
+    if not isinstance(node, (list, tuple)):
+        return node
+    op = node[0]
+    if op == "var":
+        return columns[node[1]]
+    parts = [_values(part, columns) for part in node[1:]]
+    if any(_words(part) for part in parts):
+        return np.nan
+    if op in _UNARY:
+        return _ARRAY[op](parts[0])
+    if op in ("-", "/", "pow", "mod"):
+        first, second = (np.asarray(part, dtype=float) for part in parts)
+        return np.where((op == "/") & (second == 0.0), np.nan, _ARRAY[op](first, second))
+    if op in _MANY - {"and", "or"}:
+        return functools.reduce(_ARRAY[op], parts)
+    return _margins(node, columns) <= 0.0
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype == object)
 
 
 def _walk(tree: Any) -> Iterator[Any]:

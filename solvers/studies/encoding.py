@@ -14,8 +14,8 @@ arXiv:1409.4011). All of these are embeddings into a Euclidean space, hence any 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,25 @@ class Encoding:
     def point(self, row: Array, fixed: Mapping[str, Value] | None = None) -> Point:
         """The point at a place row without NaN where parameters are active."""
         return self.space.at({name: float(row[i]) for i, name in enumerate(self.names)}, fixed)
+
+    def columns(self, rows: Array, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Values of some parameters at complete rows: floats with NaN where inactive; objects with None if their
+        choices are not all numbers."""
+        return {name: self._column(self.column[name], rows[:, self.column[name]]) for name in names}
+
+    def _column(self, i: int, places: Array) -> NDArray[Any]:
+        parameter, levels = self.parameters[i], int(self.levels[i])
+        if levels == 0:
+            assert isinstance(parameter, Numeric)
+            low, high = float(parameter.low), float(parameter.high)
+            if parameter.log:
+                return np.asarray(low * np.exp(np.clip(places, 0.0, 1.0) * math.log(high / low)))
+            return np.asarray(low + np.clip(places, 0.0, 1.0) * (high - low))
+        active = ~np.isnan(places)
+        values = [parameter.at(float(place)) if there else None for place, there in zip(places, active, strict=True)]
+        if any(isinstance(value, (str, bool)) for value in values):
+            return np.array(values, dtype=object)
+        return np.array([math.nan if value is None else float(value) for value in values])
 
     def snap(self, rows: Array) -> Array:
         """Places in the middle of the levels that they lie at; other columns as they are."""

@@ -9,13 +9,13 @@ none helps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
 
-from solvers.studies.encoding import Array, Encoding, Mask
+from solvers.studies.encoding import Array, Encoding, Indices, Mask
 from solvers.studies.parameters import Value
 
 
@@ -50,6 +50,8 @@ class Region:
         fixed: places by column.
         taken: keys (``Encoding.keys``) of points that must not be returned.
         allowed: tells for complete rows whether they may be returned, or None if all may.
+        margins: (q, constraints) of the constraints on the inputs at complete rows, at most 0 where met; None if there
+            are none.
     """
 
     low: Array
@@ -57,6 +59,7 @@ class Region:
     fixed: Mapping[int, float]
     taken: frozenset[bytes]
     allowed: Callable[[Array], Mask] | None = None
+    margins: Callable[[Array], Array] | None = None
 
     def admit(self, encoding: Encoding, rows: Array) -> Mask:
         """Mask of complete rows that may be returned."""
@@ -77,14 +80,22 @@ def whole_region(encoding: Encoding, fixed: Mapping[str, Value], taken: frozense
     """All of the space, with fixed values."""
     space = encoding.space
     width = len(encoding.names)
-    allowed = None
-    if space.constraints:
-
-        def allowed(rows: Array) -> Mask:
-            return np.array([space.feasible(encoding.point(row)) for row in rows], dtype=bool)
-
     places = {encoding.column[name]: space.by_name[name].unit(value) for name, value in fixed.items()}
-    return Region(np.zeros(width), np.ones(width), places, taken, allowed)
+    everywhere = Region(np.zeros(width), np.ones(width), places, taken)
+    if not space.constraints:
+        return everywhere
+
+    spoken = set().union(*(constraint.names() for constraint in space.constraints))
+
+    def margins(rows: Array) -> Array:
+        columns = encoding.columns(rows, spoken)
+        found = [constraint.margins(columns, len(rows)) for constraint in space.constraints]
+        return np.clip(np.column_stack(found), -1e6, 1e6)
+
+    def allowed(rows: Array) -> Mask:
+        return np.asarray(np.all(margins(rows) <= 0.0, axis=1))
+
+    return replace(everywhere, allowed=allowed, margins=margins)
 
 
 def maximise(
@@ -161,14 +172,12 @@ def _climb(
         f, slope = acquisition.slopes(base[None])
         return -float(f[0]), -slope[0, free]
 
-    result = minimize(
-        negative,
-        complete[columns],
-        jac=True,
-        method="L-BFGS-B",
-        bounds=list(zip(region.low[columns], region.high[columns], strict=True)),
-        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-6},
-    )
+    bounds = list(zip(region.low[columns], region.high[columns], strict=True))
+    if region.margins is None:
+        options = {"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-6}
+        result = minimize(negative, complete[columns], jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    else:
+        result = _within(negative, complete, columns, encoding, region, bounds, iterations)
     start, end = place[columns], np.asarray(result.x)
     for shrink in (1.0, 0.5, 0.25, 0.1, 0.03):
         moved = place.copy()
@@ -179,6 +188,35 @@ def _climb(
             if new > value:
                 return moved, new
     return place, value
+
+
+def _within(
+    negative: Callable[[Array], tuple[float, Array]],
+    complete: Array,
+    columns: Indices,
+    encoding: Encoding,
+    region: Region,
+    bounds: list[tuple[float, float]],
+    iterations: int,
+) -> Any:
+    """Sequential quadratic programming along the edges of what the constraints on the inputs allow."""
+    margins = region.margins
+    assert margins is not None
+
+    def room(x: Array) -> Array:
+        row = complete.copy()
+        row[columns] = np.clip(x, 0.0, 1.0)
+        return np.asarray(-margins(encoding.complete(row[None]))[0])
+
+    return minimize(
+        negative,
+        complete[columns],
+        jac=True,
+        method="SLSQP",
+        bounds=bounds,
+        constraints=[{"type": "ineq", "fun": room}],
+        options={"maxiter": iterations, "ftol": 1e-7},
+    )
 
 
 def _step(

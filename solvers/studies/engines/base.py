@@ -41,13 +41,14 @@ class Base:
         self.encoding = Encoding(study.space)
         self.observations = Observations()
         self.given: dict[str, Value] = {}
+        self._inside: tuple[Any, Array] | None = None
         self._finding: Finding | None = None
         self._outcomes: Outcomes | None = None
         self._taken: frozenset[bytes] | None = None
 
     def update(self, observations: Observations) -> None:
         self.observations = observations
-        self._outcomes = None
+        self._outcomes = self._inside = None
         self._taken = None
         self._finding = None
 
@@ -89,7 +90,7 @@ class Base:
             # next to no random point is allowed: those that a walk finds
             found: list[Array] = []
             region = self.region(fixed, rows + [self.encoding.places([s.parameters])[0] for s in chosen])
-            self.admit(self.inside(128, fixed, 1), region, set(region.taken), found, count - len(chosen))
+            self.admit(self.inside(fixed), region, set(region.taken), found, count - len(chosen))
             chosen += [self._initial(row) for row in found]
         if len(chosen) < count and self._finding is None:
             self._finding = Finding("exhausted", "Every point that the space and its constraints allow was tried.")
@@ -163,10 +164,13 @@ class Base:
                 taken.add(key)
                 found.append(row)
 
-    def inside(self, count: int, fixed: Mapping[str, Value], stream: int) -> Array:
-        """Complete rows that meet the constraints on the inputs, wherever they are."""
-        region = self.region(fixed, [])
-        return inside(self.encoding, region, count, self.rng(33, stream), self.outcomes.tried[-8:])
+    def inside(self, fixed: Mapping[str, Value]) -> Array:
+        """Places that meet the constraints on the inputs, wherever they are; looked for once for all suggestions."""
+        key = (len(self.observations.trials), tuple(sorted((name, str(value)) for name, value in fixed.items())))
+        if self._inside is None or self._inside[0] != key:
+            region = self.region(fixed, [])
+            self._inside = key, inside(self.encoding, region, 256, self.rng(33), self.outcomes.tried[-8:])
+        return self._inside[1]
 
     def candidates(self, count: int, centres: Array, stream: int) -> Array:
         """Place rows to begin a search with: half spread over the space, half around the given rows."""
@@ -180,7 +184,7 @@ class Base:
             region = self.region(fixed, [])
             some = self.encoding.complete(region.pin(spread[:128].copy()))
             if region.admit(self.encoding, some).mean() < _THIN:
-                spread = np.vstack([spread, np.nan_to_num(self.inside(256, fixed, stream), nan=0.5)])
+                spread = np.vstack([spread, self.inside(fixed)])
         if len(centres) == 0:
             return spread
         share = max(count // len(centres), 8)

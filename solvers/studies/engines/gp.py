@@ -24,6 +24,7 @@ from solvers.studies.acquisition.maximise import Effort, maximise
 from solvers.studies.encoding import Array, Mask
 from solvers.studies.engine import StudyEngine, Suggestion
 from solvers.studies.engines.features import ALL_FEATURES
+from solvers.studies.engines.fidelity import Fidelities
 from solvers.studies.engines.random_search import Random
 from solvers.studies.gp.kernel import square_distances
 from solvers.studies.gp.surrogate import Surrogate, model
@@ -59,12 +60,17 @@ class GaussianProcess(Random):
             self.admit(np.full((1, len(self.encoding.names)), 0.5), region, set(region.taken), found, count)
         if len(found) < count:
             found += super().design(count - len(found), fixed, [*rows, *found])
-        return found
+        fidelities = self._fidelities()
+        return fidelities.spread(found, len(self.observations.trials) + len(rows)) if fidelities.columns else found
+
+    def _fidelities(self) -> Fidelities:
+        return Fidelities.of(self.encoding, self.outcomes, self.given)
 
     def _model(self, count: int, fixed: Mapping[str, Value], rows: list[Array]) -> list[Suggestion]:
-        surrogate = Surrogate.of(self.study, self.encoding, self.outcomes)
+        surrogate = Surrogate.of(self.study, self.encoding, self.outcomes, warped=True)
         rows = list(rows)
         chosen: list[Suggestion] = []
+        fidelities = self._fidelities()
         while len(chosen) < count:
             known = np.array([*self.outcomes.pending, *rows]).reshape(-1, len(self.encoding.names))
             belief = surrogate.believing(known)
@@ -87,12 +93,30 @@ class GaussianProcess(Random):
                 if elsewhere and belief.feasibility(self.encoding.complete(elsewhere[0][0][None]))[0] >= 0.5:
                     found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
             row = self.encoding.complete(found[0][0][None])[0]
+            if fidelities.columns:
+                row, text = self._how_thoroughly(fidelities, belief, row, known, rows, text)
             rows.append(row)
             chosen.append(self._explain(belief, row, found, text, len(known)))
             self.context.report(suggestions=len(chosen))
             if self.context.should_stop():
                 break
         return chosen
+
+    def _how_thoroughly(
+        self, fidelities: Fidelities, belief: Surrogate, row: Array, known: Array, chosen: list[Array], text: str
+    ) -> tuple[Array, str]:
+        """The row at the fidelity that is worth it, or another one whose turn it is to be evaluated in full."""
+        every = np.vstack([self.outcomes.rows, known])
+        if fidelities.overdue(every):
+            allowed = np.concatenate([self.outcomes.feasible, belief.feasibility(known) > 0.5])
+            promoted = fidelities.promotion(belief, every, allowed)
+            if promoted is not None and self.encoding.keys(promoted[None])[0] not in self.taken(chosen):
+                return promoted, "In full, since it is the most promising of those that were only tried cheaply."
+            return row, text + " In full: cheap trials have had their share of the cost."
+        cheaper, cost = fidelities.most_informative(belief, row, self.taken(chosen))
+        if bool(fidelities.is_full(cheaper[None])[0]):
+            return cheaper, text
+        return cheaper, text + f" Tried cheaply first, for {cost:.0%} of the cost."
 
     def _explore(
         self, belief: Surrogate, known: Array, fixed: Mapping[str, Value], rows: list[Array]
@@ -101,6 +125,8 @@ class GaussianProcess(Random):
         every second suggestion climbs as if the incumbent and all that correlates with it were not there."""
         outcomes, objective = self.outcomes, belief.objectives[0]
         every = np.vstack([outcomes.rows, known])
+        if len(self.encoding.fidelities):
+            every = self._fidelities().full(every)
         features = self.encoding.features(every)
         means = objective.mean_at(features)
         allowed = np.concatenate([outcomes.feasible, belief.feasibility(known) > 0.5])
@@ -153,6 +179,8 @@ class GaussianProcess(Random):
         """The acquisition, the rows around which to look, and what is to be improved."""
         outcomes = self.outcomes
         rows = np.vstack([outcomes.rows, known])
+        if len(self.encoding.fidelities):
+            rows = self._fidelities().full(rows)
         features = self.encoding.features(rows)
         means = np.column_stack([posterior.mean_at(features) for posterior in belief.objectives])
         allowed = np.concatenate([outcomes.feasible, belief.feasibility(known) > 0.5])
@@ -166,7 +194,7 @@ class GaussianProcess(Random):
                 text = "No feasible point is known: looking for one, with an eye to the objective."
                 return LogImprovement(*common, target=float(means.max())), rows[order], text
             target = float(means[allowed, 0].min())
-            told = belief.scales[0].value(target)
+            told = belief.objective_value(0, target)
             text = f"Expected improvement of {self.study.names[0]} over {told:.6g}."
             return LogImprovement(*common, target=target), rows[order], text
         y = np.vstack([outcomes.y, means[len(outcomes.y) :]])
@@ -193,9 +221,9 @@ class GaussianProcess(Random):
         # room beyond the ends of the front, or they would never be passed; bad trials show how much there is
         room = np.clip(y.max(axis=0) - front.max(axis=0), 0.1 * span, span)
         reference = front.max(axis=0) + room
-        for k, (objective, scale) in enumerate(zip(self.study.objectives, belief.scales, strict=True)):
+        for k, objective in enumerate(self.study.objectives):
             if objective.reference is not None:
-                reference[k] = float(scale.forward(np.array([objective.reference]))[0])
+                reference[k] = belief.objective_z(k, objective.reference)
         return np.asarray(reference)
 
     def _explain(

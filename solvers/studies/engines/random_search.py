@@ -26,7 +26,7 @@ class Random(Base):
         found: list[Array] = []
         taken = set(region.taken)
         start = len(self.observations.trials) + len(rows)
-        for attempt in range(12):
+        for attempt in range(8):
             block = generator(self.seed, 21, start, attempt).random(
                 (max(count, 8) << attempt, len(self.encoding.names))
             )

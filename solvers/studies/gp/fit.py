@@ -52,19 +52,21 @@ class Prior:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """On feature rows and standardised values: lengthscale of each group, variances of signal and noise."""
+    """On feature rows and standardised values: lengthscale of each group, variances of signal and noise; the negative
+    log posterior that they reached (of the values that were used for the fit)."""
 
     lengthscales: Array
     signal: float
     noise: float
+    misfit: float = math.inf
 
     def vector(self) -> Array:
         return np.asarray(np.log(np.concatenate([self.lengthscales, [self.signal, self.noise]])))
 
     @classmethod
-    def of(cls, vector: Array) -> Hyperparameters:
+    def of(cls, vector: Array, misfit: float = math.inf) -> Hyperparameters:
         values = np.exp(vector)
-        return cls(values[:-2], float(values[-2]), float(values[-1]))
+        return cls(values[:-2], float(values[-2]), float(values[-1]), misfit)
 
 
 def negative_log_posterior(
@@ -125,9 +127,10 @@ def fit(
     *,
     known: Array | None = None,
     prior: Prior | None = None,
+    start: Hyperparameters | None = None,
     iterations: int = 60,
 ) -> Hyperparameters:
-    """The most probable hyperparameters, from one fixed start: the prior's median. Deterministic.
+    """The most probable hyperparameters, from one fixed start: by default the prior's median. Deterministic.
 
     Args:
         features: (n, m); ``group`` (m,) with values below ``groups``.
@@ -139,19 +142,21 @@ def fit(
     if len(y) > FIT_LIMIT:
         chosen = spread_subset(y, FIT_LIMIT)
         features, y, known = features[chosen], y[chosen], known[chosen]
-    start = np.concatenate([np.full(groups, prior.lengthscale[0]), [prior.signal[0], prior.noise[0]]])
+    first = np.concatenate([np.full(groups, prior.lengthscale[0]), [prior.signal[0], prior.noise[0]]])
+    first = first if start is None else start.vector()
     low, high = prior.noise_bounds
     bounds = [(math.log(0.01), math.log(100.0))] * groups + [(math.log(0.01), math.log(100.0)), (low, high)]
     found = minimize(
         negative_log_posterior,
-        start,
+        first,
         args=(features, group, y, known, prior),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-7, "gtol": 1e-3},
     )
-    return Hyperparameters.of(found.x if np.isfinite(found.fun) and found.fun < 1e24 else start)
+    good = np.isfinite(found.fun) and found.fun < 1e24
+    return Hyperparameters.of(found.x if good else first, float(found.fun) if good else math.inf)
 
 
 def spread_subset(y: Array, limit: int) -> Indices:

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from solvers.studies.encoding import Array, Encoding
-from solvers.studies.gp.fit import Prior, fit, spread_subset
+from solvers.studies.gp.fit import FIT_LIMIT, Hyperparameters, Prior, fit, spread_subset
 from solvers.studies.gp.posterior import Posterior
+from solvers.studies.gp.warp import Warp, better, candidate
 from solvers.studies.outcomes import Outcomes, Scale
 from solvers.studies.study import Study
 
@@ -27,6 +28,7 @@ class Surrogate:
         slacks: one for each constraint, and a last one for failures where there were any: standardised slacks, met
             at or below ``limits``.
         scales: of objectives; ``slack_scales`` of the constraints (not of failures).
+        warps, slack_warps: between standardised values and those of the posteriors.
     """
 
     study: Study
@@ -36,30 +38,54 @@ class Surrogate:
     limits: tuple[float, ...]
     scales: tuple[Scale, ...]
     slack_scales: tuple[Scale, ...]
+    warps: tuple[Warp, ...] = ()
+    slack_warps: tuple[Warp, ...] = ()
 
     @classmethod
-    def of(cls, study: Study, encoding: Encoding, outcomes: Outcomes) -> Surrogate:
-        """Fit hyperparameters and condition on all that was measured. Needs at least one measured trial."""
+    def of(cls, study: Study, encoding: Encoding, outcomes: Outcomes, *, warped: bool = False) -> Surrogate:
+        """Fit hyperparameters and condition on all that was measured. Needs at least one measured trial.
+
+        Args:
+            warped: outcomes may be transformed where that makes them more likely: for searching. Several objectives
+                stay as they are: hypervolume is measured in the user's units.
+        """
         features = encoding.features(outcomes.rows)
-        objectives = tuple(
-            model(encoding, features, outcomes.y[:, k], study.noise, outcomes.known[:, k])
+        kind = "log" if warped and study.noise != "high" and outcomes.y.shape[1] == 1 else "none"
+        both = [
+            warped_model(encoding, features, outcomes.y[:, k], study.noise, outcomes.known[:, k], kind)
             for k in range(outcomes.y.shape[1])
-        )
-        slacks, limits, slack_scales = [], [], []
+        ]
+        slacks, limits, slack_scales, slack_warps = [], [], [], []
         for k in range(len(study.constraints)):
             known = np.isfinite(outcomes.slack[:, k])
             values = outcomes.slack[known, k]
             if len(values) == 0:  # never measured: as likely met as not, wherever
                 known, values = np.arange(len(known)) == 0, np.zeros(1)
             scale = Scale.of(values, 1.0)
+            zero = float(scale.forward(np.zeros(1))[0])
+            kind = "signed" if warped and study.noise != "high" else "none"
+            slack, warp = warped_model(
+                encoding, features[known], scale.forward(values), study.noise, kind=kind, zero=zero
+            )
+            slacks.append(slack)
+            limits.append(float(warp.forward(np.array([zero]))[0]))
             slack_scales.append(scale)
-            slacks.append(model(encoding, features[known], scale.forward(values), study.noise))
-            limits.append(float(scale.forward(np.zeros(1))[0]))
+            slack_warps.append(warp)
         if not outcomes.usable.all():
             labels = np.where(outcomes.usable, -1.0, 1.0)
             slacks.append(model(encoding, encoding.features(outcomes.tried), labels, "labels"))
             limits.append(0.0)
-        return cls(study, encoding, objectives, tuple(slacks), tuple(limits), outcomes.scales, tuple(slack_scales))
+        return cls(
+            study,
+            encoding,
+            tuple(posterior for posterior, _ in both),
+            tuple(slacks),
+            tuple(limits),
+            outcomes.scales,
+            tuple(slack_scales),
+            tuple(warp for _, warp in both),
+            tuple(slack_warps),
+        )
 
     def believing(self, rows: Array) -> Surrogate:
         """As if the rows had been evaluated with the predicted values (kriging believer, Ginsbourger et al. 2010): the
@@ -93,22 +119,68 @@ class Surrogate:
         """Mean and standard deviation of every outcome at a complete row, in the user's units."""
         features = self.encoding.features(row[None])
         told = {}
-        for objective, posterior, scale in zip(self.study.objectives, self.objectives, self.scales, strict=True):
-            mean, std = posterior.predict(features)
-            told[objective.name] = {"mean": scale.value(float(mean[0])), "std": float(std[0]) * scale.spread}
-        for constraint, posterior, scale in zip(self.study.constraints, self.slacks, self.slack_scales, strict=False):
-            mean, std = posterior.predict(features)
-            slack = scale.value(float(mean[0]))
+        plain = (Warp(),) * len(self.slacks)
+        for objective, posterior, scale, warp in zip(
+            self.study.objectives, self.objectives, self.scales, self.warps or (Warp(),) * 16, strict=False
+        ):
+            mean, std = warp.moments(*_first(posterior.predict(features)))
+            told[objective.name] = {"mean": scale.value(mean), "std": std * scale.spread}
+        for constraint, posterior, scale, warp in zip(
+            self.study.constraints, self.slacks, self.slack_scales, self.slack_warps or plain, strict=False
+        ):
+            mean, std = warp.moments(*_first(posterior.predict(features)))
+            slack = scale.value(mean)
             value = constraint.bound + (slack if constraint.sense == "<=" else -slack)
-            told[constraint.name] = {"mean": value, "std": float(std[0]) * scale.spread}
+            told[constraint.name] = {"mean": value, "std": std * scale.spread}
         return told
 
+    def objective_value(self, k: int, z: float) -> float:
+        """Of an objective's posterior, back to the user's units."""
+        y = float(self.warps[k].inverse(np.array([z]))[0]) if self.warps else z
+        return self.scales[k].value(y)
 
-def model(encoding: Encoding, features: Array, y: Array, noise: str, known: Array | None = None) -> Posterior:
-    """Hyperparameters and posterior of one outcome."""
+    def objective_z(self, k: int, value: float) -> float:
+        """The other way round."""
+        y = self.scales[k].forward(np.array([value]))
+        return float((self.warps[k].forward(y) if self.warps else y)[0])
+
+
+def _first(moments: tuple[Array, Array]) -> tuple[float, float]:
+    return float(moments[0][0]), float(moments[1][0])
+
+
+def warped_model(
+    encoding: Encoding,
+    features: Array,
+    y: Array,
+    noise: str,
+    known: Array | None = None,
+    kind: str = "none",
+    zero: float = 0.0,
+) -> tuple[Posterior, Warp]:
+    """As ``model``; of plain and transformed values those that are more likely."""
     if len(y) > POSTERIOR_LIMIT:
         chosen = spread_subset(y, POSTERIOR_LIMIT)
         features, y, known = features[chosen], y[chosen], None if known is None else known[chosen]
     prior = Prior.for_dimensions(encoding.groups, noise)
-    hyper = fit(features, encoding.group, encoding.groups, y, known=known, prior=prior)
-    return Posterior.of(features, encoding.group, y, hyper, known)
+    used = spread_subset(y, FIT_LIMIT) if len(y) > FIT_LIMIT else np.arange(len(y))
+    known = np.zeros(len(y)) if known is None else known
+
+    def fitted(z: Array, variances: Array, start: Hyperparameters | None = None) -> Hyperparameters:
+        return fit(
+            features[used], encoding.group, encoding.groups, z[used], known=variances[used], prior=prior, start=start
+        )
+
+    hyper = fitted(y, known)
+    warp = candidate(y, kind, zero)
+    if warp is not None:
+        z, variances = warp.forward(y), known * warp.slope(y) ** 2
+        other = fitted(z, variances, hyper)
+        if better(warp, y[used], hyper.misfit, other.misfit):
+            return Posterior.of(features, encoding.group, z, other, variances), warp
+    return Posterior.of(features, encoding.group, y, hyper, known), Warp()
+
+
+def model(encoding: Encoding, features: Array, y: Array, noise: str, known: Array | None = None) -> Posterior:
+    """Hyperparameters and posterior of one outcome."""
+    return warped_model(encoding, features, y, noise, known)[0]
