@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from service import jobs, registry
 from service.jobs import Claim, Hold
-from service.store.connect import Database
+from service.store.connect import Database, hurried
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,7 @@ class Keeper:
         self._closed = threading.Event()
         self._failing = False
         self._steady_since = time.monotonic()
+        self._looked_at = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +73,10 @@ class Keeper:
         """Seconds since the database could not be reached, or since the worker began; 0 while it cannot."""
         return 0.0 if self._failing else time.monotonic() - self._steady_since
 
+    def holds(self) -> bool:
+        """False while leases are not being extended: what is claimed then would be lost."""
+        return time.monotonic() - self._looked_at < self._heartbeat_seconds + self._lease_seconds / 2
+
     def close(self) -> None:
         self._closed.set()
         self._thread.join(10.0)
@@ -86,6 +91,7 @@ class Keeper:
             if held or beats:
                 try:
                     self._look(held, beats)
+                    self._looked_at = time.monotonic()
                     if beats:
                         beat_at = now + self._heartbeat_seconds
                     if self._failing:
@@ -99,7 +105,7 @@ class Keeper:
             self._closed.wait(self._look_seconds)
 
     def _look(self, held: dict[UUID, Held], beats: bool) -> None:
-        with self._database.connection() as connection:
+        with self._database.connection() as connection, hurried(connection, self._lease_seconds / 3):
             claims = [(job_id, job.claim.attempt) for job_id, job in held.items()]
             holds = jobs.extend(connection, claims, self._lease_seconds)
             if beats and not registry.heartbeat(connection, self._worker_id, len(held)):

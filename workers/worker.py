@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import redis
@@ -32,7 +32,7 @@ from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
 from workers.run import Bounds
-from workers.runner import limits
+from workers.runner import limits, sandbox
 from workers.runners import Runners
 from workers.settings import WorkerSettings
 from workers.supervisor import Supervisor
@@ -74,7 +74,8 @@ class Worker:
         self.catalogue = self.zygotes.start(only=only, pools=self.pools)
         if not self.catalogue.groups:
             raise RuntimeError(f"no engine is installed for the pools {', '.join(self.pools)}")
-        self.runners = Runners(self.zygotes, keep=self.concurrency)
+        readable = [path for path in self.own.readable.split(":") if path]
+        self.runners = Runners(self.zygotes, keep=self.concurrency, confine=self.own.sandbox, readable=readable)
         self.runners.warm_up(self.catalogue.group_of(self.catalogue.engines[0].family, "auto"), self.concurrency)
         self.artifacts = ArtifactStore(self.settings)
         self.line = Line(self.settings)
@@ -109,7 +110,7 @@ class Worker:
                     self.line.execute_command("RPOP", claim.pool)
 
     def _claim(self, job_id: str) -> Claim | None:
-        if self._drain_at is not None:
+        if self._drain_at is not None or not self.keeper.holds():
             return None
         self._asked.ns = time.time_ns()
         try:
@@ -215,7 +216,7 @@ class Worker:
             artifact_id = decode(ARTIFACT, artifact)
         except ValueError as error:
             raise KantorError("artifact-missing", str(error)) from None
-        target = self.runners.folder / f"{new_uuid().hex}.artifact"
+        target = self.runners.inputs / f"{uuid4().hex}.artifact"  # whose name nobody guesses
         with self.database.connection() as connection:
             return self.artifacts.fetch(connection, claim.project_id, artifact_id, target)
 
@@ -355,7 +356,13 @@ class Worker:
             "memory_mb": limits.machine_memory() >> 20,
             "job_memory_mb": self.bounds.memory,
             "gpus": 0,
+            **self._isolation(),
         }
+
+    def _isolation(self) -> dict[str, str]:
+        """What runners are cut off from: "closed", or why it is open."""
+        held = sandbox.probe()
+        return held if self.own.sandbox else dict.fromkeys(held, "open: KANTOR_WORKER_SANDBOX is off")
 
 
 def _count(claim: Claim, outcome: Outcome, seconds: float) -> None:

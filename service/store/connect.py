@@ -7,11 +7,14 @@ trip. Several calls become one transaction by ``with connection.transaction():``
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import psycopg
 from psycopg import Connection
+from psycopg.abc import PQGen
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 from psycopg_pool.base import AttemptWithBackoff
@@ -41,6 +44,37 @@ AttemptWithBackoff.INITIAL_DELAY = 0.3
 AttemptWithBackoff.DELAY_BACKOFF = 1.5
 
 
+#: Seconds for an answer of PostgreSQL: no statement of ours takes as long. A host that hangs, or a proxy that has lost
+#: its other side, acknowledges everything and says nothing for ever.
+PATIENCE = 60.0
+
+
+class Patient(Connection[Row]):
+    """A connection that breaks, with ``psycopg.OperationalError``, if a statement is not answered in time."""
+
+    patience: float = PATIENCE
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            if timeout is not None:
+                raise
+            self.close()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from None
+
+
+@contextmanager
+def hurried(connection: Database, seconds: float) -> Iterator[None]:
+    """In this block statements are answered within so many seconds, or the connection breaks."""
+    assert isinstance(connection, Patient)
+    usual, connection.patience = connection.patience, seconds
+    try:
+        yield
+    finally:
+        connection.patience = usual
+
+
 def _configure(connection: Database) -> None:
     connection.autocommit = True
     connection.prepare_threshold = 2
@@ -64,7 +98,7 @@ def connect(settings: Settings, *, name: str = "kantor") -> Database:
     Raises:
         psycopg.OperationalError: PostgreSQL cannot be reached.
     """
-    connection: Database = psycopg.connect(settings.database_url, autocommit=True, application_name=name, **_PARAMETERS)
+    connection: Database = Patient.connect(settings.database_url, autocommit=True, application_name=name, **_PARAMETERS)
     _configure(connection)
     return connection
 
@@ -79,6 +113,7 @@ def pool(
     """
     return ConnectionPool(
         settings.database_url,
+        connection_class=Patient,
         kwargs={"autocommit": True, "application_name": name, **_PARAMETERS},
         configure=_configure,
         check=_check,

@@ -103,7 +103,9 @@ def failures(cluster: Cluster) -> list[tuple[Any, ...]]:
     """The jobs that failed, and why: for who looks for the reason."""
     with psycopg.connect(cluster.postgres.url(), autocommit=True) as conn:
         return conn.execute(
-            "SELECT id, kind, state, attempt, uncounted, error->>'code', left(error->>'detail', 200) FROM job"
+            "SELECT id, kind, state, attempt, uncounted, error->>'code', left(error->>'detail', 200),"
+            " (SELECT string_agg(concat_ws(' ', seq, attempt, to_char(at, 'HH24:MI:SS'), type, left(data::text, 150)),"
+            "  '; ' ORDER BY seq) FROM job_event WHERE job_id = id AND type NOT IN ('progress', 'log')) FROM job"
             " WHERE state IN ('failed', 'expired') OR finished_at IS NULL ORDER BY id"
         ).fetchall()
 

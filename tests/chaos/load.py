@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -179,6 +180,9 @@ class User(threading.Thread):
         self.ledger.uploaded[artifact.id] = hashlib.sha256(content).hexdigest()
         if self.patient(lambda client: client.artifacts.read(artifact.id)) != content:
             self.ledger.fault(f"upload: {artifact.id} is not what was sent")
+        if self.choice.random() < 0.9:  # or they fill the disk by themselves
+            del self.ledger.uploaded[artifact.id]
+            self.patient(lambda client: _deleted(client, artifact.id))
 
     def _study(self) -> None:
         study = self.patient(
@@ -216,6 +220,11 @@ class User(threading.Thread):
             run.observe(step, norm=1.0 / (step + 1), loss=1.0)
         self.patient(lambda client: _send(run, client, name))
         self.ledger.observed[schedule.id, run.number] = 50
+
+
+def _deleted(client: kantor.Client, artifact_id: str) -> None:
+    with contextlib.suppress(kantor.NotFound):  # by the request whose reply was lost
+        client.artifacts.delete(artifact_id)
 
 
 def _send(run: Any, client: kantor.Client, name: str) -> None:
