@@ -269,6 +269,9 @@ class RefineRequest(Model):
     norm: Literal["l2", "l1"] = "l2"
     tau: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     """Width of the median filter, as a share of the horizon."""
+    power: Annotated[float, Field(ge=0, le=4)] | None = None
+    """How strongly norms weigh; 2 for l2 and 1 for l1 by the theory. By default that, or less where norms vanish
+    towards the end; 0 gives linear decay."""
     promote: bool = True
     """New runs get the new version."""
 
@@ -282,6 +285,7 @@ class ScheduleWork(Model):
     runs: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(max_length=1000)] | None = None
     norm: Literal["l2", "l1"] = "l2"
     tau: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    power: Annotated[float, Field(ge=0, le=4)] | None = None
     promote: bool = True
 
 

@@ -116,6 +116,7 @@ class Schedule:
         *,
         norm: str = "l2",
         tau: float = 0.1,
+        power: float | None = None,
         promote: bool = True,
     ) -> ScheduleVersion:
         """A new version from the gradient norms that runs have observed; its ``provenance`` has the theoretical bound
@@ -125,9 +126,13 @@ class Schedule:
             runs: by default all that are finished.
             norm: "l2" (SGD) or "l1" (Adam and its kin).
             tau: width of the median filter, as a share of the horizon.
+            power: how strongly norms weigh; by default as by the theory (2 for l2, 1 for l1), or less where norms
+                vanish towards the end of the training.
             promote: new runs get the new version.
         """
-        request = make(RefineRequest, {"runs": numbers(runs), "norm": norm, "tau": tau, "promote": promote})
+        request = make(
+            RefineRequest, {"runs": numbers(runs), "norm": norm, "tau": tau, "power": power, "promote": promote}
+        )
         made = self._run(routes.refine(self._policy, self.id, request))
         self.refresh()
         return made

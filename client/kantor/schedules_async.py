@@ -50,9 +50,16 @@ class AsyncSchedule:
         return Curve(next(item.curve for item in await self.versions() if item.version == wanted))
 
     async def refine(
-        self, runs: Sequence[int] | None = None, *, norm: str = "l2", tau: float = 0.1, promote: bool = True
+        self,
+        runs: Sequence[int] | None = None,
+        *,
+        norm: str = "l2",
+        tau: float = 0.1,
+        power: float | None = None,
+        promote: bool = True,
     ) -> ScheduleVersion:
-        request = make(RefineRequest, {"runs": runs, "norm": norm, "tau": tau, "promote": promote})
+        fields = {"runs": runs, "norm": norm, "tau": tau, "power": power, "promote": promote}
+        request = make(RefineRequest, fields)
         made = await self._client._run(routes.refine(self._client._policy, self.id, request))
         self.info = await self._client._run(routes.load(self._client._policy, self.id))
         return made

@@ -15,7 +15,7 @@ from solvers.core.errors import InvalidProblem
 from solvers.schedules import batch, population
 from solvers.schedules.bandit import ChebCB, TsallisInf, arms_of
 from solvers.schedules.curves import Knots, compress, values
-from solvers.schedules.refine import grid, refine
+from solvers.schedules.refine import POWERS, Norm, Refinement, grid, refine
 
 CONTEXTS = 33
 """Contexts for which the probabilities of a bandit are worked out ahead."""
@@ -93,7 +93,8 @@ def _refine(task: Task) -> Decision:
         )
     cells = grid(horizon)
     before = values(task.runs[0]["curve"], cells)
-    found = refine(series, horizon, norm=norm, tau=float(task.arguments["tau"]), before=before)
+    power = task.arguments.get("power")
+    found = refine(series, horizon, norm=norm, tau=float(task.arguments["tau"]), power=power, before=before)
     peak = float(task.definition["peak"])
     knots = compress(found.steps, peak * found.curve)
     better = found.before is not None and found.after < found.before
@@ -102,14 +103,24 @@ def _refine(task: Task) -> Decision:
         "runs": numbers,
         "norm": norm,
         "tau": task.arguments["tau"],
+        "power": found.power,
         "filter_width": found.width,
         "bound_before": found.before,
         "bound_after": found.after,
         "bound_sharp": found.sharp,
         "why": f"The bound for these norms {'falls' if better else 'does not fall'}: from {found.before:.6g} D to "
-        f"{found.after:.6g} D, D being the distance to the solution.",
+        f"{found.after:.6g} D, D being the distance to the solution.{_damping(found, norm)}",
     }
     return Decision(curve=knots, provenance=provenance)
+
+
+def _damping(found: Refinement, norm: Norm) -> str:
+    if found.power == POWERS[norm]:
+        return ""
+    return (
+        f" Norms weigh by the power {found.power:.2g}, not {POWERS[norm]:g} as by the theory: they vanish towards the "
+        "end, as in a training that fits its data. Compare runs of both versions."
+    )
 
 
 def _batches(task: Task) -> Decision:

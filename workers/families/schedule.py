@@ -26,7 +26,7 @@ class ScheduleFamily:
         problem = document["problem"]
         if "definition" not in problem:
             raise Refusal("internal", "the worker did not load the schedule's data")
-        arguments = {name: problem.get(name) for name in ("norm", "tau")}
+        arguments = {name: problem.get(name) for name in ("norm", "tau", "power")}
         task = Task(problem["work"], problem["definition"], tuple(problem["data"]), arguments)
         extra = {name: problem.get(name) for name in ("schedule", "promote")}
         return Work(problem=task, options={}, extra=extra)

@@ -85,11 +85,14 @@ def refine(
     name: Name,
     run: Annotated[list[int] | None, typer.Option(help="From this run; repeat it. Else all that finished.")] = None,
     norm: Annotated[str, typer.Option(help="l2 (SGD) or l1 (Adam).")] = "l2",
+    power: Annotated[
+        float | None, typer.Option(help="How strongly norms weigh: 2 (l2) or 1 (l1) by the theory.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a new version from gradient norms."""
     with session() as client:
-        made = client.schedules.get(name).refine(run or None, norm=norm)
+        made = client.schedules.get(name).refine(run or None, norm=norm, power=power)
     if json:
         output.print_json(made)
     else:

@@ -35,6 +35,21 @@ def test_large_early_norms_give_a_warm_up_and_small_late_ones_a_plateau() -> Non
     assert np.argmax(refined(late)) > 700
 
 
+def test_norms_that_vanish_at_the_end_weigh_less_than_by_the_theory_and_those_of_a_warm_up_do_not() -> None:
+    steps = np.arange(T, dtype=float)
+    vanishing = np.geomspace(1.0, 0.05, T)
+    warm = np.where(steps < 200, 9.0, 1.0)
+    found = refine([(steps, vanishing)], T, tau=0.01)
+    theory = refine([(steps, vanishing)], T, tau=0.01, power=2.0)
+
+    assert found.power == pytest.approx(math.log(2) / math.log(found.norms[T // 2] / 0.058), rel=0.02)
+    assert np.sum(found.curve[:500]) > 0.6 * np.sum(found.curve[500:])
+    assert np.sum(theory.curve[:500]) < 0.15 * np.sum(theory.curve[500:])
+    assert refine([(steps, warm)], T).power == 2.0
+    assert refine([(steps, warm)], T).curve[0] < 0.1
+    assert refine([(steps, vanishing)], T, power=0.0).curve == pytest.approx(linear(), abs=1e-12)
+
+
 def test_the_bound_of_linear_decay_is_the_known_one_and_that_of_a_constant_has_a_logarithm() -> None:
     g = np.full(T, 3.0)
 
