@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kantor import families
 from kantor._version import __version__
@@ -61,6 +61,10 @@ class ClientBase:
         where = f"address from {self.endpoint.url_source}"
         advice = "start one with `kantor up`, or set KANTOR_URL" if self.endpoint.loopback else "is KANTOR_URL right?"
         return ConnectionFailed(f"{error}; {where}; {advice}")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself: connections are shared. Who holds a client can be copied, as scikit-learn does with estimators."""
+        return self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.endpoint.url!r})"

@@ -213,3 +213,5 @@ class Trial(TrialBase):
                 return
             except KantorError:
                 continue  # the server is away: the next beat may reach it
+            except RuntimeError:
+                return  # the client was closed
