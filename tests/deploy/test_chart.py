@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from api_schemas.ids import new_uuid
 from tests.service.rest.living import ROOT
 
 CHART = ROOT / "helm" / "kantor"
@@ -28,6 +29,14 @@ VALUES: dict[str, dict[str, Any]] = {
         "image": {"pullSecrets": [{"name": "registry"}]},
         "settings": {"KANTOR_RETENTION_DAYS": "7"},
         "networkPolicy": {"from": [{"namespaceSelector": {}}]},
+        "api": {
+            "podLabels": {"team": "planning"},
+            "podAnnotations": {"a": "b"},
+            "priorityClassName": "high",
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"key": "k", "operator": "Exists"}],
+            "affinity": {"podAntiAffinity": {}},
+        },
     },
     "little": {
         "keda": {"enabled": False},
@@ -48,7 +57,8 @@ def helm() -> Any:
 def _render(helm: Any, values: dict[str, Any], name: str = "demo") -> list[dict[str, Any]]:
     with helm.Chart.load(str(CHART)) as chart:
         texts = chart.render(values, name=name, namespace="tests")
-    return [document for text in texts.values() for document in yaml.safe_load_all(text) if document]
+    manifests = [text for path, text in texts.items() if path.endswith(".yaml")]
+    return [document for text in manifests for document in yaml.safe_load_all(text) if document]
 
 
 def _of(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
@@ -118,6 +128,33 @@ def test_workers_scale_by_the_count_in_postgresql_and_have_time_to_drain(helm: A
         drain = next(e["value"] for e in pod["containers"][0]["env"] if e["name"] == "KANTOR_WORKER_DRAIN_SECONDS")
         assert pod["terminationGracePeriodSeconds"] >= int(drain) + 30
     assert scaled["demo-kantor-worker-gpu"]["spec"]["minReplicaCount"] == 0
+
+
+def test_a_rollout_loses_no_request_and_needs_no_second_gpu(helm: Any) -> None:
+    deployments = _of(_render(helm, VALUES["everything"]), "Deployment")
+    for role in ("api", "grpc"):
+        spec = deployments[f"demo-kantor-{role}"]["spec"]
+        (container,) = spec["template"]["spec"]["containers"]
+        assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"], "until nobody sends it requests"
+        assert {"livenessProbe", "readinessProbe"} <= set(container)
+        assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["labelSelector"]["matchLabels"] == spec["selector"]["matchLabels"]
+    for pool in ("cpu", "gpu"):
+        assert deployments[f"demo-kantor-worker-{pool}"]["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+def test_no_pod_is_taken_away_while_as_many_run_something(helm: Any, desk: Any) -> None:
+    for _ in range(3):
+        desk.submit()
+        desk.worker = new_uuid()
+        assert desk.claim() is not None
+    scaled = _of(_render(helm, {}), "ScaledObject")["demo-kantor-worker-cpu"]
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"].replace("'cpu'", f"'{desk.pool}'")
+
+    assert desk.conn.execute(query).fetchone() == (3,)  # one pod would have the slots, but three are at work
+    down = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+    assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
 
 
 def test_the_query_of_the_autoscaler_counts_jobs(helm: Any, desk: Any) -> None:

@@ -51,6 +51,7 @@ runAsNonRoot: true
 runAsUser: 10001
 runAsGroup: 10001
 fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -69,7 +70,7 @@ capabilities: {drop: [ALL]}
 
 {{- define "kantor.volumes" -}}
 - name: tmp
-  emptyDir: {}
+  emptyDir: {sizeLimit: {{ .Values.tmpSize }}}
 {{- if .Values.artifacts.claim }}
 - name: artifacts
   persistentVolumeClaim: {claimName: {{ .Values.artifacts.claim }}}
@@ -82,7 +83,8 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* A deployment of one role: dict root, role, replicas ("auto": left to the autoscaler), spec, args, ports, probes, extra */}}
+{{/* A deployment of one role: dict root, role, replicas ("auto": left to the autoscaler), spec, args, grace; or not: ports,
+probes, env, mounts, volumes, image, strategy, drains (waits before it stops, for its Service to forget it) */}}
 {{- define "kantor.deployment" -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -99,12 +101,22 @@ spec:
     matchLabels:
       {{- include "kantor.selector" . | nindent 6 }}
   strategy:
-    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+    rollingUpdate: {{ .strategy | default (dict "maxUnavailable" 0 "maxSurge" 1) | toJson }}
   template:
     metadata:
       labels:
         {{- include "kantor.selector" . | nindent 8 }}
+        {{- with .spec.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .spec.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
+      {{- with .spec.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
       serviceAccountName: {{ include "kantor.name" .root }}
       automountServiceAccountToken: false
       terminationGracePeriodSeconds: {{ .grace }}
@@ -122,6 +134,18 @@ spec:
       tolerations:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with .spec.affinity }}
+      affinity:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      # as far as nodes allow, not all on one
+      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels:
+              {{- include "kantor.selector" . | nindent 14 }}
       containers:
         - name: {{ .role }}
           image: {{ .image | default (include "kantor.image" .root) | quote }}
@@ -142,6 +166,10 @@ spec:
           {{- end }}
           {{- with .probes }}
           {{- toYaml . | nindent 10 }}
+          {{- end }}
+          {{- if .drains }}
+          # until nobody sends it requests any more
+          lifecycle: {preStop: {exec: {command: [sleep, "5"]}}}
           {{- end }}
           resources:
             {{- toYaml .spec.resources | nindent 12 }}
