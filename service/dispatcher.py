@@ -13,7 +13,7 @@ from types import FrameType
 
 import structlog
 
-from service import hints, logs, outbox
+from service import hints, jobs, logs, outbox
 from service.artifacts import ArtifactStore
 from service.bell import Bell
 from service.broker import Line
@@ -97,6 +97,7 @@ class Dispatcher:
             log.info("reaped", job=job.job_id.hex, outcome=job.outcome)
             metrics.REAPED.labels(job.outcome).inc()
             hints.publish(self._line, job.job_id, job.seq)
+        jobs.tidy(conn)
         returned = leases.reap(conn) if connected >= self._grace else 0
         if returned:
             log.info("trials_returned", count=returned)

@@ -5,7 +5,7 @@ job by its id and attempt, after a claim. Every function is one statement: one t
 """
 
 from service.jobs.change import cancel, delete
-from service.jobs.claim import claim
+from service.jobs.claim import claim, tidy
 from service.jobs.listing import JobFilters, list_page
 from service.jobs.read import answer, events, get, get_with_answer, input_document
 from service.jobs.rows import Claim, EventRow, Hold, JobRow, Submitted
@@ -35,4 +35,5 @@ __all__ = [
     "list_page",
     "submit",
     "submit_many",
+    "tidy",
 ]

@@ -5,7 +5,8 @@ runs the fewest beside its weight; of equals the one that has passed the fewest 
 that comes back from a pause starts at most one turn before the others: what it left unused is gone. Within a project:
 highest priority, then oldest.
 
-A claim looks at one entry of an index for each project that waits, never at the length of its queue.
+Who waits is kept in a table of its own (migration 0009): a claim reads a row for each project that waits, and never
+looks at the length of a queue.
 """
 
 from __future__ import annotations
@@ -31,34 +32,34 @@ _FITS = """job.pool = wanted.pool
     AND job.cancel_requested_at IS NULL
     AND job.attempt - job.uncounted < job.max_attempts"""
 
-# waiting: the projects with queued jobs, by jumping from one to the next in the index job_queue.
-# standing: how they stand to each other. due: the best job of the first one that has a job for this worker.
-# A row that another claim has locked is skipped, so that claims never wait for each other (but those of a project
-# with a quota that want the same slot).
+# standing: how the projects that wait stand to each other; some rows of waiting are of queues that have run empty.
+# ahead: who is really behind all others, and the one after. due: the best job of the first one that has a job for this
+# worker. A row that another claim has locked is skipped, so that claims never wait for each other (but those of a
+# project with a quota that want the same slot).
 _CLAIM = f"""
-WITH RECURSIVE waiting AS (
-    SELECT wanted.pool, (SELECT job.project_id FROM job WHERE job.state = 'queued' AND job.pool = wanted.pool
-                         ORDER BY job.project_id LIMIT 1) AS project_id
-    FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool)
-    UNION ALL
-    SELECT waiting.pool, (SELECT job.project_id FROM job WHERE job.state = 'queued' AND job.pool = waiting.pool
-                          AND job.project_id > waiting.project_id ORDER BY job.project_id LIMIT 1)
-    FROM waiting WHERE waiting.project_id IS NOT NULL
+WITH busy AS MATERIALIZED (
+    SELECT project_id, count(*) AS running FROM job
+    WHERE state = 'running' AND pool = ANY((SELECT %(pools)s::text[])::text[]) GROUP BY project_id
 ), standing AS MATERIALIZED (
-    -- LIMIT 1: by the index, however many projects there are
     SELECT waiting.project_id, array_agg(waiting.pool) AS pools, min(project.weight) AS weight,
         min(project.max_running) AS max_running, max(turn.passed) AS passed, max(turn.served_at) AS served_at,
-        sum((SELECT count(*) FROM job WHERE job.state = 'running' AND job.project_id = waiting.project_id
-             AND job.pool = waiting.pool)) AS running
-    FROM waiting CROSS JOIN LATERAL (SELECT * FROM project WHERE id = waiting.project_id LIMIT 1) AS project
-        LEFT JOIN LATERAL (SELECT * FROM turn WHERE turn.project_id = waiting.project_id
-                           AND turn.pool = waiting.pool LIMIT 1) AS turn ON true
+        coalesce(min(busy.running), 0) AS running
+    FROM waiting JOIN project ON project.id = waiting.project_id
+        LEFT JOIN turn ON turn.project_id = waiting.project_id AND turn.pool = waiting.pool
+        LEFT JOIN busy ON busy.project_id = waiting.project_id
+    WHERE waiting.pool = ANY((SELECT %(pools)s::text[])::text[])
     GROUP BY waiting.project_id
+), ahead AS MATERIALIZED (
+    SELECT array_agg(passed ORDER BY passed) AS passed FROM (
+        SELECT passed FROM (SELECT * FROM standing WHERE passed IS NOT NULL ORDER BY passed) AS standing
+        WHERE EXISTS (SELECT FROM job WHERE job.state = 'queued' AND job.pool = ANY(standing.pools)
+                      AND job.project_id = standing.project_id)
+        LIMIT 2) AS least
 ), ranked AS (
-    SELECT standing.*, CASE WHEN passed IS NULL THEN coalesce((SELECT min(passed) FROM standing) - 1, 0)
+    SELECT standing.*, CASE WHEN standing.passed IS NULL THEN coalesce(ahead.passed[1] - 1, 0)
         -- only the one that is behind all others is ever below this
-        ELSE greatest(passed, (SELECT passed FROM standing ORDER BY passed LIMIT 1 OFFSET 1) - 1) END AS start
-    FROM standing
+        ELSE greatest(standing.passed, ahead.passed[2] - 1) END AS start
+    FROM standing CROSS JOIN ahead
 ), due AS MATERIALIZED (
     SELECT best.id, best.project_id, best.priority, false AS takeover, free.slot, ranked.start + 1.0 / weight AS passed
     FROM (SELECT * FROM ranked ORDER BY running / weight, start, served_at NULLS FIRST, project_id) AS ranked
@@ -126,6 +127,15 @@ WITH RECURSIVE waiting AS (
 )
 SELECT * FROM claimed
 """  # noqa: S608
+
+_PATIENCE = 2.0
+"""Seconds."""
+
+
+def tidy(conn: Database) -> int:
+    """Forget projects whose queues have run empty for a while; how many."""
+    row = conn.execute("SELECT tidy_waiting(make_interval(secs => %s))", (_PATIENCE,), prepare=True).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def claim(

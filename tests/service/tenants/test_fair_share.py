@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from service import jobs, projects
+from service.dispatch import reaper
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, connect
@@ -181,3 +183,81 @@ def test_turns_that_were_lost_in_a_crash_begin_anew(tenant: Callable[..., Desk])
         one.finish(claim)
 
     assert served == {one.project: 5, two.project: 5}
+
+
+def test_who_waits_is_known_after_every_way_into_the_queue(tenant: Callable[..., Desk]) -> None:
+    one = tenant("one")
+
+    def waiting() -> int:
+        row = one.conn.execute("SELECT count(*) FROM waiting WHERE pool = %s", (one.pool,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def forget() -> None:
+        one.conn.execute("UPDATE waiting SET since = now() - interval '1 hour' WHERE pool = %s", (one.pool,))
+        jobs.tidy(one.conn)
+
+    _flood(one, 2)
+    forget()
+    assert waiting() == 1, "its queue is not empty"
+    one.conn.execute("UPDATE waiting SET since = now() WHERE pool = %s", (one.pool,))
+    first, second = _next(one), _next(one)
+    jobs.tidy(one.conn)
+    assert waiting() == 1, "it has only just become empty"
+    forget()
+    assert waiting() == 0
+    assert jobs.hand_back(one.conn, first.job_id, first.attempt, "drain") is not None
+    assert waiting() == 1
+    one.finish(_next(one))
+    forget()
+    one.lapse(second.job_id)
+    reaper.reap(one.conn, leases=True)
+    assert _next(one).job_id == second.job_id
+    forget()
+    one.submit()
+    assert waiting() == 1
+
+
+def test_a_project_is_not_forgotten_while_a_job_of_its_own_is_on_its_way_in(
+    tenant: Callable[..., Desk], settings: Settings
+) -> None:
+    one = tenant("one")
+    one.finish(one.running())
+    one.conn.execute("UPDATE waiting SET since = now() - interval '1 hour'")
+    with connect(settings) as other, other.transaction():
+        late = Desk(other, one.project, settings)
+        late.pool = one.pool
+        late.submit()
+        jobs.tidy(one.conn)  # the job is not seen yet, but it is under way
+
+    assert _next(one).project_id == one.project
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tenants", [100, 1000])
+def test_a_claim_takes_milliseconds_however_many_projects_wait(conn: Database, desk: Desk, tenants: int) -> None:
+    conn.execute("INSERT INTO organisation (id, name) VALUES (gen_random_uuid(), %s)", (desk.pool,))
+    conn.execute(
+        "INSERT INTO project (id, name, organisation_id) SELECT gen_random_uuid(), %(pool)s || n, organisation.id"
+        " FROM generate_series(1, %(count)s) AS n, organisation WHERE organisation.name = %(pool)s",
+        {"pool": desk.pool, "count": tenants},
+    )
+    conn.execute(
+        "INSERT INTO job (id, project_id, kind, task, engine, pool, created_at, retention, last_seq)"
+        " SELECT gen_random_uuid(), project.id, 'program', 'solve', 'auto', %(pool)s, now(), interval '1 day', 1"
+        " FROM project, generate_series(1, %(each)s) WHERE starts_with(project.name, %(pool)s)",
+        {"pool": desk.pool, "each": 20_000 // tenants},
+    )
+    conn.execute("INSERT INTO job_input SELECT id, %b FROM job WHERE pool = %s", (b"{}", desk.pool))
+    conn.execute("ANALYZE job, waiting, project, job_input")
+
+    seconds = []
+    served: Counter[UUID] = Counter()
+    for _ in range(200):
+        begin = time.perf_counter()
+        served[_next(desk).project_id] += 1
+        seconds.append(time.perf_counter() - begin)
+
+    assert max(served.values()) - 200 // tenants <= 1, "each has had its turn"
+    # The figure (docs/benchmarks.md) is 2 ms and less; this machine may have other work.
+    assert sorted(seconds)[20] < 0.02
