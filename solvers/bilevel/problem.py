@@ -18,6 +18,7 @@ from solvers.core.errors import InvalidProblem
 
 if TYPE_CHECKING:
     from solvers.bilevel.forms import Forms
+    from solvers.bilevel.sources import Sources
 
 Function = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """Of x (n) and y (m), both float64: a scalar, or k values for constraints. Pure, twice differentiable by autograd, and
@@ -130,12 +131,14 @@ class Bilevel:
         upper, lower: the two levels; ``upper.objective`` is F, ``lower.objective`` is f.
         structure: what is known about the functions.
         name: for people.
+        sources: the expressions that the functions were compiled from, if they were.
     """
 
     upper: Level
     lower: Level
     structure: Structure = Structure()
     name: str = ""
+    sources: Sources | None = None
 
     @property
     def n(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from solvers.bilevel.problem import Bilevel, Function, Level, Sense, Structure
+from solvers.bilevel.sources import Sources
 from solvers.core.errors import SolverError
 from solvers.expression.coefficients import affine
 from solvers.expression.function import compile as compile_function
@@ -95,7 +96,19 @@ def build(
     }
     both: tuple[tuple[Which, Stated], ...] = (("upper", upper), ("lower", lower))
     levels = [_level(program, arrays, layouts, which, stated) for which, stated in both]
-    problem = Bilevel(upper=levels[0], lower=levels[1], structure=structure or Structure(), name=name)
+    senses = {"<=": 1.0, ">=": -1.0, "==": 1.0}
+    sources = Sources(
+        program=program,
+        data=arrays,
+        layouts=layouts,
+        objectives={which: (stated.objective, -1.0 if stated.sense == "max" else 1.0) for which, stated in both},
+        constraints={
+            which: [(item.output, senses[item.sense], item.sense == "==") for item in stated.constraints]
+            for which, stated in both
+        },
+    )
+    known = structure or Structure()
+    problem = Bilevel(upper=levels[0], lower=levels[1], structure=known, name=name, sources=sources)
     return StatedBilevel(problem, layouts)
 
 

@@ -27,6 +27,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("study", "config", "solvers.studies.engines.config:ENGINE", ()),
     ("study", "ranking", "solvers.studies.engines.ranking:ENGINE", ()),
     ("study", "preference", "solvers.studies.engines.preference:ENGINE", ()),
+    ("study", "botorch", "solvers.studies.engines.botorch:ENGINE", ("botorch", "gpytorch", "torch")),
     ("study", "consensus", "solvers.studies.engines.consensus:ENGINE", ()),
     ("study", "gradient-free", "solvers.studies.engines.gradient_free:ENGINE", ()),
     ("study", "quasi-random", "solvers.studies.engines.quasi_random:ENGINE", ()),
@@ -37,6 +38,7 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("transport", "network-simplex", "solvers.transport.engines.network_simplex:ENGINE", ("torch", "ot")),
     ("transport", "sinkhorn", "solvers.transport.engines.sinkhorn:ENGINE", ("torch",)),
     ("transport", "sinkhorn-newton", "solvers.transport.engines.sinkhorn_newton:ENGINE", ("torch",)),
+    ("transport", "multiscale", "solvers.transport.engines.multiscale:ENGINE", ()),
     ("transport", "quadratic", "solvers.transport.engines.quadratic:ENGINE", ("torch",)),
     ("transport", "sparse", "solvers.transport.engines.sparse:ENGINE", ("torch",)),
     ("transport", "batched-newton", "solvers.transport.engines.batched_newton:ENGINE", ("torch",)),
@@ -71,6 +73,8 @@ BUILT_IN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("minimize", "scip", "solvers.onelevel.engines.scip:ENGINE", ("torch", "pyscipopt", "clarabel")),
 )
 
+#: Optional extras of the distribution, by the module that tells whether they are there.
+_EXTRAS = {"botorch": "botorch", "gpytorch": "botorch"}
 ENTRY_POINT_GROUP = "kantor.engines"
 
 
@@ -91,6 +95,12 @@ def _catalogue() -> dict[tuple[str, str], str]:
 def names(family: str) -> tuple[str, ...]:
     """Ids of the engines offered for a family, in the order of the registry. Imports none of them."""
     return tuple(name for kind, name in _catalogue() if kind == family)
+
+
+def absent(family: str, name: str) -> tuple[str, ...]:
+    """What a built-in engine requires and this installation lacks, by import name; empty if offered or unknown."""
+    requires = next((needs for kind, known, _, needs in BUILT_IN if (kind, known) == (family, name)), ())
+    return tuple(module for module in requires if importlib.util.find_spec(module) is None)
 
 
 def foundation(family: str, name: str) -> str:
@@ -117,6 +127,15 @@ def load(family: str, name: str) -> Engine[Any, Any]:
     """
     target = _catalogue().get((family, name))
     if target is None:
+        missing = absent(family, name)
+        if missing:
+            extra = _EXTRAS.get(missing[0])
+            wanted = f"'kantor-server[{extra}]'" if extra else " ".join(missing)
+            raise UnknownEngine(
+                f"the {family} engine {name!r} is not installed: it needs {', '.join(missing)}",
+                pointer="/engine",
+                hint=f"pip install {wanted}",
+            )
         near = difflib.get_close_matches(name, names(family), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"offered: {', '.join(names(family)) or 'none'}"
         raise UnknownEngine(f"no {family} engine is called {name!r}", pointer="/engine", hint=hint)

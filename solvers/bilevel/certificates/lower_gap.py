@@ -30,7 +30,7 @@ def check_lower_gap(case: Case) -> list[Check]:
         text += ": y does not solve the lower level."
     elif found.bound is not None or case.lower_level.convex:
         outcome = "passed"
-        text += " (solved globally)." if case.integer else " (convex, so this is the minimum)."
+        text += " (convex, so this is the minimum)." if case.lower_level.convex else " (solved globally)."
     else:
         outcome = "trusted"
         text += ". The lower level is not known to be convex: a lower point may have been missed."

@@ -4,7 +4,6 @@ Clarabel (both with a dual bound), all else by L-BFGS-B or SLSQP and Newton step
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,31 +11,14 @@ import scipy.sparse.linalg as spl
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp, minimize
 
 from solvers.bilevel.certificates.functions import Functions
+from solvers.bilevel.certificates.global_lower import globally
+from solvers.bilevel.certificates.resolved import Resolved
 from solvers.bilevel.forms import Forms, Quadratic
 from solvers.bilevel.problem import Bilevel
 
-#: Up to this many lower variables Hessians are dense.
-DENSE = 400
+#: Up to this many lower variables Hessians are dense, and nonconvex levels are also solved globally.
+DENSE, GLOBAL = 400, 12
 SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A lower solution found anew.
-
-    Attributes:
-        y: m, or None if no feasible one was found.
-        value: the minimized objective there.
-        bound: below the optimal value for certain (by duality), or None.
-        unbounded: the lower objective has no lower limit here.
-        infeasible: no y satisfies the lower constraints here.
-    """
-
-    y: np.ndarray | None
-    value: float = np.inf
-    bound: float | None = None
-    unbounded: bool = False
-    infeasible: bool = False
 
 
 class LowerLevel:
@@ -72,7 +54,9 @@ class LowerLevel:
                 best = candidate
             if time.monotonic() > until:
                 break
-        return best
+        if self.convex or self._problem.m > GLOBAL:
+            return best
+        return globally(self._problem, x, best)
 
     def _scattered(self, around: np.ndarray) -> list[np.ndarray]:
         """Where a nonconvex lower level might be lower still."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from solvers.bilevel.forms import Forms, Quadratic
 from solvers.bilevel.problem import Bilevel
@@ -162,6 +162,60 @@ class HighPoint:
         self._rows.append(row)
         self._sides.append((-np.inf, side))
         return True
+
+    def best_against(self, x: np.ndarray) -> np.ndarray | None:
+        """The lower solution whose cut is strongest at a fractional x, where every lower row with x in it can be
+        repaired and holds one upper binary; None otherwise.
+
+        Items that x forbids for certain still count a little: the packing is then maximal, and the cut stronger.
+        """
+        rows = np.flatnonzero(self.G.any(axis=1))
+        upper, level = self.problem.upper, self.problem.lower
+        earns = self.d.copy()
+        for i in rows:
+            columns = np.flatnonzero(self.G[i])
+            j = self._repair.get(int(i))
+            if j is None or columns.size != 1:
+                return None
+            k = int(columns[0])
+            if not upper.integrality[k] or (upper.lower[k], upper.upper[k]) != (0.0, 1.0):
+                return None
+            share = x[k] if self.G[i, k] > 0.0 else 1.0 - x[k]
+            earns[j] = min(0.0, earns[j]) * max(1e-3, 1.0 - share)
+        free = np.setdiff1d(np.arange(len(self.h)), rows)
+        # with its binary at the better value each repairable row is a bound
+        most = (self.h - self._least)[rows]
+        found = milp(
+            earns,
+            constraints=[
+                LinearConstraint(self.D[free], -np.inf, self.h[free]),
+                LinearConstraint(self.D[rows], -np.inf, most),
+            ],
+            bounds=Bounds(level.lower, level.upper),
+            integrality=level.integrality.astype(int),
+            options={"time_limit": 2.0},
+        )
+        if found.x is None:
+            return None
+        return np.asarray(np.where(level.integrality, np.round(found.x), found.x))
+
+    def continuous(self) -> tuple[np.ndarray, float] | None:
+        """x of the relaxation with its cuts and without integrality, and its value; None for products or no optimum."""
+        program = self.program()
+        if program.Q is not None:
+            return None
+        equal = program.row_lower == program.row_upper
+        above, below = ~equal & np.isfinite(program.row_upper), ~equal & np.isfinite(program.row_lower)
+        result = linprog(
+            program.c,
+            A_ub=sp.vstack([program.A[above], -program.A[below]], format="csr"),
+            b_ub=np.concatenate([program.row_upper[above], -program.row_lower[below]]),
+            A_eq=program.A[equal],
+            b_eq=program.row_lower[equal],
+            bounds=np.column_stack([program.lower, program.upper]),
+            method="highs",
+        )
+        return (np.asarray(result.x)[: self.forms.n], float(result.fun)) if result.status == 0 else None
 
     def _literal(self, i: int, left: float) -> Literal | None:
         """``G_i x > left``; None if x cannot reach that."""

@@ -80,6 +80,7 @@ class _Search:
         message = ""
         x = self.problem.upper.start if self.settings.start is None else self.settings.start[0]
         self._visit(self._rounded(x))
+        self._root()
         while not self._over():
             self.rounds += 1
             found = self._solve(self.relaxation.program(), start=self._known())
@@ -107,6 +108,18 @@ class _Search:
                 break
             seen.add(key)
         return self._answer("feasible" if self.best is not None else "no-solution", message)
+
+    def _root(self) -> None:
+        """Cuts at the relaxation without integrality, for interdiction: far cheaper than rounds."""
+        last, still = -np.inf, 0
+        while still < 5 and not self._over():
+            found = self.relaxation.continuous()
+            y = None if found is None else self.relaxation.best_against(found[0])
+            if found is None or y is None or not self.relaxation.add(y):
+                return
+            self.cuts += 1
+            still = 0 if found[1] > last + 1e-4 * (1.0 + abs(last)) else still + 1
+            last = max(last, found[1])
 
     def _visit(self, x: np.ndarray, here: float = np.inf) -> float | None:
         """Solve the lower level at x, cut, and take the best of its solutions as a point. The lower value, or None."""

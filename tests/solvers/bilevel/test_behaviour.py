@@ -17,7 +17,7 @@ from solvers.testing.contexts import Failing, Stopping
 from tests.solvers.bilevel.problems import bard, linear, lv_hba_toy, pbgd_toy, quadratic, solve
 
 ENGINES = registry.names("bilevel")
-GRADIENT = [name for name in ENGINES if name != "exact"]
+GRADIENT = [name for name in ENGINES if name not in ("exact", "value-function", "global")]
 
 
 def endless() -> Bilevel:
@@ -77,7 +77,7 @@ def test_a_cold_restart_begins_the_lower_level_anew() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_options_are_checked(engine: str) -> None:
-    problem = bard() if engine == "exact" else quadratic(2, 2)[0]
+    problem = bard() if engine in ("exact", "value-function") else quadratic(2, 2)[0]
     with pytest.raises(InvalidOption, match="starrts") as refusal:
         solve(engine, problem, starrts=2)
     assert "starts" in refusal.value.hint
