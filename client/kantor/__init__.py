@@ -66,9 +66,11 @@ if TYPE_CHECKING:
     from kantor.minimize import Minimize
     from kantor.minimize_answer import MinimizeAnswer
     from kantor.options import Options
+    from kantor.pareto import Pareto, ParetoAnswer
     from kantor.parts import SOS, Cone, Indicator
     from kantor.program import Program
     from kantor.progress import Progress
+    from kantor.saddle import Saddle, SaddleAnswer
     from kantor.scenarios import Scenarios
     from kantor.schedules import Schedule
     from kantor.studies import Study, StudyDone
@@ -90,6 +92,10 @@ _LAZY = {
     "Minimize": "minimize",
     "MinimizeAnswer": "minimize_answer",
     "Options": "options",
+    "Pareto": "pareto",
+    "ParetoAnswer": "pareto",
+    "Saddle": "saddle",
+    "SaddleAnswer": "saddle",
     "Categorical": "studies_space",
     "Fidelity": "studies_space",
     "Float": "studies_space",
@@ -167,12 +173,16 @@ __all__ = [
     "Options",
     "Ordinal",
     "OutOfMemory",
+    "Pareto",
+    "ParetoAnswer",
     "Program",
     "Progress",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",
     "RunnerDied",
+    "Saddle",
+    "SaddleAnswer",
     "Scenarios",
     "Schedule",
     "Sliced",

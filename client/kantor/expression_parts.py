@@ -18,16 +18,19 @@ LIST_LENGTH = 64
 VARIABLE = {"shape", "start", "lower", "upper", "integer"}
 
 
-def variables_of(given: Mapping[str, Any], prefix: str, arrays: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def variables_of(
+    given: Mapping[str, Any], prefix: str, arrays: dict[str, Any], *, at: str = ""
+) -> dict[str, dict[str, Any]]:
     """Variables with their fields; arrays among these go into ``arrays``, under their path without the first slash.
 
     Args:
         given: for each name a mapping of fields, or the shape alone.
         prefix: where the level is in the problem: ``"/upper"``, or "" of a problem with one level.
+        at: where the variables themselves are, if not at ``variables`` of the level.
     """
     variables: dict[str, dict[str, Any]] = {}
     for name, variable in given.items():
-        place = f"{prefix}/variables/{name}"
+        place = f"{at or f'{prefix}/variables'}/{name}"
         fields = dict(variable) if isinstance(variable, Mapping) else {"shape": variable}
         known(fields, VARIABLE, place)
         shape = fields.get("shape", ())

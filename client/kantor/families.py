@@ -14,6 +14,8 @@ ANSWERS: dict[str, str] = {
     "program": "kantor.answer:Answer",
     "bilevel": "kantor.bilevel_answer:BilevelAnswer",
     "minimize": "kantor.minimize_answer:MinimizeAnswer",
+    "saddle": "kantor.saddle:SaddleAnswer",
+    "pareto": "kantor.pareto:ParetoAnswer",
     "transport": "kantor.transport_answer:TransportAnswer",
 }
 """kind to "module:class" of the answer: made with the contract's answer, ``job=``, ``fetch=`` and ``problem=``."""

@@ -10,9 +10,11 @@ from typing import Any
 from kantor.arrays import wrong
 from kantor.bilevel import Bilevel
 from kantor.minimize import Minimize
+from kantor.pareto import Pareto
+from kantor.saddle import Saddle
 
 ENDINGS = (".yaml", ".yml", ".json")
-_KINDS = ("minimize", "bilevel")
+_KINDS: dict[str, Any] = {"minimize": Minimize, "bilevel": Bilevel, "saddle": Saddle, "pareto": Pareto}
 
 
 def is_problem_file(path: str | os.PathLike[str]) -> bool:
@@ -29,11 +31,12 @@ def is_problem_file(path: str | os.PathLike[str]) -> bool:
     return isinstance(content, dict) and "kind" in content
 
 
-def load(path: str | os.PathLike[str]) -> Minimize | Bilevel:
+def load(path: str | os.PathLike[str]) -> Minimize | Bilevel | Saddle | Pareto:
     """The problem of a file.
 
-    Its fields are the contract's: ``kind`` (minimize or bilevel), ``data``, ``variables``, ``minimize``... Data, starts
-    and bounds may be the name of a .npy file, or ``{file: arrays.npz, member: X}``, found beside the file.
+    Its fields are the contract's: ``kind`` (minimize, bilevel, saddle or pareto), ``data``, ``variables``,
+    ``minimize``... Data, starts and bounds may be the name of a .npy file, or ``{file: arrays.npz, member: X}``, found
+    beside the file.
 
     Raises:
         InvalidProblem: not such a file, an array that is not there, or what is wrong in the problem.
@@ -47,13 +50,15 @@ def load(path: str | os.PathLike[str]) -> Minimize | Bilevel:
     data = {
         name: _array(value, path.parent, f"/data/{name}") for name, value in (content.pop("data", None) or {}).items()
     }
-    _fill(content.get("variables"), path.parent, "/variables")
+    for place in ("variables", "minimize_over", "maximize_over"):
+        _fill(content.get(place), path.parent, f"/{place}")
     for which in ("upper", "lower"):
         if isinstance(content.get(which), dict):
             _fill(content[which].get("variables"), path.parent, f"/{which}/variables")
-    make: Any = Minimize if kind == "minimize" else Bilevel
     try:
-        problem: Minimize | Bilevel = make(data=data, **{str(key): value for key, value in content.items()})
+        problem: Minimize | Bilevel | Saddle | Pareto = _KINDS[kind](
+            data=data, **{str(key): value for key, value in content.items()}
+        )
     except TypeError as error:
         raise wrong("", f"{path.name}: {str(error).replace('__init__()', kind)}") from None
     return problem

@@ -162,11 +162,12 @@ def _preferences(given: Any, names: tuple[str, ...]) -> np.ndarray | None:
 def _reference(given: Any, names: tuple[str, ...], signs: np.ndarray) -> np.ndarray | None:
     if given is None:
         return None
+    row = _row(given, names, "/options/reference", 0.0)
     missing = [name for name in names if name not in given]
     if missing:
         words = f"no value for the objective {missing[0]!r}"
         raise Refusal("invalid-option", words, pointer="/options/reference", hint="one number for each objective")
-    found: np.ndarray = signs * np.array(_row(given, names, "/options/reference", 0.0))
+    found: np.ndarray = signs * np.array(row)
     return found
 
 
