@@ -146,6 +146,63 @@ end
     }),
   },
   {
+    id: "game",
+    title: "A game of two",
+    kind: "saddle",
+    text: "Rock, paper, scissors with unequal stakes: what one player minimizes, the other maximizes. The gap proves the saddle point.",
+    request: () => ({
+      name: "game of two",
+      problem: {
+        kind: "saddle",
+        data: { M: [[0, -1, 2], [1, 0, -1], [-2, 1, 0]] },
+        objective: "sum(x * (M @ y))",
+        minimize_over: { x: { shape: [3], lower: 0, upper: 1, start: 0.3 } },
+        maximize_over: { y: { shape: [3], lower: 0, upper: 1, start: 0.3 } },
+        constraints: ["sum(x) == 1", "sum(y) == 1"],
+      },
+    }),
+  },
+  {
+    id: "front",
+    title: "Cost against emissions",
+    kind: "pareto",
+    text: "Two goals at once: every point of the front that no other one beats, to brush and to choose from.",
+    request: () => ({
+      name: "cost and emissions",
+      problem: {
+        kind: "pareto",
+        variables: { p: { shape: [4], lower: 0, upper: 60, start: 25 } },
+        data: { c: [0.04, 0.03, 0.06, 0.02], e: [0.01, 0.03, 0.008, 0.05] },
+        objectives: { cost: { minimize: "sum(c * p**2 + 2 * p)" }, emissions: { minimize: "sum(e * p**2 + 0.1 * p)" } },
+        constraints: ["sum(p) >= 100"],
+      },
+      options: { points: 40 },
+    }),
+  },
+  {
+    id: "colours",
+    title: "Autumn to ocean",
+    kind: "transport",
+    text: "Colours of one picture become those of another at the least change: transport in the space of colours.",
+    request: () => ({ name: "autumn to ocean", labels: { picture: "colours" }, problem: { kind: "transport", ...twoPalettes(48) } }),
+  },
+  {
+    id: "taste",
+    title: "Which do you like?",
+    kind: "study",
+    text: "A study without numbers: you see candidates side by side and click them in the order that you like them.",
+    request: () => ({
+      name: "lemonade",
+      preference: true,
+      space: {
+        sugar: { type: "float", low: 20, high: 120 },
+        lemon: { type: "float", low: 10, high: 80 },
+        mint: { type: "int", low: 0, high: 12 },
+        water: { type: "categorical", choices: ["still", "sparkling"] },
+      },
+    }),
+  },
+  {
     id: "espresso",
     title: "The best espresso",
     kind: "study",
@@ -219,6 +276,22 @@ function clouds(count: number): Record<string, unknown> {
     return [round(3 + Math.cos(angle) * 1.6 + 0.1 * normal()), round(Math.sin(angle) * 1.6 - 0.6 + 0.1 * normal())];
   });
   return { x, y };
+}
+
+/** Warm colours and cold ones, each with its share. */
+function twoPalettes(count: number): Record<string, unknown> {
+  const random = generator(23);
+  const round = (value: number): number => Math.round(1e3 * Math.min(1, Math.max(0, value))) / 1e3;
+  const near = (colours: readonly (readonly number[])[]): number[][] =>
+    Array.from({ length: count }, (_, k) => (colours[k % colours.length] ?? []).map((value) => round(value + 0.25 * (random() - 0.5))));
+  const shares = (): number[] => Array.from({ length: count }, () => round(0.2 + random()));
+  return {
+    x: near([[0.85, 0.45, 0.1], [0.6, 0.2, 0.1], [0.95, 0.8, 0.3], [0.35, 0.25, 0.1]]),
+    y: near([[0.05, 0.25, 0.5], [0.1, 0.55, 0.65], [0.75, 0.9, 0.95], [0.02, 0.1, 0.25]]),
+    a: shares(),
+    b: shares(),
+    normalize: true,
+  };
 }
 
 function image(size: number, light: (u: number, v: number) => number): number[][] {

@@ -10,6 +10,8 @@ export interface Request {
 }
 
 const LONG = 1500;
+/** Kinds that the client reads from a file of their own. */
+export const IN_FILES: ReadonlySet<string> = new Set(["minimize", "bilevel"]);
 
 /** As the API takes it, without what is default. */
 export function body(request: Request): Record<string, unknown> {
@@ -50,6 +52,7 @@ export function python(request: Request): string {
   for (const [key, value] of Object.entries(request.options ?? {})) given.push(`${key}=${literal(value)}`);
   if (isFile(request)) lines.push(`problem = kantor.Program.from_file(${literal(filename(request))})`);
   else if (request.problem.kind === "program" && JSON.stringify(request.problem).length < LONG) lines.push(...programLines(request.problem));
+  else if (IN_FILES.has(String(request.problem.kind))) lines.splice(1, 0, "from kantor.problem_file import load") && lines.push('problem = load("problem.json")  # "Problem (JSON)" below');
   else return long(request);
   const call = ["problem", ...given];
   lines.push(given.length > 2 ? `answer = client.solve(\n    ${call.join(",\n    ")},\n)` : `answer = client.solve(${call.join(", ")})`);
@@ -134,8 +137,8 @@ export function curl(request: Request, origin: string): string {
 
 export function commandLine(request: Request): string {
   const kind = String(request.problem.kind ?? "program");
-  if (kind !== "program") return `# \`kantor solve\` takes model files of programs; for ${kind} see: kantor --help\n`;
-  const parts = ["kantor solve", quoted(isFile(request) ? filename(request) : "model.mps")];
+  if (kind !== "program" && !IN_FILES.has(kind)) return `# \`kantor solve\` takes files of programs, minimize and bilevel; a problem of ${kind} is sent by Python or curl\n`;
+  const parts = ["kantor solve", quoted(kind !== "program" ? "problem.json" : isFile(request) ? filename(request) : "model.mps")];
   if (request.engine && request.engine !== "auto") parts.push(`--engine ${quoted(request.engine)}`);
   const options = { ...request.options };
   const direct: Record<string, string> = { time_limit: "--time-limit", relative_gap: "--gap", threads: "--threads" };
@@ -152,7 +155,7 @@ export function commandLine(request: Request): string {
   if (request.name) parts.push(`--name ${quoted(request.name)}`);
   if (request.priority) parts.push(`--priority ${request.priority}`);
   for (const [key, value] of Object.entries(request.labels ?? {})) parts.push(`--label ${quoted(`${key}=${value}`)}`);
-  const note = isFile(request) ? "" : "# the command takes model files; write one with: problem.to_mps() in Python\n";
+  const note = isFile(request) || kind !== "program" ? "" : "# the command takes model files; write one with: problem.to_mps() in Python\n";
   return note + parts.join(" ") + "\n";
 }
 

@@ -7,6 +7,7 @@ import { ITS_OWN, useActive, useJobs, useQueues, useWorkers } from "../api/hooks
 import { num, percent, plural, relative, seconds, short } from "../lib/format";
 import { points } from "../lib/series";
 import { Failure, Figure, JobLink, Loading, State, Time, useNow, usePageTitle } from "../parts/basic";
+import { Activity } from "../parts/activity";
 import { Sparkline } from "../parts/sparkline";
 import { Start } from "./start";
 
@@ -15,7 +16,7 @@ const SHOWN = 12;
 export function Home(): ReactNode {
   usePageTitle("");
   const active = useActive();
-  const recent = useJobs({ page_size: 100, without_kind: ITS_OWN });
+  const recent = useJobs({ page_size: 250, without_kind: ITS_OWN });
   const failed = useJobs({ state: ["failed"], page_size: 5 });
   const studies = useQuery({ queryKey: ["studies", "home"], queryFn: ({ signal }) => data(api.GET("/v1/studies", { params: { query: { page_size: 5, state: "active" } }, signal })), refetchInterval: 10_000 });
   useReloadOnFinish([recent.refetch, failed.refetch]);
@@ -28,6 +29,7 @@ export function Home(): ReactNode {
     <>
       <h1 className="hidden">Home</h1>
       <Overview recent={recent.data?.jobs ?? []} />
+      <Activity jobs={recent.data?.jobs ?? []} />
       <section aria-labelledby="running">
         <h2 id="running">
           Runs now <span className="count">{running.length}</span>
@@ -119,8 +121,8 @@ function Overview({ recent }: { recent: readonly Job[] }): ReactNode {
         );
       })}
       <Figure name="Longest wait">{waits ? seconds(waits) : "–"}</Figure>
-      <Figure name="Throughput" help="Finished jobs among the newest 100">
-        {minute} <small>in the last minute · {finished.length >= 100 ? "100+" : finished.length} in the hour</small>
+      <Figure name="Throughput" help="Finished jobs among the newest 250">
+        {minute} <small>in the last minute · {finished.length >= 250 ? "250+" : finished.length} in the hour</small>
       </Figure>
     </dl>
   );

@@ -1,8 +1,10 @@
 import { useEffect, useState, type FormEvent, type ReactNode } from "react";
 import { Link, useLocation, useSearchParams } from "wouter";
-import { feed } from "../api/feed";
+import type { Job } from "../api/client";
+import { feed, isFinal } from "../api/feed";
 import { ITS_OWN, useEngines, useJobs, type JobQuery } from "../api/hooks";
-import { percent } from "../lib/format";
+import { percent, plural } from "../lib/format";
+import { cancel, remove } from "../lib/submit";
 import { Failure, JobLink, Loading, State, Time, usePageTitle } from "../parts/basic";
 import { Outcome } from "./home";
 
@@ -40,7 +42,7 @@ export default function JobsPage(): ReactNode {
   const states = search.getAll("state");
   const filtered = [...search.keys()].some((name) => name !== "page_token" && name !== "page_size");
   const toggle = (id: string): void =>
-    setChosen((before) => (before.includes(id) ? before.filter((known) => known !== id) : [...before.slice(-1), id]));
+    setChosen((before) => (before.includes(id) ? before.filter((known) => known !== id) : [...before, id]));
   return (
     <>
       <h1>Jobs</h1>
@@ -116,12 +118,13 @@ export default function JobsPage(): ReactNode {
         <span className="row">
           <button
             type="button"
-            disabled={chosen.length !== 2}
-            onClick={() => navigate(`/compare?job=${chosen[0]}&job=${chosen[1]}`)}
-            title="Choose two jobs"
+            disabled={chosen.length < 2 || chosen.length > 4}
+            onClick={() => navigate(`/compare?${chosen.map((id) => `job=${id}`).join("&")}`)}
+            title="Choose two to four jobs"
           >
-            Compare {chosen.length ? `(${chosen.length} of 2)` : ""}
+            Compare {chosen.length > 0 && `(${chosen.length})`}
           </button>
+          <Many jobs={(jobs.data?.jobs ?? []).filter((job) => chosen.includes(job.id))} done={() => { setChosen([]); void jobs.refetch(); }} />
           {fresh.count > 0 && (
             <button type="button" className="primary small" onClick={fresh.show}>
               {fresh.count} new
@@ -242,6 +245,42 @@ function toQuery(search: URLSearchParams): JobQuery {
     ...(since ? { created_after: new Date(Math.floor((Date.now() - since[1]) / 60_000) * 60_000).toISOString() } : {}),
     page_size: SIZES.includes(Number(search.get("page_size"))) ? Number(search.get("page_size")) : 50,
   };
+}
+
+/** What can be done to several jobs at once. */
+function Many({ jobs, done }: { jobs: readonly Job[]; done: () => void }): ReactNode {
+  const [sure, setSure] = useState(false);
+  const [error, setError] = useState<Error | null>(null);
+  const open = jobs.filter((job) => !isFinal(job));
+  const over = jobs.filter(isFinal);
+  const act = (which: readonly Job[], what: (id: string) => Promise<unknown>) => (): void => {
+    setError(null);
+    setSure(false);
+    Promise.all(which.map((job) => what(job.id)))
+      .then(done)
+      .catch((failure: unknown) => setError(failure as Error));
+  };
+  useEffect(() => setSure(false), [jobs.length]);
+  return (
+    <>
+      {open.length > 0 && (
+        <button type="button" className="danger" onClick={act(open, cancel)}>
+          Cancel {plural(open.length, "job")}
+        </button>
+      )}
+      {over.length > 0 &&
+        (sure ? (
+          <button type="button" className="danger" onClick={act(over, remove)}>
+            Delete {plural(over.length, "job")} for good
+          </button>
+        ) : (
+          <button type="button" onClick={() => setSure(true)}>
+            Delete…
+          </button>
+        ))}
+      {error && <Failure error={error} />}
+    </>
+  );
 }
 
 /** New jobs are counted, not pushed in: rows do not move under the pointer. */

@@ -50,7 +50,7 @@ export function Examples({ show }: { show?: (example: Example) => void }): React
     setBusy(example.id);
     setError(null);
     try {
-      if (example.kind === "study") navigate(`/studies/${await createStudy(example.request())}?tab=ask`);
+      if (example.kind === "study") navigate(`/studies/${await createStudy(example.request())}?tab=${example.id === "taste" ? "rank" : "ask"}`);
       else navigate(`/jobs/${(await submit(example.request())).id}`);
     } catch (failure) {
       setError(failure as Error);

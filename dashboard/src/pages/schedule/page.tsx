@@ -134,7 +134,7 @@ function Curves({ schedule, versions }: { schedule: Schedule; versions: readonly
                   </td>
                   <td>
                     {Object.entries(version.provenance)
-                      .filter(([, value]) => typeof value !== "object" || value === null)
+                      .filter(([name, value]) => name !== "job" && (typeof value !== "object" || value === null))
                       .map(([name, value]) => `${words(name)} ${typeof value === "number" ? number(value, 5) : String(value)}`)
                       .join(" · ")}
                   </td>

@@ -3,7 +3,9 @@ import { bestSoFar, counts, value, type Trial } from "../../lib/study";
 import type { Palette } from "../../parts/echart";
 import { Choice, GRID, Later, axis, type Properties } from "./common";
 import { Advice } from "./advice";
-import { useOpenTrial } from "./trials";
+import { short } from "../../lib/format";
+import { Copy, Figure } from "../../parts/basic";
+import { parameter, useOpenTrial } from "./trials";
 
 const EChart = lazy(() => import("../../parts/echart"));
 
@@ -50,8 +52,40 @@ export function History({ study, trials }: Properties): ReactNode {
           table={() => ({ columns: ["trial", "state", metric], rows: trials.map((trial) => [trial.number, trial.state, value(trial, metric)]) })}
         />
       </Later>
+      <Best study={study} trials={trials} metric={metric} open={open} />
       <Advice study={study} />
     </>
   );
 }
 
+
+/** The best trial as one would copy it. */
+function Best({ study, trials, metric, open }: Properties & { metric: string; open: (trial: number) => void }): ReactNode {
+  const goal = study.objectives[metric] ?? "min";
+  const best = trials
+    .filter((trial) => counts(trial) && Number.isFinite(value(trial, metric)))
+    .reduce<Trial | null>((a, b) => (a === null || (goal === "min" ? value(b, metric) < value(a, metric) : value(b, metric) > value(a, metric)) ? b : a), null);
+  if (best === null) return null;
+  return (
+    <section className="card" aria-label="Best trial">
+      <div className="row between">
+        <h3>
+          Best {metric}: {short(value(best, metric))}
+        </h3>
+        <span className="row">
+          <button type="button" className="small" onClick={() => open(best.number)}>
+            Trial {best.number}
+          </button>
+          <Copy text={JSON.stringify(best.params, null, 1)} label="Copy its point" />
+        </span>
+      </div>
+      <dl className="figures">
+        {Object.entries(best.params).map(([name, found]) => (
+          <Figure key={name} name={name}>
+            {parameter(found)}
+          </Figure>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -49,7 +49,7 @@ export function Slices({ study, trials }: Properties): ReactNode {
       return {
         grid: { ...GRID, top: 36 },
         legend: { textStyle: { color: palette.text }, top: 0, data: [...(marginal ? ["expected by the model", "± 2 standard deviations"] : []), "feasible", "infeasible or stopped"] },
-        xAxis: axis(palette, name, numbers ? { type: parameter?.log ? "log" : "value" } : { type: "category", data: (parameter?.choices ?? []).map(String) }),
+        xAxis: axis(palette, name, numbers ? { type: parameter?.log ? "log" : "value", min: parameter?.low, max: parameter?.high } : { type: "category", data: (parameter?.choices ?? []).map(String) }),
         yAxis: axis(palette, metric, { type: "value", nameGap: 60 }),
         series: [
           ...(marginal ? expected : []),

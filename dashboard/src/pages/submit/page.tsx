@@ -9,7 +9,9 @@ import { inspect, submit } from "../../lib/submit";
 import { Failure, Loading, usePageTitle } from "../../parts/basic";
 import { InspectionView } from "../job/inspection";
 import { Examples } from "../start";
+import { PICTURE } from "../../lib/pictures";
 import { OptionsForm } from "./options";
+import { Pictures } from "./pictures";
 import { Snippets } from "./snippets";
 
 /** Drop, look, choose, solve: and see the same as code. */
@@ -27,6 +29,7 @@ export default function SubmitPage(): ReactNode {
   const earlier = useProblem(from);
   const job = useJob(from ?? "");
   const choice = useRef<HTMLInputElement>(null);
+  const [pictures, setPictures] = useState<File[]>([]);
 
   const take = async (source: Source | (() => Promise<Source>)): Promise<void> => {
     setBusy("reading");
@@ -79,8 +82,19 @@ export default function SubmitPage(): ReactNode {
   };
   const drop = (event: DragEvent): void => {
     event.preventDefault();
-    const file = event.dataTransfer.files[0];
-    if (file) void take(() => read(file));
+    open([...event.dataTransfer.files]);
+  };
+  const open = (files: readonly File[]): void => {
+    const images = files.filter((file) => PICTURE.test(file.name));
+    if (images.length > 0) setPictures(images);
+    else if (files[0]) {
+      const file = files[0];
+      void take(() => read(file));
+    }
+  };
+  const begin = (given: Request): void => {
+    setRequest(given);
+    void look(given);
   };
   if (from && !request) {
     if (earlier.error) return <Failure error={earlier.error} />;
@@ -99,15 +113,15 @@ export default function SubmitPage(): ReactNode {
             <input
               ref={choice}
               type="file"
+              multiple
               hidden
               aria-label="Model file"
               onChange={(event) => {
-                const file = event.target.files?.[0];
-                if (file) void take(() => read(file));
+                open([...(event.target.files ?? [])]);
               }}
             />
           </p>
-          <p className="quiet">MPS, QPS, LP, MathOptFormat, .nl, OPB, also .gz, .zst and .bz2; or a request in JSON or YAML. Up to gigabytes.</p>
+          <p className="quiet">MPS, QPS, LP, MathOptFormat, .nl, OPB, also .gz, .zst and .bz2; a request of any kind in JSON or YAML; or two pictures. Up to gigabytes.</p>
           <label>
             Or paste it
             <textarea
@@ -123,14 +137,12 @@ export default function SubmitPage(): ReactNode {
           </button>
         </div>
         {error && <Failure error={error} />}
+        <details open={pictures.length > 0} className="pictures">
+          <summary>Or two pictures: optimal transport of light or colours</summary>
+          <Pictures files={pictures} take={begin} />
+        </details>
         <h2>Or an example</h2>
-        <Examples
-          show={(example) => {
-            const given = example.request() as unknown as Request;
-            setRequest(given);
-            void look(given);
-          }}
-        />
+        <Examples show={(example) => begin(example.request() as unknown as Request)} />
       </>
     );
   return (

@@ -1,6 +1,6 @@
 import { useState, type ReactNode } from "react";
 import { save } from "../../lib/download";
-import { body, commandLine, curl, python, type Request } from "../../lib/snippets";
+import { IN_FILES, body, commandLine, curl, python, type Request } from "../../lib/snippets";
 import { Code, Tabs } from "../../parts/basic";
 
 /** What was chosen, to copy. */
@@ -21,6 +21,11 @@ export function Snippets({ request }: { request: Request }): ReactNode {
       <button type="button" className="small" onClick={() => save([JSON.stringify(body(request), null, 1)], "request.json", "application/json")}>
         Request (JSON)
       </button>
+      {IN_FILES.has(String(request.problem.kind)) && (
+        <button type="button" className="small" onClick={() => save([JSON.stringify(request.problem, null, 1)], "problem.json", "application/json")}>
+          Problem (JSON)
+        </button>
+      )}
     </section>
   );
 }

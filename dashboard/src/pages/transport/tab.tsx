@@ -4,6 +4,7 @@ import type { Job } from "../../api/client";
 import { useProblem } from "../../api/hooks";
 import { picture } from "../../lib/transport";
 import { Failure, Loading } from "../../parts/basic";
+import { ColourMap } from "./colours";
 import { CouplingCanvas } from "./coupling";
 import { HeatMap } from "./heat";
 
@@ -25,6 +26,7 @@ export default function TransportTab({ job, answer }: { job: Job; answer: Record
   if (!plan) return <p className="empty tall">{why}</p>;
   return (
     <>
+      {x && y && x.dimension === 3 && job.labels?.picture === "colours" && <ColourMap plan={plan} x={x} y={y} />}
       {x && y && <CouplingCanvas plan={plan} x={x} y={y} images={images} />}
       <label className="check">
         <input type="checkbox" checked={log} onChange={(event) => setLog(event.target.checked)} /> logarithmic colours
