@@ -13,16 +13,23 @@ from api_schemas.jobs import FINAL_STATES
 from service.jobs.rows import Hold
 from service.store.connect import Database
 
+# Workers look every second, for cancels; a lease is written only when a sixth of it is used up, which spares the
+# database five of six updates, each of which would touch every index of the row.
 _EXTEND = """
-WITH mine AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS mine (id, attempt)
+WITH mine AS MATERIALIZED (
+    SELECT mine.*, job.lease_until, CASE WHEN job.id IS NULL THEN 'lost'
+        WHEN job.cancel_requested_at IS NOT NULL THEN 'cancel' WHEN job.deadline_at <= now() THEN 'deadline'
+        ELSE 'held' END AS hold
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS mine (id, attempt)
+        LEFT JOIN job ON job.id = mine.id AND job.attempt = mine.attempt AND job.state = 'running'
 ), kept AS (
-    UPDATE job SET lease_until = greatest(job.lease_until, now() + make_interval(secs => %(lease)s))
+    UPDATE job SET lease_until = now() + make_interval(secs => %(lease)s)
     FROM mine WHERE job.id = mine.id AND job.attempt = mine.attempt AND job.state = 'running'
-    RETURNING job.id, CASE WHEN job.cancel_requested_at IS NOT NULL THEN 'cancel'
-                           WHEN job.deadline_at <= now() THEN 'deadline' ELSE 'held' END AS hold
+        AND job.lease_until < now() + make_interval(secs => %(lease)s * 5 / 6)
+    RETURNING job.id
 )
-SELECT mine.id, coalesce(kept.hold, 'lost') FROM mine LEFT JOIN kept USING (id)
+SELECT mine.id, CASE WHEN kept.id IS NULL AND mine.lease_until < now() THEN 'lost' ELSE mine.hold END
+FROM mine LEFT JOIN kept USING (id)
 """
 
 _ADD_EVENTS = """
@@ -86,7 +93,7 @@ SELECT last_seq FROM back
 
 
 def extend(conn: Database, claims: Sequence[tuple[UUID, int]], lease_seconds: float) -> dict[UUID, Hold]:
-    """Renew the leases of all jobs of a worker in one statement, and learn what became of them."""
+    """Renew the leases of a worker's jobs, where they need it, and learn what became of each: one statement."""
     if not claims:
         return {}
     ordered = sorted(claims)  # one order for everyone who locks several rows

@@ -177,6 +177,19 @@ def test_extend_tells_each_job_its_fate(desk: Desk) -> None:
     assert (row.lease_until - held.lease_until).total_seconds() == pytest.approx(470, abs=5)
 
 
+def test_a_lease_is_written_only_when_a_sixth_of_it_is_used_up(desk: Desk) -> None:
+    claim = desk.running(lease=60)
+    row = "SELECT lease_until, xmin::text FROM job WHERE id = %s"
+    fresh = desk.conn.execute(row, (claim.job_id,)).fetchone()
+    assert jobs.extend(desk.conn, [(claim.job_id, claim.attempt)], 60) == {claim.job_id: "held"}
+    assert desk.conn.execute(row, (claim.job_id,)).fetchone() == fresh
+
+    desk.conn.execute("UPDATE job SET lease_until = now() + interval '49 s' WHERE id = %s", (claim.job_id,))
+    assert jobs.extend(desk.conn, [(claim.job_id, claim.attempt)], 60) == {claim.job_id: "held"}
+    left = desk.conn.execute("SELECT extract(epoch FROM lease_until - now()) FROM job WHERE id = %s", (claim.job_id,))
+    assert float(left.fetchone()[0]) == pytest.approx(60, abs=2)
+
+
 def test_extending_nothing_asks_nothing(desk: Desk) -> None:
     assert jobs.extend(desk.conn, [], 30) == {}
 
