@@ -17,6 +17,8 @@ from kantor.wire import study_routes as routes
 from kantor.wire.steps import Flow
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from api_schemas.studies import Study as StudyInfo
     from api_schemas.studies import TrialHistory
     from kantor.client import Client
@@ -143,6 +145,18 @@ class Study(StudyLooks, StudyBase):
         for request in import_requests(trials):
             new += self._run(routes.add_trials(self._policy, self.id, request)).imported
         return new
+
+    def export(self, path: str | Path) -> Path:
+        """Write all trials to a .csv, .json or .parquet file, one a row; ``table()`` gives the rows themselves."""
+        from kantor.studies_files import export
+
+        return export(self, path)
+
+    def table(self) -> list[dict[str, Any]]:
+        """A plain dictionary for each trial: ``pandas.DataFrame(study.table())``."""
+        from kantor.studies_files import table
+
+        return list(table(self))
 
     def edit(self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed") -> Trial:
         """Correct a finished trial; ``history`` keeps what was there before."""

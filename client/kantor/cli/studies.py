@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kantor.cli import output
+from kantor.cli import output, studies_files
 from kantor.cli.session import Json, session
 
 if TYPE_CHECKING:
@@ -20,25 +20,13 @@ Name = Annotated[str, typer.Argument(metavar="STUDY", help="Id or name.")]
 
 @app.command()
 def create(
-    file: Annotated[Path, typer.Argument(help="JSON: name, space, objectives...; '-' for stdin.", allow_dash=True)],
+    file: Annotated[
+        Path, typer.Argument(help="JSON or YAML: name, space, objectives...; '-' for stdin.", allow_dash=True)
+    ],
     json: Json = False,
 ) -> None:
     """Create a study, or load the one of this name with the same definition."""
-    import json as reader
-    import sys
-
-    from kantor.errors import KantorError
-
-    text = sys.stdin.read() if str(file) == "-" else file.read_text()
-    try:
-        fields = reader.loads(text)
-    except ValueError as error:
-        raise KantorError(f"{file} is not JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise KantorError(f"{file} holds no object")
-    missing = [name for name in ("name", "space") if name not in fields]
-    if missing:
-        raise KantorError(f"{file} has no {missing[0]!r}")
+    fields = studies_files.described(file)
     with session() as client:
         study = client.studies.create(**fields)
     if json:
@@ -119,7 +107,7 @@ def trials(
 
 @app.command()
 def best(name: Name, json: Json = False) -> None:
-    """The best feasible trial; of several objectives the Pareto front."""
+    """The best feasible trial; of several objectives as `pareto`."""
     with session() as client:
         study = client.studies.get(name)
         found = [study.best()] if len(study.objectives) == 1 else study.pareto()
@@ -128,6 +116,22 @@ def best(name: Name, json: Json = False) -> None:
         return
     for trial in found:
         output.show(_line(trial.info))
+
+
+app.command()(studies_files.export)
+app.command("import")(studies_files.bring_in)
+
+
+@app.command()
+def pareto(name: Name, json: Json = False) -> None:
+    """The feasible trials that no other one beats in all objectives."""
+    with session() as client:
+        found = [trial.info for trial in client.studies.get(name).pareto()]
+    if json:
+        output.print_json(found)
+        return
+    for trial in found:
+        output.show(_line(trial))
 
 
 @app.command()

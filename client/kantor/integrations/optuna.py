@@ -194,7 +194,7 @@ class KantorSampler(BaseSampler):
 
     # ------------------------------------------------------------------ towards Kantor
 
-    def _twin_of(self, study: optuna.Study) -> _Twin:
+    def _twin_of(self, study: optuna.Study, *, marked: bool = True) -> _Twin:
         """The study for the space that is known by now."""
         shown = _shown(study)
         space = learnt(shown)
@@ -205,7 +205,7 @@ class KantorSampler(BaseSampler):
         if self._twin is None or self._twin.mark != mark or self._name_of(study) not in self._twin.study.name:
             objectives = _objectives(study)
             made = self._connected().studies.create(
-                f"{self._name_of(study)} [{mark}]",
+                f"{self._name_of(study)} [{mark}]" if marked else self._name_of(study),
                 space.parameters(),
                 objectives,
                 constraints={f"constraint {name}": "<= 0" for name in constraints},
@@ -214,8 +214,8 @@ class KantorSampler(BaseSampler):
             self._twin = _Twin(mark, made, space, tuple(objectives), constraints, set())
         return self._twin
 
-    def _catch_up(self, twin: _Twin, study: optuna.Study) -> None:
-        """Bring in finished trials that it does not know: older ones, enqueued ones, other samplers'."""
+    def _catch_up(self, twin: _Twin, study: optuna.Study) -> int:
+        """Bring in finished trials that it does not know: older ones, enqueued ones, other samplers'. How many."""
         items = []
         for trial in study.get_trials(deepcopy=False, states=_STATES):
             if trial.number in twin.known:
@@ -229,10 +229,11 @@ class KantorSampler(BaseSampler):
                 items.append({"params": point, "key": f"{study.study_name[:150]} {trial.number}", **result})
         if items:
             try:
-                twin.study.add_trials(items)
+                return twin.study.add_trials(items)
             except KantorError:
                 self._twin = None  # so that they are brought in the next time
                 raise
+        return 0
 
     def _tell(
         self, twin: _Twin, asked: Trial, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -278,6 +279,34 @@ class KantorSampler(BaseSampler):
         except KantorError as error:
             self._bear(error, "no trial is pruned meanwhile")
             return False
+
+
+def load(client: Client, storage: Any, study_name: str | None, name: str, **settings: Any) -> tuple[Study, int]:
+    """Bring the trials of an Optuna study into a study of Kantor. That is made if there is none of this name, with a
+    space learnt from the trials.
+
+    Args:
+        storage: of Optuna: a URL or an object.
+        study_name: by default the only study of the storage.
+        name: of the study of Kantor.
+        settings: of ``client.studies.create``.
+
+    Returns:
+        the study, and how many trials were new.
+
+    Raises:
+        KantorError: the storage has no such study, or no trials that ran through.
+    """
+    try:
+        study = optuna.load_study(study_name=study_name, storage=storage)
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(optuna.get_all_study_names(storage)))
+        raise KantorError(f"{study_name or 'the study'} cannot be loaded ({error}); the storage has: {known}") from None
+    sampler = KantorSampler(client, name=name, **settings)
+    if not learnt(_shown(study)).distributions:
+        raise KantorError(f"{study.study_name!r} has no trials that ran through and vary something")
+    twin = sampler._twin_of(study, marked=False)
+    return twin.study, sampler._catch_up(twin, study)
 
 
 class KantorPruner(BasePruner):
@@ -343,4 +372,4 @@ def _with_constraints(trial: FrozenTrial, found: tuple[float, ...]) -> FrozenTri
     return other
 
 
-__all__ = ["KantorPruner", "KantorSampler"]
+__all__ = ["KantorPruner", "KantorSampler", "load"]
