@@ -298,6 +298,8 @@ def _numeric(parameter: Any) -> bool:
 def _check_range(low: float, high: float, log: bool) -> None:
     if low > high:
         raise ValueError(f"the range is empty: low {low:g} is above high {high:g}")
+    if not math.isfinite(float(high) - float(low)):
+        raise ValueError(f"the range from {low:g} to {high:g} is wider than any number")
     if log and low <= 0:
         raise ValueError(f"a logarithmic scale needs low above 0, but low is {low:g}")
 

@@ -99,17 +99,22 @@ def _at(parameter: Any, unit: float) -> Any:
         if parameter.log:
             low = max(parameter.low - parameter.step / 2, parameter.low / 2)
             high = parameter.low + (levels - 0.5) * parameter.step
-            place = (low * (high / low) ** unit - parameter.low) / parameter.step
+            place = (_between(low, high, unit) - parameter.low) / parameter.step
             index = min(max(round(place), 0), levels - 1)
         else:
             index = min(int(unit * levels), levels - 1)
         value = parameter.low + index * parameter.step
     elif parameter.log:
-        value = parameter.low * (parameter.high / parameter.low) ** unit
+        value = _between(parameter.low, parameter.high, unit)
     else:
         value = parameter.low + unit * (parameter.high - parameter.low)
     value = min(max(value, parameter.low), parameter.high)
     return round(value) if whole else float(value)
+
+
+def _between(low: float, high: float, unit: float) -> float:
+    """On a logarithmic scale; the ratio of the ends may be above all numbers."""
+    return math.exp((1.0 - unit) * math.log(low) + unit * math.log(high))
 
 
 def _radical(k: int, base: int) -> float:

@@ -92,7 +92,8 @@ class Encoding:
             assert isinstance(parameter, Numeric)
             low, high = float(parameter.low), float(parameter.high)
             if parameter.log:
-                return np.asarray(low * np.exp(np.clip(places, 0.0, 1.0) * math.log(high / low)))
+                share = np.clip(places, 0.0, 1.0)
+                return np.asarray(np.exp((1.0 - share) * math.log(low) + share * math.log(high)))
             return np.asarray(low + np.clip(places, 0.0, 1.0) * (high - low))
         active = ~np.isnan(places)
         values = [parameter.at(float(place)) if there else None for place, there in zip(places, active, strict=True)]
@@ -110,9 +111,10 @@ class Encoding:
             elif isinstance(parameter, Numeric) and parameter.log and parameter.step:
                 first, step = float(parameter.low), float(parameter.step)
                 low, high = max(first - step / 2, first / 2), first + (levels - 0.5) * step
-                index = np.round((low * (high / low) ** snapped[:, i] - first) / step)
+                share, logs = snapped[:, i], (math.log(low), math.log(high))
+                index = np.round((np.exp((1.0 - share) * logs[0] + share * logs[1]) - first) / step)
                 value = first + np.clip(np.nan_to_num(index), 0, levels - 1) * step
-                snapped[:, i] = np.clip(np.log(value / low) / math.log(high / low), 0, 1)
+                snapped[:, i] = np.clip((np.log(value) - logs[0]) / (logs[1] - logs[0]), 0, 1)
             else:
                 index = np.floor(np.nan_to_num(snapped[:, i]) * levels)
                 snapped[:, i] = (np.clip(index, 0, levels - 1) + 0.5) / levels

@@ -98,6 +98,8 @@ class Numeric(Parameter):
                 pointer=f"{where}/low",
                 hint="low must not exceed high; were they swapped?",
             )
+        if not math.isfinite(float(self.high) - float(self.low)):
+            raise InvalidProblem(f"{self.name!r}: the range is wider than any number", pointer=where)
         if self.log and self.low <= 0:
             raise InvalidProblem(
                 f"{self.name!r}: a logarithmic scale needs low > 0, not {self.low}",
@@ -141,7 +143,7 @@ class Numeric(Parameter):
             high = self.low + (levels - 1) * self.step + self.step / 2
             low = max(low - self.step / 2, low / 2) if self.log else low - self.step / 2
         if self.log:
-            place = math.log(max(number, 1e-300) / low) / math.log(high / low)
+            place = (math.log(max(number, 1e-320)) - math.log(low)) / (math.log(high) - math.log(low))
         else:
             place = (number - low) / (high - low)
         return min(max(place, 0.0), 1.0)
@@ -162,7 +164,7 @@ class Numeric(Parameter):
         if unit in (0.0, 1.0):  # the ends to the last digit
             return high if unit else low
         if self.log:
-            return math.exp(math.log(low) + unit * math.log(high / low))
+            return math.exp((1.0 - unit) * math.log(low) + unit * math.log(high))
         return low + unit * (high - low)
 
     def _plain(self, value: float) -> Value:

@@ -262,7 +262,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="gp",
         family="study",
-        version="1",
+        version="2",
         title="Gaussian process",
         summary="For evaluations that cost more than a tenth of a second; up to about thirty parameters.",
         solves=ALL_FEATURES,
