@@ -279,6 +279,10 @@ def check_space(space: Mapping[str, Any], constraints: Sequence[str], guesses: S
             tree = constraint_tree(text)
         except ExpressionError as error:
             raise wrong(f"/input_constraints/{k}", error.detail) from None
+        loose = [name for name in names_in(tree) if getattr(space.get(name), "type", "") == "float"]
+        if tree[0] == "==" and any(space[name].step is None for name in loose):
+            words = "an equality leaves no room among real numbers: express one of the parameters by the others"
+            raise wrong(f"/input_constraints/{k}", words)
         for name in sorted(names_in(tree)):
             if name not in space:
                 raise wrong(f"/input_constraints/{k}", f"{name!r} is no parameter")

@@ -12,7 +12,7 @@ from service.rest.state import State
 from service.settings import Settings
 from service.store.connect import Database
 from service.studies import Asked, StudyRow
-from service.studies.pool import Pending
+from service.studies.pool import OWN_POOLS, Pending
 
 _LOOK_SECONDS = 0.5
 _BLIND_LOOK_SECONDS = 0.1
@@ -55,8 +55,9 @@ async def refill(state: State, study: StudyRow, count: int) -> Pending:
 async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[Asked, str]:
     """Wait for jobs that make suggestions, and why there are still too few."""
     study, end = asked.study, time.monotonic() + request.wait
-    if not await state.database(_served, state.settings):
-        return asked, "no worker is there that makes suggestions"
+    unserved = await state.database(_unserved, study.definition["engine"], state.settings)
+    if unserved:
+        return asked, unserved
     lacks = _short(asked, request)
     _lacking[study.id] += lacks
     try:
@@ -101,8 +102,20 @@ def _short(asked: Asked, request: AskRequest) -> int:
     return 0 if asked.done else max(0, request.count - len(asked.trials))
 
 
-def _served(conn: Database, settings: Settings) -> bool:
-    return any(engine.family == "study" for engine in registry.engines(conn, settings))
+def _unserved(conn: Database, engine: str, settings: Settings) -> str:
+    """Why nobody makes suggestions; "" if somebody does."""
+    offered = [known.id for known in registry.engines(conn, settings) if known.family == "study"]
+    if not offered:
+        return "no worker is there that makes suggestions"
+    if engine in offered:
+        return ""
+    words = f"no worker offers the engine {engine!r}; there are: {', '.join(offered)}"
+    pool = OWN_POOLS.get(engine)
+    return (
+        words
+        if pool is None
+        else f"{words}. It needs pip install 'kantor-server[{engine}]' and a worker of the pool {pool!r}"
+    )
 
 
 def _state(conn: Database, job_id: UUID) -> str:

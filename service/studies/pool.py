@@ -18,6 +18,8 @@ from service.store.connect import Database
 from service.studies.rows import StudyRow
 
 POOL = "cpu"
+OWN_POOLS = {"botorch": "botorch"}
+"""Engines with workers of their own: what they stand on is heavy, and is kept away from all others."""
 RETENTION_SECONDS = 3600.0
 """A job of a study is of no interest once its answer is stored with the study."""
 
@@ -73,16 +75,17 @@ def suggest_with(
 def submit(
     conn: Database, study: StudyRow, work: Mapping[str, Any], *, pool: str = POOL, settings: Settings
 ) -> Submitted:
-    """A job that works on a study."""
+    """A job that works on a study. Analyses are made by our own models, whatever engine the study has."""
+    engine = study.definition["engine"] if work["work"] in ("suggest", "replay") else "auto"
     name = encode(STUDY, study.id)
     problem = StudyWork.model_validate({"study": name, **work})
     request = JobRequest(
         problem=problem,
-        engine=study.definition["engine"],
+        engine=engine,
         options=SolveOptions(),
         name=f"{problem.work}: {study.name}"[:255],
         labels={"study": name},
         retention=RETENTION_SECONDS,
     )
     document = b'{"problem":%s,"options":{}}' % problem.model_dump_json().encode()
-    return jobs.submit(conn, study.project_id, request, document, pool=pool, settings=settings)
+    return jobs.submit(conn, study.project_id, request, document, pool=OWN_POOLS.get(engine, pool), settings=settings)

@@ -49,7 +49,7 @@ class EngineSpec:
         capabilities: what else it can do: ``"warm-start"``, ``"duals"``, ``"basis"``, ``"ranging"``, ``"iis"``,
             ``"rays"``, ``"pool"``, ``"incumbents-in"``, ``"incumbents-out"``, ``"deterministic"``, ``"threads"``...
         options: engine-specific ones; those that all engines of a family share are declared by the family.
-        pool: which worker pool runs it: ``"cpu"`` or ``"gpu"``.
+        pool: which worker pool runs it: ``"cpu"``, ``"gpu"``, or one of its own (``"botorch"``).
         process_group: engines of one group may share a process; libraries that cannot be loaded together differ here.
         requires: import names that must be present for the engine to be offered.
         citation: paper or address.
@@ -64,7 +64,7 @@ class EngineSpec:
     solves: frozenset[str]
     capabilities: frozenset[str] = frozenset()
     options: tuple[Option, ...] = ()
-    pool: Literal["cpu", "gpu"] = "cpu"
+    pool: str = "cpu"
     process_group: str = "default"
     requires: tuple[str, ...] = ()
     citation: str = ""

@@ -78,6 +78,7 @@ def test_the_same_request_loads_the_study_and_another_one_is_a_conflict(client: 
         ({"space": {"a": {"type": "flaot", "low": 0, "high": 1}}}, "/space/a"),
         ({"space": {"a": {"type": "int", "low": 0, "high": 1, "when": {"b": 1}}}}, "/space/a/when/b"),
         ({"input_constraints": ["lr <= nothing"]}, "/input_constraints/0"),
+        ({"input_constraints": ["lr <= 1", "2*lr == layers"]}, "/input_constraints/1"),
         ({"input_constraints": ["__import__('os') <= 1"]}, "/input_constraints/0"),
         ({"guesses": [{"lr": 7}]}, "/guesses/0/lr"),
         ({"constraints": {"memory": "= 3"}}, "/constraints/memory"),
