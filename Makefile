@@ -47,6 +47,7 @@ check: $(READY) ## formatter, linter, types, import rules, OpenAPI snapshot, doc
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi --check
 	$(BIN)/python -m service.grpc.generate --check
+	$(BIN)/python -m service.contract
 	$(BIN)/python dashboard/build.py check --optional --fetch
 	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
@@ -71,6 +72,11 @@ chaos: $(READY) ## a mixed load while everything breaks, then the count: make ch
 
 load: $(READY) ## how much each role bears, where the time goes, what the bottleneck is
 	$(BIN)/python -m benchmarks.load
+
+audit: $(READY) ## known vulnerabilities of what is used (asks pypi.org and the npm registry: needs a way there)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "pip-audit>=2.10"
+	$(BIN)/pip-audit --skip-editable --desc off
+	$(BIN)/python dashboard/build.py audit --fetch
 
 bench: $(READY) ## all benchmarks; tables to the terminal, JSON to benchmarks/results
 	$(BIN)/python -m benchmarks

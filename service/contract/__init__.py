@@ -1,0 +1,1 @@
+"""Whether the contract still holds what the last release promised: ``python -m service.contract``."""
