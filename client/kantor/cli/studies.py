@@ -110,7 +110,7 @@ def best(name: Name, json: Json = False) -> None:
     """The best feasible trial; of several objectives as `pareto`."""
     with session() as client:
         study = client.studies.get(name)
-        found = [study.best()] if len(study.objectives) == 1 else study.pareto()
+        found = study.pareto() if len(study.objectives) > 1 else [study.best()]
     if json:
         output.print_json([trial.info for trial in found])
         return
@@ -132,6 +132,24 @@ def pareto(name: Name, json: Json = False) -> None:
         return
     for trial in found:
         output.show(_line(trial))
+
+
+@app.command()
+def rank(
+    name: Name,
+    best: Annotated[list[int], typer.Argument(help="Numbers of trials, best first.")],
+    worse: Annotated[
+        list[int] | None, typer.Option("--worse", "-w", help="Worse than all of these; repeat it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Of a study by preference: which of several trials are best, in order."""
+    with session() as client:
+        found = client.studies.get(name).rank(best, worse or ())
+    if json:
+        output.print_json(found)
+    else:
+        output.say(f"Comparison {found.number}: {' > '.join(map(str, found.best))}")
 
 
 @app.command()
