@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 from api_schemas.arrays import ArrayReference, RawArray
 from api_schemas.base import Extended, Line, Model, Reply
 from api_schemas.certificates import Certificate
-from api_schemas.expression import Scope
+from api_schemas.expression import ExpressionError, Scope
 from api_schemas.expression import structure as structure_of
 from api_schemas.expression_models import (
     Constraints,
     DataArrays,
     Lets,
+    Names,
     Text,
     Value,
     Variables,
@@ -25,6 +26,7 @@ from api_schemas.expression_models import (
     declare_variables,
     fail,
     objective,
+    shape_of,
 )
 from api_schemas.options import SolveOptions
 
@@ -57,6 +59,10 @@ class BilevelProblem(Model):
     let: Lets = {}
     upper: Level
     lower: Level
+    batches: dict[Names, Annotated[int, Field(ge=1)]] = {}
+    """How many rows (of the first axis) of data a step of a stochastic engine (``soba``, ``f2sa``) looks at: data of
+    one length are drawn together. The expressions must fit batches too, and should be means over rows. The
+    certificate is always on all data."""
 
     @model_validator(mode="after")
     def _check(self) -> BilevelProblem:
@@ -81,7 +87,41 @@ class BilevelProblem(Model):
             ]
         self._check_lower(scope, roots["lower"])
         check_used(scope, used, pointers)
+        self._check_batches()
         return self
+
+    def _check_batches(self) -> None:
+        """Rows that are there, the same for data of one length, and expressions that take them."""
+        if not self.batches:
+            return
+        rows: dict[int, tuple[str, int]] = {}
+        for name, count in self.batches.items():
+            pointer = f"/batches/{name}"
+            if name not in self.data:
+                raise fail(pointer, f"there are no data {name!r}", f"data: {', '.join(sorted(self.data)) or 'none'}")
+            shape, _ = shape_of(self.data[name])
+            if not shape or count > shape[0]:
+                raise fail(
+                    pointer, f"{count} rows of {name!r}, whose shape is {list(shape)}", "at most as many as it has"
+                )
+            other, same = rows.setdefault(shape[0], (name, count))
+            if same != count:
+                words = f"{count} rows of {name!r}, but {same} of {other!r}, which is as long"
+                raise fail(pointer, words, "data of one length are drawn together, so many rows of each")
+        scope = Scope()
+        for name, value in self.data.items():
+            shape, dtype = shape_of(value)
+            scope.data(name, (self.batches[name], *shape[1:]) if name in self.batches else shape, dtype)
+        for which, level in (("upper", self.upper), ("lower", self.lower)):
+            declare_variables(scope, level.variables, f"/{which}/variables", which)
+        try:
+            for name, source in self.let.items():
+                scope.let(name, source)
+            for level in (self.upper, self.lower):
+                scope.objective(level.objective[1])
+        except ExpressionError as error:
+            hint = "name all data of the same rows; a variable with an entry for each row is taken by take(x, index)"
+            raise fail("/batches", f"the expressions do not fit batches: {error.detail}", hint) from None
 
     def _check_lower(self, scope: Scope, root: int) -> None:
         """A lower level that plainly has no solution, or nothing to solve."""

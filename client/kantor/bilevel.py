@@ -36,6 +36,8 @@ class Bilevel:
             all names. They are strings, or made with the operators of ``kantor.expressions``. A variable may also be
             given by its shape alone.
         let: names for expressions, each of which may use those before it.
+        batches: by name of data, how many rows a step of a stochastic engine looks at; data of one length are drawn
+            together. The certificate is on all data.
 
     Raises:
         InvalidProblem: what is wrong, with the character of the expression; found here, before anything is sent.
@@ -59,9 +61,11 @@ class Bilevel:
         lower: Mapping[str, Any],
         data: Mapping[str, Any] | None = None,
         let: Mapping[str, Any] | None = None,
+        batches: Mapping[str, int] | None = None,
         name: str = "",
     ) -> None:
         self.name = name
+        self.batches = {str(key): int(rows) for key, rows in (batches or {}).items()}
         self.let = {key: str(value) for key, value in (let or {}).items()}
         self.arrays: dict[str, Any] = {
             f"data/{key}": as_array(value, f"/data/{key}") for key, value in (data or {}).items()
@@ -129,6 +133,7 @@ class Bilevel:
             if key.startswith("data/"):
                 lines.append(f"  data {key[5:]}: {'x'.join(map(str, array.shape)) or 'number'}, {array.dtype}")
         lines += [f"  let {name} = {text}" for name, text in self.let.items()]
+        lines += [f"  batches of {rows} rows of {name}" for name, rows in self.batches.items()]
         for which, level in self.levels.items():
             lines.append(f"{which} level")
             for name, fields in level["variables"].items():
@@ -148,6 +153,8 @@ class Bilevel:
         document["data"] = {key[5:]: write(key, array) for key, array in self.arrays.items() if key[:5] == "data/"}
         if self.let:
             document["let"] = self.let
+        if self.batches:
+            document["batches"] = self.batches
         for which, level in self.levels.items():
             variables = written(level["variables"], self.arrays, write)
             document[which] = {**level, "variables": variables}

@@ -18,6 +18,7 @@ from solvers.core.errors import InvalidProblem
 
 if TYPE_CHECKING:
     from solvers.bilevel.forms import Forms
+    from solvers.bilevel.sampling import Sampler
     from solvers.bilevel.sources import Sources
 
 Function = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
@@ -132,6 +133,7 @@ class Bilevel:
         structure: what is known about the functions.
         name: for people.
         sources: the expressions that the functions were compiled from, if they were.
+        sampler: draws both objectives on mini-batches, if the problem says how.
     """
 
     upper: Level
@@ -139,6 +141,7 @@ class Bilevel:
     structure: Structure = Structure()
     name: str = ""
     sources: Sources | None = None
+    sampler: Sampler | None = None
 
     @property
     def n(self) -> int:

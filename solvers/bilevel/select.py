@@ -92,6 +92,10 @@ def _preferences(problem: Bilevel, options: Mapping[str, Any]) -> list[tuple[str
             "integer lower variables, whose solutions become cuts on the value function, with a bound on the optimum"
         )
         return [("value-function", words)]
+    if problem.sampler is not None and not problem.lower.constrained:
+        words = f"steps on mini-batches ({', '.join(f'{v} rows of {k}' for k, v in problem.sampler.rows.items())})"
+        words += "; the certificate is on all data"
+        return [("soba", words), ("f2sa", words), exact, implicit, penalty]
     order = [exact]
     if _worth_global(problem):
         words = "it is small enough for a global search by cuts on the value function, with a bound on the optimum"

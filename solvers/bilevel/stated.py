@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from solvers.bilevel.problem import Bilevel, Function, Level, Sense, Structure
+from solvers.bilevel.sampling import Sampler
 from solvers.bilevel.sources import Sources
 from solvers.core.errors import SolverError
 from solvers.expression.coefficients import affine
@@ -77,12 +78,16 @@ def build(
     *,
     structure: Structure | None = None,
     name: str = "",
+    batches: Mapping[str, int] | None = None,
+    batch_program: Program | Mapping[str, Any] | None = None,
 ) -> StatedBilevel:
     """Compile the program and fill in starts (0) and bounds (none).
 
     Args:
         program: its variables have the groups ``"upper"`` and ``"lower"``.
         structure: what is known of the expressions, as functions of all variables.
+        batches: rows of the first axis of data that a stochastic engine looks at in a step.
+        batch_program: the same program with these shapes of the data.
 
     Raises:
         InvalidProblem: data, starts or bounds that do not fit; ``pointer`` is below the problem.
@@ -108,7 +113,11 @@ def build(
         },
     )
     known = structure or Structure()
-    problem = Bilevel(upper=levels[0], lower=levels[1], structure=known, name=name, sources=sources)
+    sampler = None
+    if batches and batch_program is not None:
+        smaller = batch_program if isinstance(batch_program, Program) else Program.load(batch_program)
+        sampler = Sampler(smaller, arrays, batches, layouts, sources.objectives)
+    problem = Bilevel(levels[0], levels[1], known, name, sources, sampler)
     return StatedBilevel(problem, layouts)
 
 

@@ -78,10 +78,30 @@ def _problem(given: Mapping[str, Any], files: Files) -> StatedBilevel:
             *(_level(given[which], which, constraints[which], senses[which], files) for which in _BOTH),
             structure=_structure(scope, given, outputs, constraints, senses),
             name=given.get("name", ""),
+            batches=given.get("batches"),
+            batch_program=_batch_program(given, data),
         )
     except SolverError as error:
         error.pointer = f"/problem{error.pointer}"
         raise
+
+
+def _batch_program(given: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    """Both objectives where data have the rows of a batch only."""
+    rows = given.get("batches")
+    if not rows:
+        return None
+    scope = Scope()
+    for name, array in data.items():
+        shape = (rows[name], *array.shape[1:]) if name in rows else array.shape
+        scope.data(name, shape, "int64" if array.dtype == np.int64 else "float64")
+    for which in _BOTH:
+        declare(scope, given[which]["variables"], f"/problem/{which}/variables", which)
+    for name, source in (given.get("let") or {}).items():
+        scope.let(name, source)
+    texts = {which: given[which].get("minimize") or given[which]["maximize"] for which in _BOTH}
+    with refused("/problem/batches"):
+        return scope.plain({which: scope.objective(text).root for which, text in texts.items()})
 
 
 def _level(given: Mapping[str, Any], which: Which, constraints: list[Constraint], sense: Any, files: Files) -> Stated:

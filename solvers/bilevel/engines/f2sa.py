@@ -15,7 +15,8 @@ import torch
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.adam import Adam
 from solvers.bilevel.engines.lower import bounds
-from solvers.bilevel.engines.oracle import Curvature, batched, gradient_x, gradient_y, gradients
+from solvers.bilevel.engines.mini_batches import Current
+from solvers.bilevel.engines.oracle import Curvature, gradient_x, gradient_y, gradients
 from solvers.bilevel.engines.run import Run, check_finite
 from solvers.bilevel.engines.single_loop import finite, iterate
 from solvers.bilevel.problem import Bilevel, tensor
@@ -53,10 +54,10 @@ class F2saEngine:
         run = Run(problem, settings, context, SPEC)
         X, Y = run.starts()
         check_finite(problem, X, Y)
-        f, g = batched(problem.upper.objective), batched(problem.lower.objective)
+        both = Current(problem, settings["seed"])
         low, high = tensor(problem.upper.lower), tensor(problem.upper.upper)
         y_low, y_high = bounds(problem)
-        curve_g, curve_f = Curvature(g, settings["seed"]), Curvature(f, settings["seed"])
+        curve_g, curve_f = Curvature(both.g, settings["seed"]), Curvature(both.f, settings["seed"])
         adam = Adam(X.shape, settings["learning_rate"], first=settings["momentum"])
         start = Y
         copies = [Y, Y]
@@ -67,15 +68,16 @@ class F2saEngine:
 
         def step(k: int, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float, float]:
             y, z = (start, start) if settings["restart"] == "cold" else copies
+            f, g, damped = both.next(k)
             weight = min(settings["penalty_last"], settings["penalty"] * (1.0 + k / 10.0) ** (1.0 / 3.0))
             if k % 4 == 0:
                 sizes[:] = [curve_g(X, z), curve_f(X, y)]
             L, Lf = sizes
             for _ in range(settings["inner_steps"]):
                 slope = gradient_y(g, X, z)
-                z = into(z - slope / L)
+                z = into(z - damped * slope / L)
                 mixed = gradient_y(f, X, y) / weight + gradient_y(g, X, y)
-                y = into(y - mixed / (L + Lf / weight))
+                y = into(y - damped * mixed / (L + Lf / weight))
             copies[:] = [y, z]
             values, fx, _ = gradients(f, X, y)
             step = fx + weight * (gradient_x(g, X, y) - gradient_x(g, X, z))

@@ -1,4 +1,4 @@
-"""``soba``: one loop for all three (Dagreou, Ablin, Vaiter and Moreau 2022), without noise.
+"""``soba``: one loop for all three (Dagreou, Ablin, Vaiter and Moreau 2022), on all data or on mini-batches.
 
 At each step y descends on g, v descends on ``v'g_yy v/2 - v'f_y``, and x along ``f_x - g_xy v``; all from the same
 gradients: one of each level and one Hessian product a step, so the cheapest step there is. For well-conditioned lower
@@ -14,7 +14,8 @@ import torch
 
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.adam import Adam
-from solvers.bilevel.engines.oracle import Curvature, batched, derivative, gradients
+from solvers.bilevel.engines.mini_batches import Current
+from solvers.bilevel.engines.oracle import Curvature, derivative, gradients
 from solvers.bilevel.engines.run import Run, check_finite
 from solvers.bilevel.engines.single_loop import finite, iterate
 from solvers.bilevel.problem import Bilevel, tensor
@@ -49,14 +50,15 @@ class SobaEngine:
         run = Run(problem, settings, context, SPEC)
         X, Y = run.starts()
         check_finite(problem, X, Y)
-        f, g = batched(problem.upper.objective), batched(problem.lower.objective)
+        both = Current(problem, settings["seed"])
         low, high = tensor(problem.upper.lower), tensor(problem.upper.upper)
-        curve = Curvature(g, settings["seed"])
+        curve = Curvature(both.g, settings["seed"])
         adam = Adam(X.shape, settings["learning_rate"], first=settings["momentum"])
         state = [Y, torch.zeros_like(Y), torch.ones(Y.shape[0], 1, dtype=torch.float64)]
 
         def step(k: int, X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float, float]:
             Y, v, L = state
+            f, g, damped = both.next(k)
             if k % 4 == 0:
                 L = curve(X, Y)
             values, fx, fy = gradients(f, X, Y)
@@ -69,7 +71,7 @@ class SobaEngine:
                     torch.zeros_like(z) if part is None else part for part, z in zip(found, (x, y), strict=True)
                 )
             slope = slope.detach()
-            state[:] = [Y - slope / L, v - finite(product - fy) / L, L]
+            state[:] = [Y - damped * slope / L, v - damped * finite(product - fy) / L, L]
             X = adam.step(X, finite(fx - across), low, high)
             return X, state[0], values, float(slope.abs().max()), 0.0
 
