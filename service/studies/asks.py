@@ -94,6 +94,7 @@ SELECT EXISTS (SELECT FROM trial WHERE study_id = %(study)s AND jsonb_hash(param
 """
 _PLACE = "SELECT nextval(pg_get_serial_sequence('trial', 'id'))"
 """A number that nobody else gets, without a lock."""
+_NEAR = "SELECT params FROM trial WHERE study_id = %s ORDER BY number DESC LIMIT 8"
 _MOST_KNOWN = 200
 """After so many points that were tried already, nothing new is looked for: the space is used up."""
 
@@ -170,7 +171,10 @@ def _fresh(conn: Database, study: StudyRow, request: AskRequest) -> tuple[dict[s
     """A point that was not tried yet, and its place in the sequence; None if the space seems to be used up."""
     row = conn.execute(_PLACE, prepare=True).fetchone()
     start = 0 if row is None else int(row[0])
-    for k, params in enumerate(points.sequence(study.request, study.seed, start, request.fixed), start=1):
+    near = (
+        [found[0] for found in conn.execute(_NEAR, (study.id,)).fetchall()] if study.request.input_constraints else []
+    )
+    for k, params in enumerate(points.sequence(study.request, study.seed, start, request.fixed, near), start=1):
         wanted = {"study": study.id, "params": changes.dumps(params)}
         known = conn.execute(_KNOWN, wanted, prepare=True).fetchone()
         if request.fixed or study.request.noise is True or (known is not None and not known[0]):

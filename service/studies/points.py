@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from api_schemas.studies import StudyRequest
-from api_schemas.study_spaces import NUMERIC, IntParameter, constraint_tree, holds, ordered
+from api_schemas.study_spaces import NUMERIC, IntParameter, constraint_tree, holds, ordered, point_fault
 
 _MOST_TRIES = 2000
+_FEW_TRIES = 100
 _UNARY: dict[str, Any] = {"neg": lambda a: -a, "abs": abs, "exp": math.exp, "log": math.log, "sqrt": math.sqrt}
 _BINARY: dict[str, Any] = {
     "+": lambda a, b: a + b,
@@ -36,10 +37,18 @@ def canonical(point: Mapping[str, Any]) -> str:
 
 
 def sequence(
-    study: StudyRequest, seed: int, start: int, fixed: Mapping[str, Any] | None = None
+    study: StudyRequest,
+    seed: int,
+    start: int,
+    fixed: Mapping[str, Any] | None = None,
+    near: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[dict[str, Any]]:
     """Points of the Halton sequence, shifted at random by the seed, from entry ``start`` on, that meet the input
-    constraints; it ends when none was found for long."""
+    constraints; it ends when none was found for long.
+
+    Args:
+        near: points that meet them: where next to no other does, points of the sequence are drawn towards these.
+    """
     trees = [constraint_tree(text) for text in study.input_constraints]
     order = ordered(study.space)
     primes = _primes(len(order))
@@ -57,9 +66,49 @@ def sequence(
             point[name] = fixed[name] if fixed and name in fixed else _at(parameter, (_radical(k, prime) + shift) % 1.0)
         if not all(met(tree, point) for tree in trees):
             misses += 1
+            known = near[k % len(near)] if near and misses > _FEW_TRIES else None
+            drawn = None if known is None else _drawn(study, point, known, fixed, trees)
+            if drawn is None:
+                continue
+            yield drawn
             continue
         misses = 0
         yield point
+
+
+def _drawn(
+    study: StudyRequest,
+    point: Mapping[str, Any],
+    known: Mapping[str, Any],
+    fixed: Mapping[str, Any] | None,
+    trees: Sequence[Any],
+) -> dict[str, Any] | None:
+    """The first of the points halfway, a quarter of the way... from ``known`` to ``point`` that meets the constraints;
+    choices are those of ``known``."""
+    for halves in range(1, 16):
+        mixed: dict[str, Any] = {}
+        for name, start in known.items():
+            parameter = study.space[name]
+            if fixed and name in fixed:
+                mixed[name] = fixed[name]
+            elif name in point and isinstance(parameter, NUMERIC) and parameter.type != "fidelity":
+                place, end = _unit(parameter, start), _unit(parameter, point[name])
+                mixed[name] = _at(parameter, place + (end - place) * 0.5**halves)
+            else:
+                mixed[name] = start
+        if all(met(tree, mixed) for tree in trees) and not point_fault(study.space, mixed)[1]:
+            return mixed
+    return None
+
+
+def _unit(parameter: Any, value: Any) -> float:
+    """About where ``_at`` gives the value."""
+    low, high = float(parameter.low), float(parameter.high)
+    if low == high:
+        return 0.5
+    if parameter.log:
+        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+    return (float(value) - low) / (high - low)
 
 
 def met(tree: Any, point: Mapping[str, Any]) -> bool:

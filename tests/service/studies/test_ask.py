@@ -191,3 +191,16 @@ def test_another_projects_study_does_not_exist(desk: StudyDesk) -> None:
         with pytest.raises(KantorError) as refused:
             act()
         assert refused.value.code == "not-found"
+
+
+def test_where_next_to_nothing_is_allowed_points_near_known_ones_are_handed_out(
+    conn: Database, project: UUID, settings: Settings
+) -> None:
+    cube = {name: {"type": "float", "low": 0, "high": 1} for name in "abcdef"}
+    thin = StudyDesk(conn, project, settings, space=cube, input_constraints=["a + b + c + d + e + f <= 0.01"])
+    thin.add(dict.fromkeys("abcdef", 0.001), values={"loss": 1.0})
+
+    trials = thin.ask(6)
+
+    assert len({str(trial.params) for trial in trials}) == 6
+    assert all(0 <= sum(trial.params.values()) <= 0.01 + 1e-9 for trial in trials)
