@@ -95,6 +95,7 @@ class Journal:
         self._condition = threading.Condition()
         self._pages: list[Page] = []
         self._closed = False
+        self._idle = True
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -116,19 +117,24 @@ class Journal:
         self._thread.join(10.0)
 
     def _wake(self) -> None:
-        with self._condition:
-            self._condition.notify()
+        # Amid jobs of milliseconds it looks often enough by itself; to wake it for each would cost them dearly.
+        if self._idle:
+            with self._condition:
+                self._condition.notify()
 
     def _work(self) -> None:
         while True:
             with self._condition:
                 now = time.monotonic()
+                self._idle = True  # before looking: what comes after the look wakes it
                 waiting = [page for page in self._pages if page.waiting and not page.lost]
                 due = [page for page in waiting if page.due <= now]
                 if self._closed:
                     return
+                self._idle = not waiting
                 if not due:
-                    self._condition.wait(min((page.due - now for page in waiting), default=None))
+                    soonest = min((page.due - now for page in waiting), default=None)
+                    self._condition.wait(None if soonest is None else min(soonest, FIRST_WRITE))
                     continue
             try:
                 with self._database.connection() as connection:
