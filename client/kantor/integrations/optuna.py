@@ -160,7 +160,9 @@ class KantorSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Of a parameter that is not understood (yet)."""
-        if self._warn and self._reached and trial._trial_id in self._held:
+        held = self._held.get(trial._trial_id)
+        new = held is None or param_name in held[0].space.distributions
+        if self._warn and not new and any(param_name in other.params for other in _shown(study)):
             self._say(
                 f"the parameter {param_name!r} is drawn independently: no other parameter explains when it is there, "
                 "or its range changes. Define it always, with the same range, or let one parameter decide on it"
