@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from solvers.core.engine import Context, EngineSpec, LocalContext
-from solvers.core.errors import InvalidProblem
+from solvers.core.errors import InvalidProblem, UnsupportedProblem
 from solvers.core.options import resolve
 from solvers.studies.observations import Observations
 from solvers.studies.parameters import Point, Value
@@ -167,6 +167,12 @@ class StudyEngine:
             UnsupportedProblem: the engine cannot work on such a study.
         """
         checked = resolve(self.spec.options, options or {}, owner=self.spec.id)
+        if not study.objectives and "comparisons" not in self.spec.solves:
+            raise UnsupportedProblem(
+                f"{self.spec.id} cannot learn from comparisons, and the study has no objective",
+                pointer="/engine",
+                hint="auto, preference or ranking",
+            )
         return self.build(study, checked, seed, context or LocalContext())
 
     def solve(self, problem: Step, options: Mapping[str, Any], context: Context) -> Advice:

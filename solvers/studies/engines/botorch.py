@@ -51,8 +51,8 @@ class Searched:
     def values(self, rows: Array) -> Array:
         x = torch.from_numpy(self.encoding.features(rows)).unsqueeze(1)
         with torch.no_grad():
-            parts = [self.function(block) for block in x.split(256)]
-        return np.nan_to_num(torch.cat(parts).double().numpy(), nan=-1e30)
+            parts = [self.function(x[start : start + 256]) for start in range(0, len(x), 256)]
+        return np.asarray(np.nan_to_num(torch.cat(parts).double().numpy(), nan=-1e30))
 
     def slopes(self, rows: Array) -> tuple[Array, Array]:
         x = torch.from_numpy(self.encoding.features(rows)).requires_grad_(True)

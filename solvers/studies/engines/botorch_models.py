@@ -17,6 +17,7 @@ from botorch.acquisition import (
     qLowerBoundMaxValueEntropy,
     qMultiFidelityMaxValueEntropy,
 )
+from botorch.acquisition.multi_objective import logei
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
 from botorch.acquisition.objective import GenericMCObjective
@@ -37,6 +38,9 @@ from solvers.studies.outcomes import Outcomes
 from solvers.studies.sampling import sobol
 from solvers.studies.study import Study
 
+# BoTorch would compile a kernel in C++ at first use, and wait for ever on the lock that a killed compiler left. Workers
+# are killed at limits, and have no compiler: the plain version does the same.
+logei._load_attempted = True
 _SAMPLES = 64
 _FANTASIES = 16
 _CANDIDATES = 512

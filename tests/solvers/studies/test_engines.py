@@ -155,6 +155,9 @@ def test_unknown_options_and_unfit_studies_are_refused_with_words() -> None:
         engine("cma-es").create(MIXED.study)
     with pytest.raises(UnsupportedProblem):
         engine("trust-region").create(TWO.study)
+    for name in ("gp", "tpe", "grid", "quasi-random"):
+        with pytest.raises(UnsupportedProblem, match="comparisons"):
+            engine(name).create(Study(BRANIN.study.space, ()))
     with pytest.raises(InvalidProblem, match="between 1 and 10000"):
         Step(BRANIN.study, count=0)
     with pytest.raises(InvalidProblem) as caught:
