@@ -11,6 +11,7 @@ import socket
 import tempfile
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Runner:
         spoiled: must not be given another job.
     """
 
-    def __init__(self, zygote: Zygote, folder: Path) -> None:
+    def __init__(self, zygote: Zygote, folder: Path, confined: dict[str, Any] | None = None) -> None:
         """Fork it.
 
         Raises:
@@ -61,7 +62,7 @@ class Runner:
         self.outbox = Mailbox.create("outbox")
         folder.mkdir(mode=0o700)
         try:
-            self.pid = zygote.fork(folder, [theirs.fileno(), writer, self.inbox.fd, self.outbox.fd])
+            self.pid = zygote.fork(folder, [theirs.fileno(), writer, self.inbox.fd, self.outbox.fd], confined)
             self._pidfd = os.pidfd_open(self.pid)
         except BaseException:
             self._release()
@@ -143,8 +144,23 @@ class Runner:
 class Runners:
     """Warm runners of every process group. Safe from any thread."""
 
-    def __init__(self, zygotes: Zygotes, *, keep: int, folder: Path | None = None) -> None:
-        """``keep``: how many idle runners to keep in each group; ``folder``: where this worker makes its own folder."""
+    def __init__(
+        self,
+        zygotes: Zygotes,
+        *,
+        keep: int,
+        folder: Path | None = None,
+        confine: bool = False,
+        readable: Sequence[str] = (),
+        writable: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            keep: how many idle runners to keep in each group.
+            folder: where this worker makes its own folder.
+            confine: runners are cut off from network, files and other processes (``workers.runner.sandbox``).
+            readable, writable: further folders for confined runners.
+        """
         self._zygotes = zygotes
         self._keep = keep
         self._lock = threading.Lock()
@@ -152,6 +168,10 @@ class Runners:
         self._count = 0
         self._closed = False
         self.folder, self._guard = _private_folder(folder or Path(tempfile.gettempdir()))
+        self.inputs = self.folder / "inputs"
+        self.inputs.mkdir(mode=0o700)
+        reach = {"inputs": str(self.inputs), "readable": list(readable), "writable": list(writable)}
+        self._confined = reach if confine else None
 
     def warm_up(self, group: str, count: int) -> None:
         """Fork runners ahead of their first jobs."""
@@ -178,7 +198,7 @@ class Runners:
                 self._count += 1
                 folder = self.folder / f"{group}-{self._count}"
             try:
-                return Runner(self._zygotes.of(group), folder)
+                return Runner(self._zygotes.of(group), folder, self._confined)
             except ZygoteLostError as error:
                 log.warning("no runner could be forked", group=group, error=str(error))
                 if attempt == 3 or self._closed:

@@ -41,6 +41,14 @@ class WorkerSettings(BaseModel):
     log_limit_bytes: Annotated[int, Field(ge=0)] = 1 << 20
     """Log kept of one attempt at a job; of more, the end only."""
 
+    sandbox: bool = True
+    """Cut the processes that solve off from the network, from files that solving does not need and from other
+    processes, as far as the kernel can (Landlock, seccomp). What holds is among the worker's resources."""
+    readable: str = ""
+    """Further folders and files that they may read (licences, data of engines of your own), with colons between."""
+    writable: str = ""
+    """Further folders that they may write to (caches), with colons between: shared by the jobs of all tenants."""
+
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> WorkerSettings:
         """Settings from the environment; keyword arguments go first.

@@ -74,8 +74,13 @@ class Worker:
         self.catalogue = self.zygotes.start(only=only, pools=self.pools)
         if not self.catalogue.groups:
             raise RuntimeError(f"no engine is installed for the pools {', '.join(self.pools)}")
-        readable = [path for path in self.own.readable.split(":") if path]
-        self.runners = Runners(self.zygotes, keep=self.concurrency, confine=self.own.sandbox, readable=readable)
+        self.runners = Runners(
+            self.zygotes,
+            keep=self.concurrency,
+            confine=self.own.sandbox,
+            readable=[path for path in self.own.readable.split(":") if path],
+            writable=[path for path in self.own.writable.split(":") if path],
+        )
         self.runners.warm_up(self.catalogue.group_of(self.catalogue.engines[0].family, "auto"), self.concurrency)
         self.artifacts = ArtifactStore(self.settings)
         self.line = Line(self.settings)

@@ -80,15 +80,19 @@ class Zygote:
         message: dict[str, Any] = orjson.loads(packet)
         return message
 
-    def fork(self, folder: Path, descriptors: Sequence[int]) -> int:
+    def fork(self, folder: Path, descriptors: Sequence[int], confined: dict[str, Any] | None = None) -> int:
         """The process number of a new runner that holds these descriptors. The first one waits until slow libraries are
-        imported."""
+        imported.
+
+        Args:
+            confined: arguments of ``workers.runner.sandbox.enter``; None: it may reach what this process may.
+        """
         if not self._settled:
             threads = self.call("settle")["threads"]
             if threads != 1 and not self._settled:
                 log.warning("a zygote has threads, so that forks may hang", group=self.name, threads=threads)
             self._settled = True
-        reply = self.call("fork", descriptors, folder=str(folder))
+        reply = self.call("fork", descriptors, folder=str(folder), confined=confined)
         if "error" in reply:
             raise ZygoteLostError(f"the zygote {self.name} cannot fork: {reply['error']}")
         return int(reply["pid"])

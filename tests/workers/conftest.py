@@ -37,10 +37,14 @@ def probes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def worker(settings: Settings, probes: None) -> Iterator[Worker]:
+def worker(settings: Settings, probes: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker without Celery: tests claim for it."""
     own = WorkerSettings(
-        engines="program:probe,program:probe-b,program:highs", memory_mb=512, grace_seconds=1.0, look_seconds=0.05
+        engines="program:probe,program:probe-b,program:highs",
+        memory_mb=512,
+        grace_seconds=1.0,
+        look_seconds=0.05,
+        writable=str(tmp_path_factory.getbasetemp()),
     )
     worker = Worker(settings, own, pools=["cpu"], concurrency=2)
     worker.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import math
 import os
 import zipfile
@@ -18,6 +19,7 @@ from workers.families import Files, Refusal
 
 #: Bytes of one array in an artifact, unpacked.
 MAX_ARRAY = 8 << 30
+_LONGEST_HEADER = 1 << 16
 
 Kind = Literal["real", "integer"]
 
@@ -206,7 +208,11 @@ def _read_npy(stream: IO[bytes], size: int, pointer: str) -> np.ndarray:
     format_ = np.lib.format
     version = format_.read_magic(stream)
     read_header = format_.read_array_header_1_0 if version == (1, 0) else format_.read_array_header_2_0
-    shape, fortran, dtype = read_header(stream)
+    length = stream.read(2 if version == (1, 0) else 4)
+    header = int.from_bytes(length, "little")
+    if header > _LONGEST_HEADER:  # numpy would allocate what it says
+        raise _wrong(pointer, f"the array's header announces {header} bytes for itself")
+    shape, fortran, dtype = read_header(io.BytesIO(length + stream.read(header)))
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise _wrong(pointer, f"an array of type {dtype}", "float64, float32, int64, int32, uint8 or int8")
     wanted = math.prod(shape) * dtype.itemsize

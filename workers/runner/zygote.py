@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import orjson
 
 from workers import families
-from workers.runner import child, later, limits
+from workers.runner import child, later, limits, sandbox
 from workers.runner.describe import describe, installed
 from workers.runner.frames import Channel
 from workers.runner.mailbox import Mailbox
@@ -65,7 +65,7 @@ def serve(control: socket.socket, name: str) -> None:
                 parent = os.getpid()
                 reply = _fork()
                 if reply["pid"] == 0:
-                    _run(parent, control, name, descriptors, Path(request["folder"]))
+                    _run(parent, control, name, descriptors, Path(request["folder"]), request["confined"])
             case "wait":
                 reply = {"status": _wait(int(request["pid"]))}
             case unknown:
@@ -89,7 +89,14 @@ def _wait(pid: int) -> int | None:
         return None
 
 
-def _run(parent: int, control: socket.socket, name: str, descriptors: list[int], folder: Path) -> NoReturn:
+def _run(
+    parent: int,
+    control: socket.socket,
+    name: str,
+    descriptors: list[int],
+    folder: Path,
+    confined: dict[str, Any] | None,
+) -> NoReturn:
     """In the new process: become a runner."""
     status = 70
     try:
@@ -104,6 +111,8 @@ def _run(parent: int, control: socket.socket, name: str, descriptors: list[int],
         os.close(output)
         os.environ["TMPDIR"] = str(folder)
         os.chdir(folder)
+        if confined is not None:
+            sandbox.enter(folder, Path(confined["inputs"]), confined["readable"], confined["writable"])
         child.serve(Channel(socket.socket(fileno=channel)), Mailbox(inbox), Mailbox(outbox), folder)
         status = 0
     except BaseException as error:

@@ -25,7 +25,8 @@ class CeleryWorker:
     def __init__(self, settings: Settings, log: Path, *, slots: int = 2, **own: object) -> None:
         self._settings = settings
         environment = {**os.environ, **settings.environment(), "PYTHONPATH": str(ENGINES)}
-        own = {"engines": "program:probe,program:probe-b,program:highs", "grace_seconds": 1.0, **own}
+        own = {"engines": "program:probe,program:probe-b,program:highs", "writable": log.parent, **own}
+        own.setdefault("grace_seconds", 1.0)
         environment |= {f"KANTOR_WORKER_{name.upper()}": str(value) for name, value in own.items()}
         command = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker", "--pool", "threads"]
         command += ["--concurrency", str(slots), "--loglevel", "WARNING", "--without-mingle", "--without-gossip"]
