@@ -378,4 +378,6 @@ def _sign(operation: Operation, arguments: Sequence[Fact]) -> Sign:
         return _common(signs[1:])
     if op == "prod":
         return signs[0] if signs[0] in ("positive", "nonnegative") else "unknown"
+    if op == "take":
+        return signs[0]
     return _common(signs) if op in _KEEPS_SIGN else "unknown"

@@ -40,6 +40,9 @@ def main() -> int:
     until = time.monotonic() + given.seconds
     rounds, failures = Counter[str](), Counter[str]()
     while time.monotonic() < until:
+        done = sum(rounds.values())
+        if done % (20 * len(properties)) == 0:
+            print(f"{done} rounds, {until - time.monotonic():.0f} s left", flush=True)
         for function in properties:
             if time.monotonic() >= until:
                 break
