@@ -93,7 +93,7 @@ def test_a_study_is_drawn_paused_and_evaluated_by_hand(
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("tab", name="Ask by hand").click()
+    page.get_by_role("tab", name="By hand").click()
     page.get_by_role("button", name="Ask for a point").click()
     page.get_by_label("Loss").fill("0.25")
     page.get_by_label("Latency").fill("3")

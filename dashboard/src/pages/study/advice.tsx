@@ -1,15 +1,16 @@
 import { useState, type ReactNode } from "react";
 import { number, percent, short } from "../../lib/format";
-import { counts, type Study } from "../../lib/study";
+import { counts } from "../../lib/study";
 import { Failure, Loading } from "../../parts/basic";
 import { Chart } from "../../parts/chart";
-import { Choice, useAnalysis, type Properties } from "./common";
+import { Choice, ENOUGH, useAnalysis, type Properties } from "./common";
 
 /** Whether more trials are worth while, in a sentence; asked for, because a worker has to fit the model. */
-export function Advice({ study }: { study: Study }): ReactNode {
+export function Advice({ study, trials }: Properties): ReactNode {
   const [asked, setAsked] = useState(false);
   const found = useAnalysis(study, "stopping", asked);
   const stopping = found.data?.stopping;
+  if (trials.filter(counts).length < ENOUGH) return null;
   if (!asked)
     return (
       <button type="button" onClick={() => setAsked(true)}>
@@ -31,8 +32,8 @@ export function Advice({ study }: { study: Study }): ReactNode {
 }
 
 /** How much the front dominates, trial by trial. */
-export function Hypervolume({ study }: { study: Study }): ReactNode {
-  const found = useAnalysis(study, "progress");
+export function Hypervolume({ study, trials }: Properties): ReactNode {
+  const found = useAnalysis(study, "progress", trials.filter(counts).length >= ENOUGH);
   const progress = found.data?.progress;
   if (!progress || progress.trials.length < 2) return null;
   return (
@@ -47,7 +48,7 @@ export function Hypervolume({ study }: { study: Study }): ReactNode {
 export function CalibrationTab({ study, trials }: Properties): ReactNode {
   const metrics = Object.keys(study.objectives);
   const [metric, setMetric] = useState(metrics[0] ?? "");
-  const enough = trials.filter(counts).length > 3;
+  const enough = trials.filter(counts).length >= ENOUGH;
   const found = useAnalysis(study, "calibration", enough);
   if (!enough) return <p className="empty tall">There are too few trials to leave one out and predict it.</p>;
   if (found.error) return <Failure error={found.error} retry={() => void found.refetch()} />;

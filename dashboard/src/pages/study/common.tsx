@@ -1,6 +1,6 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Suspense, type ReactNode } from "react";
-import { call } from "../../api/client";
+import { ApiError, call } from "../../api/client";
 import type { Study, Trial } from "../../lib/study";
 import { Loading } from "../../parts/basic";
 import type { Palette } from "../../parts/echart";
@@ -103,6 +103,9 @@ export interface Analysis {
   message?: string;
 }
 
+/** Results below which the server analyses nothing. */
+export const ENOUGH = 5;
+
 /** Made by a worker of what the study knows now; the last one stays in view until the next is there. */
 export function useAnalysis(study: Study, path: string, enabled = true): UseQueryResult<Analysis, Error> {
   return useQuery({
@@ -114,7 +117,12 @@ export function useAnalysis(study: Study, path: string, enabled = true): UseQuer
     placeholderData: (before, query) => (query?.queryKey[2] === path ? before : undefined),
     queryFn: async ({ signal }) => {
       for (let tries = 0; tries < 10; tries += 1) {
-        const reply = await call(`/v1/studies/${study.id}/${path}${path.includes("?") ? "&" : "?"}wait=30`, { signal });
+        const reply = await call(`/v1/studies/${study.id}/${path}${path.includes("?") ? "&" : "?"}wait=30`, { signal }).catch((failure: unknown) => {
+          // too few results are no failure: the page says how many are needed
+          if (failure instanceof ApiError && failure.code === "not-finished") return failure.message;
+          throw failure;
+        });
+        if (typeof reply === "string") return { message: reply };
         if (reply.status !== 202) return (await reply.json()) as Analysis;
       }
       throw new Error("A worker is still at it; try again in a while.");

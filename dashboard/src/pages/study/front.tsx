@@ -18,7 +18,7 @@ export function Front({ study, trials }: Properties): ReactNode {
   const option = useCallback(
     (palette: Palette) => ({
       grid: GRID,
-      legend: { textStyle: { color: palette.text }, top: 0 },
+      legend: { type: "scroll", textStyle: { color: palette.text }, top: 0 },
       brush: { toolbox: ["rect", "polygon", "clear"], throttleType: "debounce", throttleDelay: 150, seriesIndex: 0 },
       toolbox: { iconStyle: { borderColor: palette.text, borderWidth: 1.5 }, itemSize: 18, right: 0, top: 0 },
       xAxis: axis(palette, `${x} (${study.objectives[x]})`, { type: "value" }),
@@ -47,7 +47,7 @@ export function Front({ study, trials }: Properties): ReactNode {
         <EChart title={`${x} and ${y}`} option={option} onSelect={setBrushed} height={380} table={() => ({ columns: ["trial", ...metrics], rows: front.map((trial) => [trial.number, ...metrics.map((metric) => value(trial, metric))]) })} />
       </Later>
       <TrialTable study={study} trials={shown} />
-      <Hypervolume study={study} />
+      <Hypervolume study={study} trials={trials} />
     </>
   );
 }

@@ -23,7 +23,7 @@ export function History({ study, trials }: Properties): ReactNode {
         trials.filter((trial) => keep(trial) && Number.isFinite(value(trial, metric))).map((trial) => ({ id: trial.number, value: [trial.number, value(trial, metric)] }));
       return {
         grid: GRID,
-        legend: { textStyle: { color: palette.text }, top: 0 },
+        legend: { type: "scroll", textStyle: { color: palette.text }, top: 0 },
         xAxis: axis(palette, "trial", { type: "value", minInterval: 1 }),
         yAxis: axis(palette, metric, { type: log ? "log" : "value", nameGap: 60 }),
         series: [
@@ -53,7 +53,7 @@ export function History({ study, trials }: Properties): ReactNode {
         />
       </Later>
       <Best study={study} trials={trials} metric={metric} open={open} />
-      <Advice study={study} />
+      <Advice study={study} trials={trials} />
     </>
   );
 }

@@ -7,7 +7,7 @@ import { ranked } from "../../lib/study";
 import type { Study, Trial } from "../../lib/study";
 import { Failure, Time } from "../../parts/basic";
 import { post } from "./ask";
-import { useAnalysis, type Properties, type Utility } from "./common";
+import { ENOUGH, useAnalysis, type Properties, type Utility } from "./common";
 import { parameter } from "./trials";
 
 interface Comparison {
@@ -28,7 +28,8 @@ export function Rank({ study, trials }: Properties): ReactNode {
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState("");
   const told = useComparisons(study);
-  const standing = useAnalysis(study, "utilities", (told.data ?? []).length > 0).data?.utilities ?? [];
+  const compared = new Set((told.data ?? []).filter((one) => one.retracted === null).flatMap((one) => [...one.best, ...one.others]));
+  const standing = useAnalysis(study, "utilities", compared.size >= ENOUGH).data?.utilities ?? [];
   const act = async (what: () => Promise<void>): Promise<void> => {
     setBusy(true);
     setError(null);
@@ -133,11 +134,15 @@ function useComparisons(study: Study): { data: Comparison[] | undefined } {
 
 function Candidate({ trial, place, choose }: { trial: Trial; place: number; choose: () => void }): ReactNode {
   return (
-    <button type="button" className="card candidate" aria-pressed={place >= 0} onClick={choose} aria-label={`Trial ${trial.number}${place >= 0 ? `, place ${place + 1}` : ""}`}>
+    <button type="button" className="card candidate" aria-pressed={place >= 0} onClick={choose}>
       <span className="row between">
         <b>Trial {trial.number}</b>
-        <span className="place" aria-hidden="true">
-          {place >= 0 ? place + 1 : ""}
+        <span className="place">
+          {place >= 0 && (
+            <>
+              <span className="hidden">place</span> {place + 1}
+            </>
+          )}
         </span>
       </span>
       <span className="pairs">
@@ -153,7 +158,7 @@ function Candidate({ trial, place, choose }: { trial: Trial; place: number; choo
 
 /** The trials as the model of the comparisons sees them. */
 function Standing({ utilities, trials }: { utilities: readonly Utility[]; trials: readonly Trial[] }): ReactNode {
-  if (utilities.length === 0) return null;
+  if (utilities.length === 0) return <p className="quiet">How they stand is told from {ENOUGH} compared trials on.</p>;
   const [low, high] = utilities.reduce(([a, b], one) => [Math.min(a, one.mean - 2 * one.std), Math.max(b, one.mean + 2 * one.std)], [Infinity, -Infinity]);
   const at = (value: number): string => `${(100 * (value - low)) / (high - low || 1)}%`;
   const params = (one: number): string =>

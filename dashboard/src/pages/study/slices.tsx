@@ -1,7 +1,7 @@
 import { lazy, useCallback, useState, type ReactNode } from "react";
 import { counts, numeric, value, type Trial } from "../../lib/study";
 import type { Palette } from "../../parts/echart";
-import { Choice, GRID, Later, axis, parameterOf, useAnalysis, type Properties } from "./common";
+import { Choice, ENOUGH, GRID, Later, axis, parameterOf, useAnalysis, type Properties } from "./common";
 import { cell } from "./parallel";
 import { useOpenTrial } from "./trials";
 
@@ -17,7 +17,7 @@ export function Slices({ study, trials }: Properties): ReactNode {
   const parameter = parameterOf(study, name);
   const open = useOpenTrial();
   const query = new URLSearchParams({ parameter: name, objective: metric });
-  const found = useAnalysis(study, `marginals?${query}`, model && trials.filter(counts).length > 2);
+  const found = useAnalysis(study, `marginals?${query}`, model && trials.filter(counts).length >= ENOUGH);
   const marginal = model ? found.data?.marginals?.[0] : undefined;
   const option = useCallback(
     (palette: Palette) => {
@@ -48,7 +48,7 @@ export function Slices({ study, trials }: Properties): ReactNode {
           ];
       return {
         grid: { ...GRID, top: 36 },
-        legend: { textStyle: { color: palette.text }, top: 0, data: [...(marginal ? ["expected by the model", "± 2 standard deviations"] : []), "feasible", "infeasible or stopped"] },
+        legend: { type: "scroll", textStyle: { color: palette.text }, top: 0, data: [...(marginal ? ["expected by the model", "± 2 standard deviations"] : []), "feasible", "infeasible or stopped"] },
         xAxis: axis(palette, name, numbers ? { type: parameter?.log ? "log" : "value", min: parameter?.low, max: parameter?.high } : { type: "category", data: (parameter?.choices ?? []).map(String) }),
         yAxis: axis(palette, metric, { type: "value", nameGap: 60 }),
         series: [

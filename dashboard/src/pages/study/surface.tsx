@@ -2,7 +2,7 @@ import { useState, type ReactNode } from "react";
 import { counts, value } from "../../lib/study";
 import { Failure, Loading } from "../../parts/basic";
 import { SurfaceMap, type Dot } from "../../parts/surface";
-import { Choice, useAnalysis, type Properties } from "./common";
+import { Choice, ENOUGH, useAnalysis, type Properties } from "./common";
 
 /** What the model expects over two parameters, and beside it how sure it is. */
 export function Surface({ study, trials }: Properties): ReactNode {
@@ -11,10 +11,10 @@ export function Surface({ study, trials }: Properties): ReactNode {
   const [metric, setMetric] = useState(metrics[0] ?? "");
   const [x, setX] = useState(names[0] ?? "");
   const [y, setY] = useState(names[1] ?? "");
-  const enough = trials.filter(counts).length > 2;
+  const enough = trials.filter(counts).length >= ENOUGH;
   const query = new URLSearchParams({ x, y, objective: metric, grid: "40" });
   const found = useAnalysis(study, `contour?${query}`, enough && x !== y);
-  if (!enough) return <p className="empty tall">The surface appears with the third feasible trial.</p>;
+  if (!enough) return <p className="empty tall">The surface appears with {ENOUGH} feasible trials.</p>;
   const contour = found.data?.contour;
   const dots = trials
     .filter((trial) => Number.isFinite(value(trial, metric)))
@@ -33,6 +33,8 @@ export function Surface({ study, trials }: Properties): ReactNode {
         <p className="empty tall">Choose two different parameters.</p>
       ) : found.error ? (
         <Failure error={found.error} retry={() => void found.refetch()} />
+      ) : found.data?.message && !contour ? (
+        <p className="empty tall">{found.data.message}</p>
       ) : !contour ? (
         <Loading lines={10} />
       ) : (
