@@ -27,8 +27,8 @@ class Suggestion:
         parameters: values of the active parameters; meets the space's constraints.
         why: plain JSON for people and plots. Always ``"text"`` (a sentence) and ``"method"`` (``"guess"``,
             ``"initial"``, ``"model"``, ``"random"``, ...). Engines with a model add ``"predicted"`` ({outcome: {"mean",
-            "std"}}, in the user's units), ``"acquisition"``, ``"feasible"`` (probability) and ``"alternatives"``
-            (points with their acquisition).
+            "std"}}, in the user's units), ``"acquisition"``, ``"feasible"`` (probability), ``"transformed"`` (outcomes
+            that the model saw as logarithms) and ``"alternatives"`` (points with their acquisition).
     """
 
     parameters: Point
@@ -180,7 +180,12 @@ class StudyEngine:
         advisor = self.create(problem.study, options, problem.seed, context)
         advisor.update(problem.observations)
         suggestions = tuple(advisor.suggest(problem.count, problem.fixed))
-        chosen = suggestions[0].why.get("engine", self.spec.id) if suggestions else self.spec.id
+        why = suggestions[0].why if suggestions else {}
         return Advice(
-            suggestions, advisor.finding(), chosen, self.spec.version, problem.seed, problem.observations.digest
+            suggestions,
+            advisor.finding(),
+            why.get("engine", self.spec.id),
+            why.get("engine_version", self.spec.version),
+            problem.seed,
+            problem.observations.digest,
         )

@@ -97,8 +97,8 @@ class Auto:
 
     def suggest(self, count: int, fixed: Mapping[str, Value] | None = None) -> list[Suggestion]:
         name, reason = self.chosen()
+        engine: StudyEngine = importlib.import_module(f"solvers.studies.engines.{_MODULES[name]}").ENGINE
         if name not in self._advisors:
-            engine: StudyEngine = importlib.import_module(f"solvers.studies.engines.{_MODULES[name]}").ENGINE
             declared = {option.name for option in engine.spec.options}
             own = {key: value for key, value in self.options.items() if key in declared}
             self._advisors[name] = engine.build(
@@ -107,7 +107,15 @@ class Auto:
         self._asked = self._advisors[name]
         self._asked.update(self.observations)
         return [
-            replace(s, why={**s.why, "engine": name, "chosen": f"{name}, since {reason}."})
+            replace(
+                s,
+                why={
+                    **s.why,
+                    "engine": name,
+                    "engine_version": engine.spec.version,
+                    "chosen": f"{name}, since {reason}.",
+                },
+            )
             for s in self._asked.suggest(count, fixed)
         ]
 

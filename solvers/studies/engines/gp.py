@@ -251,6 +251,10 @@ class GaussianProcess(Random):
                 {"parameters": self.encoding.point(place), "acquisition": value} for place, value in found[1:4]
             ],
         }
+        names = (*self.study.names, *(constraint.name for constraint in self.study.constraints))
+        bent = [n for n, w in zip(names, (*belief.warps, *belief.slack_warps), strict=False) if w.kind != "none"]
+        if bent:
+            why["transformed"] = bent
         if belief.slacks:
             why["feasible"] = float(belief.feasibility(row[None])[0])
         return Suggestion(self.encoding.point(row), why)
