@@ -28,7 +28,7 @@ COPY solvers/ solvers/
 COPY workers/ workers/
 COPY migrations/ migrations/
 COPY --from=dashboard /built/ service/_dashboard/
-RUN KANTOR_DASHBOARD=skip pip install --constraint constraints.txt ./client ".[s3]"
+RUN KANTOR_DASHBOARD=skip pip install --constraint constraints.txt ./client ".[s3,telemetry]"
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="kantor" org.opencontainers.image.licenses="Apache-2.0"

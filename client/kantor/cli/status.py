@@ -46,6 +46,14 @@ def status(json: Json = False) -> None:
             output.ago(worker.heartbeat_at),
         )
     output.show(table)
+    for worker in workers:
+        left_open = [
+            name for name in ("network", "files", "processes") if worker.resources.get(name, "closed") != "closed"
+        ]
+        if left_open:
+            why = str(worker.resources[left_open[0]]).removeprefix("open: ")
+            what = " and ".join(left_open)
+            output.show(Text(f"{worker.id} does not cut solving off from {what}: {why}", "yellow"))
 
 
 def version(json: Json = False) -> None:
