@@ -57,7 +57,7 @@ async def _inspect(state: State, principal: Principal, draft: Draft) -> tuple[In
             "retention": 60.0,
         }
     )
-    inspected = Draft(request, draft.document, b"", draft.references)
+    inspected = Draft(request, draft.document, draft.references)
     submitted = await submissions.store(state, principal, inspected, pool=pool, idempotency_key=None)
     try:
         done = await waiting.until_finished(

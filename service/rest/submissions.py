@@ -35,14 +35,11 @@ class Draft:
 
     Attributes:
         document: JSON ``{"problem": …, "options": …}``: what was given, normalised, without defaults.
-        fingerprint: of everything in the request, whatever its spacing and order of fields. Artifacts count by their
-            ids here, and by what they hold once they are looked up: a file that is uploaded anew is the same request.
         references: (JSON pointer, artifact id) of all artifacts that the problem refers to.
     """
 
     request: JobRequest
     document: bytes
-    fingerprint: bytes
     references: tuple[tuple[str, str], ...]
 
 
@@ -78,7 +75,7 @@ def draft(body: bytes) -> Draft:
     problem = request.problem.model_dump_json(exclude_unset=True).encode()
     document = b'{"problem":%s,"options":%s}' % (problem, request.options.model_dump_json(exclude_unset=True).encode())
     references = tuple(_references(from_json(document), "")) if b'"art_' in document else ()
-    return Draft(request, document, _fingerprint(request, document), references)
+    return Draft(request, document, references)
 
 
 async def check(state: State, draft: Draft) -> str:
@@ -107,7 +104,7 @@ async def store(
         draft.document,
         pool,
         idempotency_key,
-        draft.fingerprint,
+        b"" if idempotency_key is None else _fingerprint(draft.request, draft.document),
         key_id=principal.key_id,
         limits=principal.limits,
     )
@@ -127,6 +124,9 @@ async def require_artifacts(state: State, project_id: UUID, draft: Draft) -> Non
 
 
 def _fingerprint(request: JobRequest, document: bytes) -> bytes:
+    """Of everything in the request, whatever its spacing and order of fields; only requests with an idempotency key are
+    ever compared. Artifacts count by what they hold, as far as that is known: a file that is uploaded anew is the same
+    request."""
     digest = hashlib.sha256(document)
     digest.update(request.model_dump_json(exclude={"problem", "options"}).encode())
     return digest.digest()
