@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ PENALTIES = {
 
 
 @pytest.fixture
-def rest(server: Embedded) -> httpx.Client:
-    return httpx.Client(base_url=server.url, headers={"X-API-Key": server.api_key}, timeout=60)
+def rest(server: Embedded) -> Iterator[httpx.Client]:
+    """The API itself."""
+    with httpx.Client(base_url=server.url, headers={"X-API-Key": server.api_key}, timeout=60) as client:
+        yield client
 
 
 def image(path: Path, colour: str, size: int = 40) -> Path:

@@ -20,7 +20,7 @@ SIZES = {"desk": (1280, 860), "phone": (390, 844)}
 
 
 def other_kinds(server: Embedded) -> tuple[str, str, str, str, str]:
-    """Ids: a study with results, one by preference, a schedule with a run, jobs with several optima and with a front."""
+    """Ids of a study with results, one by preference, a schedule with a run, jobs with optima and with a front."""
     with httpx.Client(base_url=server.url, headers={"X-API-Key": server.api_key}, timeout=90) as rest:
         space = {name: {"type": "float", "low": -2, "high": 2} for name in ("a", "b")}
         goals = {"f": "min", "g": "min"}

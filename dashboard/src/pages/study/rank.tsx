@@ -29,7 +29,7 @@ export function Rank({ study, trials }: Properties): ReactNode {
   const [said, setSaid] = useState("");
   const told = useComparisons(study);
   const compared = new Set((told.data ?? []).filter((one) => one.retracted === null).flatMap((one) => [...one.best, ...one.others]));
-  const standing = useAnalysis(study, "utilities", compared.size >= ENOUGH).data?.utilities ?? [];
+  const standing = useAnalysis(study, "utilities", compared.size >= ENOUGH && !told.stale).data?.utilities ?? [];
   const act = async (what: () => Promise<void>): Promise<void> => {
     setBusy(true);
     setError(null);
@@ -115,8 +115,9 @@ export function Rank({ study, trials }: Properties): ReactNode {
   );
 }
 
-function useComparisons(study: Study): { data: Comparison[] | undefined } {
-  return useQuery({
+/** `stale` while the study knows more than these. */
+function useComparisons(study: Study): { data: Comparison[] | undefined; stale: boolean } {
+  const { data, isPlaceholderData } = useQuery({
     queryKey: ["comparisons", study.id, study.watermark],
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
@@ -130,6 +131,7 @@ function useComparisons(study: Study): { data: Comparison[] | undefined } {
       return found;
     },
   });
+  return { data, stale: isPlaceholderData };
 }
 
 function Candidate({ trial, place, choose }: { trial: Trial; place: number; choose: () => void }): ReactNode {
