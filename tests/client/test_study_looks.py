@@ -66,3 +66,8 @@ def test_every_picture_can_be_drawn(study: kantor.Study, kind: str) -> None:
 def test_an_unknown_parameter_is_named(study: kantor.Study) -> None:
     with pytest.raises(kantor.InvalidRequest, match="nothing"):
         study.contour("x", "nothing")
+
+
+def test_an_engine_that_no_worker_knows_is_refused_with_a_hint(client: kantor.Client) -> None:
+    with pytest.raises(kantor.KantorError, match="did you mean 'gp'"):
+        client.studies.create("of no engine", {"x": kantor.Float(0, 1)}, engine="gpp")
