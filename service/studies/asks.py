@@ -176,7 +176,7 @@ def _fresh(conn: Database, study: StudyRow, request: AskRequest) -> tuple[dict[s
     )
     for k, params in enumerate(points.sequence(study.request, study.seed, start, request.fixed, near), start=1):
         wanted = {"study": study.id, "params": changes.dumps(params)}
-        known = conn.execute(_KNOWN, wanted, prepare=True).fetchone()
+        known = conn.execute(_KNOWN, wanted, prepare=False).fetchone()
         if request.fixed or study.request.noise is True or (known is not None and not known[0]):
             return params, start + k
         if k >= _MOST_KNOWN:

@@ -197,7 +197,7 @@ def _as_stored(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _beat(conn: Database, study: StudyRow, number: int, attempt: int | None) -> TrialRow:
     parameters = {"project": study.project_id, "study": study.id, "number": number, "attempt": attempt}
-    found = conn.execute(_BEAT, parameters, prepare=True).fetchone()
+    found = conn.execute(_BEAT, parameters, prepare=False).fetchone()
     if found is not None:
         return TrialRow(*found)
     trial = trial_row(conn, study, number)

@@ -62,7 +62,7 @@ def get(conn: Database, project_id: UUID, study_id: UUID) -> Details:
         KantorError: ``not-found``.
     """
     study = study_row(conn, project_id, study_id)
-    return Details(study, dict(conn.execute(_COUNTS, (study_id, study_id), prepare=True).fetchall()))
+    return Details(study, dict(conn.execute(_COUNTS, (study_id, study_id), prepare=False).fetchall()))
 
 
 def get_by_name(conn: Database, project_id: UUID, name: str) -> Details | None:
@@ -117,7 +117,7 @@ def trials(
     """
     study_row(conn, project_id, study_id)
     parameters = {"project": project_id, "study": study_id, "states": list(states), "after": after, "limit": limit}
-    return [TrialRow(*row) for row in conn.execute(_TRIALS, parameters, prepare=True).fetchall()]
+    return [TrialRow(*row) for row in conn.execute(_TRIALS, parameters, prepare=False).fetchall()]
 
 
 def best(conn: Database, project_id: UUID, study_id: UUID) -> TrialRow | None:

@@ -49,7 +49,7 @@ def should_stop(conn: Database, study: StudyRow, trial: TrialRow, step: int) -> 
         "step": step,
         "metric": metric,
     }
-    curve = [(int(s), sign * float(v)) for s, v in conn.execute(_CURVE, parameters, prepare=True).fetchall()]
+    curve = [(int(s), sign * float(v)) for s, v in conn.execute(_CURVE, parameters, prepare=False).fetchall()]
     if not curve:
         return False, ""
     if not math.isfinite(curve[-1][1]):
@@ -62,7 +62,7 @@ def should_stop(conn: Database, study: StudyRow, trial: TrialRow, step: int) -> 
 def _median(
     conn: Database, rule: EarlyStopping, parameters: dict[str, Any], curve: list[tuple[int, float]], sign: float
 ) -> tuple[bool, str]:
-    means = [sign * row[0] for row in conn.execute(_MEANS, parameters, prepare=True).fetchall() if row[0] is not None]
+    means = [sign * row[0] for row in conn.execute(_MEANS, parameters, prepare=False).fetchall() if row[0] is not None]
     if len(means) < rule.startup:
         return False, ""
     middle = _middle(means)
@@ -85,7 +85,7 @@ def _halving(
     reached = [value for at, value in curve if at >= rung]
     if len(reached) != 1:  # the rung was judged when it was reached
         return False, ""
-    rows = conn.execute(_RUNG, {**parameters, "rung": rung}, prepare=True).fetchall()
+    rows = conn.execute(_RUNG, {**parameters, "rung": rung}, prepare=False).fetchall()
     others = sorted(sign * row[0] for row in rows if row[0] is not None and math.isfinite(row[0]))
     places = max(1, (len(others) + 1) // rule.reduction)
     rank = sum(value < reached[0] for value in others) + 1

@@ -70,7 +70,7 @@ def load(conn: Database, claim: Claim) -> bytes:
     count, fixed = int(work.get("count") or 1), work.get("fixed") or {}
     replayed: dict[str, Any] | None = None
     if work["work"] == "suggest" and not fixed:
-        running = conn.execute(_RUNNING, (study.id,), prepare=True).fetchone()
+        running = conn.execute(_RUNNING, (study.id,), prepare=False).fetchone()
         wanted = study.definition.get("prefetch") or min(MOST_PREPARED, running[0] if running else 0)
         count = min(256, max(count, wanted, 1))
     elif work["work"] == "replay":
@@ -164,10 +164,10 @@ def observations(conn: Database, study: StudyRow, watermark: int) -> list[dict[s
     """The trials as they were known at a watermark, in the solvers' plain form."""
     request = study.request
     items: dict[int, dict[str, Any]] = {}
-    for row in conn.execute(_DATA, (study.id, watermark), prepare=True).fetchall():
+    for row in conn.execute(_DATA, (study.id, watermark), prepare=False).fetchall():
         items[row[0]] = _observation(request.objectives, request.constraints, row)
     if any(item["state"] == "stopped" for item in items.values()):
-        for number, step, values in conn.execute(_CURVES, (study.id,), prepare=True).fetchall():
+        for number, step, values in conn.execute(_CURVES, (study.id,), prepare=False).fetchall():
             if number in items and items[number]["state"] == "stopped":
                 curves = items[number].setdefault("curves", {})
                 for name in request.objectives:
