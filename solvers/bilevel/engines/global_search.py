@@ -273,7 +273,9 @@ class _Search:
 
     def _answer(self, message: str) -> BilevelAnswer:
         run = self.of
-        bound = self.problem.signed(self.bound) if np.isfinite(self.bound) else None
+        # by the tolerance of the lower level a point may come out below the bound
+        least = self.bound if self.best is None else min(self.bound, self.best[0])
+        bound = self.problem.signed(least) if np.isfinite(least) else None
         if self.best is None:
             words = message or "No point was found that satisfies both levels."
             return replace(run.finish([], words), bound=bound)
