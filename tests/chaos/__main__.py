@@ -37,7 +37,7 @@ ROLES = {
 }
 #: Bytes for artifacts, on a file system of their own.
 DISK = "96m"
-RECOVERY = 90.0
+RECOVERY = 120.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -252,7 +252,7 @@ class Probe(threading.Thread):
                 with client:
                     job = client.submit(program, priority=100, max_attempts=10)
                     self._ledger.accepted("probe", job.id)
-                    job.wait(3.0)
+                    job.wait(15.0)
                 if job.state == "succeeded":
                     self._ledger.probes.append((begin, time.time()))
             except kantor.KantorError:
