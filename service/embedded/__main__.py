@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     up = commands.add_parser("up", help="start everything and keep it running until Ctrl-C")
     up.add_argument("--port", type=int, default=8000, help="port of the API; 0: any free one (default 8000)")
     up.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
+    up.add_argument("--grpc", type=int, metavar="PORT", help="speak gRPC too, at this port (usually 50051)")
     up.add_argument("--workers", type=int, default=0, help="jobs at once (default: one for each core)")
     up.add_argument("--ephemeral", action="store_true", help="delete the home at the end")
     up.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(chosen: argparse.Namespace, home: Path) -> int:
     from service.embedded.server import Options, Server, StartError
 
-    options = Options(home, chosen.host, chosen.port, chosen.workers, chosen.ephemeral, chosen.with_parent)
+    options = Options(home, chosen.host, chosen.port, chosen.workers, chosen.ephemeral, chosen.with_parent, chosen.grpc)
     try:
         server = Server(options, _say)
     except AlreadyRunningError:

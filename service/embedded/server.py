@@ -48,6 +48,7 @@ class Options:
         workers: jobs at once.
         ephemeral: delete the home at the end.
         with_parent: end when the process that started this one ends.
+        grpc: port of gRPC; None: only REST.
     """
 
     home: Path
@@ -56,6 +57,7 @@ class Options:
     workers: int = 0
     ephemeral: bool = False
     with_parent: bool = False
+    grpc: int | None = None
 
 
 class Server:
@@ -187,6 +189,9 @@ class Server:
         meanwhile = "workers.zygotes:start_early,workers.celery_app,celery.bin.worker"
         self._begin(python("worker", celery, logs, environment, preload=meanwhile, gate=gate))
         api = ["service.embedded.api", str(descriptor)]
+        if self._options.grpc is not None:
+            place = {"KANTOR_GRPC_ADDRESS": f"{self._options.host}:{self._options.grpc}"}
+            self._begin(python("grpc", ["service.grpc"], logs, {**environment, **place}, gate=gate))
         self._begin(
             python(
                 "api", api, logs, environment, preload="service.app:preload,uvicorn", gate=gate, inherit=[descriptor]
@@ -207,12 +212,14 @@ class Server:
         deadline = time.monotonic() + _READY_SECONDS
         with connect(settings, name="kantor-up") as conn:
             api = worker = False
-            while not (api and worker):
+            grpc = self._options.grpc is None
+            while not (api and worker and grpc):
                 if self._asked_to_stop():
                     return False
                 self._watch()
                 api = api or self._answers()
                 worker = worker or bool(registry.live_workers(conn, settings))
+                grpc = grpc or self._hears_grpc()
                 late = time.monotonic() > deadline
                 for child in self._children:
                     if late or child.deaths >= 3:
@@ -236,6 +243,14 @@ class Server:
             return False
         finally:
             connection.close()
+
+    def _hears_grpc(self) -> bool:
+        assert self._options.grpc is not None
+        try:
+            with socket.create_connection((_plain(self._options.host), self._options.grpc), timeout=1.0):
+                return True
+        except OSError:
+            return False
 
     def _keep(self) -> None:
         while not self._asked_to_stop():
@@ -301,8 +316,12 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: self._changed.set())
 
 
+def _plain(host: str) -> str:
+    """Where a host that listens everywhere is reached from here."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+
+
 def _host(host: str) -> str:
     """As it stands in a URL."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+    plain = _plain(host)
+    return f"[{plain}]" if ":" in plain else plain
