@@ -17,7 +17,7 @@ MATRICES: dict[str, float] = {
 }
 
 #: Engines that do without such matrices where they do not fit, if costs come from points.
-STREAMING = frozenset({"sinkhorn", "sinkhorn-newton", "line", "light-bridge", "sliced"})
+STREAMING = frozenset({"sinkhorn", "sinkhorn-newton", "multiscale", "line", "light-bridge", "sliced"})
 
 
 def estimate(problem: TransportProblem, engine: str) -> float:

@@ -17,6 +17,9 @@ from solvers.transport.engines.common import WORDS
 from solvers.transport.memory import available, estimate
 from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport, TransportBatch, TransportProblem
 
+#: Seconds from which another way is looked for, and from which any that ends is better.
+LONG, HOPELESS = 20.0, 600.0
+
 #: Batches of problems up to this size are padded and solved together.
 SMALL = 400
 
@@ -152,9 +155,23 @@ def _unregularized(problem: Transport, options: Mapping[str, Any]) -> list[tuple
     )
     rest = [("sinkhorn", "annealed sweeps until the gap is reached")]
     line = [("line", "points on a line are sorted")]
+    if _by_cells(problem, tolerance, min(exact, approximate)):
+        line.append(
+            ("multiscale", f"cells and k-d trees: looking at every pair would take {_seconds(min(exact, approximate))}")
+        )
     if exact > 0.7 * limit or (tolerance is not None and tolerance >= 1e-4 and exact > 2.0 * approximate):
         return [*line, newton, simplex, *rest]
     return [*line, simplex, newton, *rest]
+
+
+def _by_cells(problem: Transport, tolerance: float | None, otherwise: float) -> bool:
+    """Squared distances in two or three dimensions, so many points that looking at every pair takes long, and a
+    tolerance that cells reach (see the engine); without a tolerance, only where nothing else would end."""
+    if problem.cost != "sqeuclidean" or problem.d not in (2, 3):
+        return False
+    if tolerance is None:
+        return otherwise > HOPELESS
+    return otherwise > LONG and tolerance >= (3e-3 if problem.d == 2 else 1e-2)
 
 
 def _epsilon(problem: TransportProblem) -> float | None:

@@ -26,6 +26,10 @@ class TestBatchedNewton(TransportEngineConformance):
     engine = registry.load("transport", "batched-newton")
 
 
+class TestMultiscale(TransportEngineConformance):
+    engine = registry.load("transport", "multiscale")
+
+
 class TestQuadratic(TransportEngineConformance):
     engine = registry.load("transport", "quadratic")
 

@@ -1,0 +1,100 @@
+"""Cells and k-d trees: certified gaps without looking at every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solvers.core import registry
+from solvers.core.engine import LocalContext
+from solvers.core.errors import UnsupportedProblem
+from solvers.transport.certificates import certify
+from solvers.transport.certificates.case import case_of
+from solvers.transport.certificates.nearest import feasible_potentials
+from solvers.transport.engines.multiscale import joined
+from solvers.transport.plan import SparsePlan
+from solvers.transport.problem import Transport
+from solvers.transport.select import choose
+
+ENGINE = registry.load("transport", "multiscale")
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_the_gap_encloses_the_exact_cost_and_falls_with_more_cells(d: int) -> None:
+    r = np.random.default_rng(d)
+    x, y = r.random((1500, d)), 0.4 * r.standard_normal((1300, d)) + 1.0
+    a = r.random(1500)
+    a[:20] = 0.0
+    problem = Transport.build(x, y, a=a, normalize=True)
+    exact = registry.load("transport", "network-simplex").solve(problem, {}, LocalContext())
+    gaps = []
+    for cells in (64, 512):
+        answer = ENGINE.solve(problem, {"cells": cells, "tolerance": 1e-6}, LocalContext())
+        settled, certificate = certify(problem, answer, {"tolerance": 1e-6})
+        assert certificate.verified
+        assert settled.bound is not None
+        assert settled.cost is not None
+        assert settled.bound <= exact.cost * (1 + 1e-12)
+        assert exact.cost <= settled.cost * (1 + 1e-12)
+        gaps.append(settled.gap)
+    assert gaps[1] < 0.5 * gaps[0]
+    assert gaps[1] < 0.05
+
+
+def test_a_translation_is_solved_exactly_at_any_scale() -> None:
+    """The optimal map of a translation moves every cell as a whole."""
+    r = np.random.default_rng(1)
+    x = r.random((2000, 2))
+    shift = np.array([3.0, -1.0])
+    answer = ENGINE.solve(Transport.build(x, x + shift), {"cells": 256, "tolerance": 1e-3}, LocalContext())
+    assert answer.status == "optimal"
+    assert answer.cost == pytest.approx(10.0, rel=1e-3)
+
+
+def test_thousands_of_points_in_the_plane_are_certified_without_a_matrix() -> None:
+    r = np.random.default_rng(2)
+    problem = Transport.build(r.random((8_000, 2)), r.random((7_000, 2)) * 0.5 + 1.0)
+    specs = [registry.load("transport", name).spec for name in registry.names("transport")]
+    options = {"tolerance": 1e-2}
+    assert choose(problem, options, specs).engine == "multiscale"
+    answer, certificate = certify(problem, ENGINE.solve(problem, options, LocalContext()), options)
+    assert answer.status == "optimal"
+    assert certificate.verified
+    assert isinstance(answer.plan, SparsePlan)
+    assert answer.plan.matrix.nnz < 3 * (problem.n + problem.m)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_potentials_by_trees_are_feasible_to_the_last_digit(offset: float, scale: float) -> None:
+    r = np.random.default_rng(3)
+    for d in (1, 2, 3):
+        x, y = (r.random((60, d)) + offset) * scale, (r.random((40, d)) + offset) * scale
+        case = case_of(Transport.build(x, y), 0.0)
+        f, g = feasible_potentials(case, r.normal(size=60) * scale**2)
+        wide_x, wide_y = x.astype(np.longdouble), y.astype(np.longdouble)
+        M = ((wide_x[:, None] - wide_y[None]) ** 2).sum(axis=2)
+        assert (f[:, None].astype(np.longdouble) + g <= M).all()
+        assert float(((M - g).min(axis=1) - f).max()) <= 1e-7 * scale**2
+
+
+def test_points_are_joined_within_their_pairs_of_cells() -> None:
+    r = np.random.default_rng(4)
+    a, b = r.random(9), r.random(8)
+    b *= a.sum() / b.sum()
+    rows, columns = np.array([a[:4].sum(), a[4:].sum()]), np.array([b[:3].sum(), b[3:].sum()])
+    both = min(rows[0], columns[0]) * 0.6
+    pairs = np.array([both, rows[0] - both, columns[0] - both, rows[1] - columns[0] + both])
+    i, j, mass = joined(a, b, pairs, np.arange(4), np.array([0, 2, 1, 3]))
+    plan = np.zeros((9, 8))
+    np.add.at(plan, (i, j), mass)
+    np.testing.assert_allclose(plan.sum(axis=1), a, rtol=1e-12)
+    np.testing.assert_allclose(plan.sum(axis=0), b, rtol=1e-12)
+    assert plan[:4, :3].sum() == pytest.approx(both)
+
+
+def test_other_costs_and_dimensions_are_refused() -> None:
+    with pytest.raises(UnsupportedProblem):
+        ENGINE.solve(Transport.build(np.zeros((3, 4)), np.ones((3, 4))), {}, LocalContext())
+    with pytest.raises(UnsupportedProblem):
+        ENGINE.solve(Transport.build(np.zeros((3, 2)), np.ones((3, 2)), cost="l1"), {}, LocalContext())
