@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -109,7 +110,7 @@ def _run(
         for standard in (1, 2):
             os.dup2(output, standard)
         os.close(output)
-        os.environ["TMPDIR"] = str(folder)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)  # the zygote may have asked for it already
         os.chdir(folder)
         if confined is not None:
             sandbox.enter(folder, Path(confined["inputs"]), confined["readable"], confined["writable"])
