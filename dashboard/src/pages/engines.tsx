@@ -156,13 +156,15 @@ function EngineCard({ engine, search }: { engine: Engine; search: string }): Rea
         <code>{engine.id}</code>
       </header>
       <p>{engine.summary}</p>
-      <p className="chips" aria-label="Solves">
-        {engine.solves.map((feature) => (
-          <span key={feature} className="chip">
-            {feature}
-          </span>
-        ))}
-      </p>
+      {engine.solves.length > 0 && (
+        <p className="chips" role="group" aria-label="Solves">
+          {engine.solves.map((feature) => (
+            <span key={feature} className="chip">
+              {feature}
+            </span>
+          ))}
+        </p>
+      )}
       {(engine.capabilities ?? []).length > 0 && <p className="quiet">Can also: {engine.capabilities?.join(", ")}</p>}
       <Options title="Its own options" options={engine.options ?? []} search={search} />
       <Options title="Options it shares with its family" options={engine.shared_options ?? []} search={search} />
