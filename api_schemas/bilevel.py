@@ -142,6 +142,16 @@ class BilevelProblem(Model):
                 "with integer lower variables the lower objective must be linear in them",
                 "products and functions of lower variables are possible where these are continuous",
             )
+        falling = "concave" if word == "minimize" else "convex"
+        if found.curvature == falling and not self.lower.constraints:
+            for name in sorted(found.variables):
+                variable = self.lower.variables[name]
+                if variable.lower is None and variable.upper is None:
+                    raise fail(
+                        f"/lower/{word}",
+                        f"the lower level is unbounded: its objective is {falling} in {name!r}, which has no bounds",
+                        f"give {name!r} bounds, or turn the sign of the objective",
+                    )
         if found.curvature == "affine" and not self.lower.constraints:
             for name in sorted(found.variables):
                 variable = self.lower.variables[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,6 +44,8 @@ def variables_of(
                 key = f"{place[1:]}/{field}"
                 arrays[key] = as_array(value, f"/{key}", real=True)
                 fields[field] = Placed(key)
+            elif field == "start" and not math.isfinite(float(value)):
+                raise wrong(f"{place}/start", f"a start is a finite number, not {value}")
             else:
                 fields[field] = bound(float(value))
         variables[name] = fields

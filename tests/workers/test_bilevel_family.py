@@ -169,6 +169,16 @@ def _with(level: str, **changes: Any) -> dict[str, Any]:
         (
             {
                 **PRICES,
+                "lower": {"variables": {"q": {"shape": [2]}}, "minimize": "p @ q - norm2sq(q)", "constraints": []},
+                "upper": {"variables": {"p": {"shape": [2]}}, "minimize": "sum(S @ q)*k + sum(a)"},
+                "let": {},
+            },
+            "/lower/minimize",
+            "concave in 'q'",
+        ),
+        (
+            {
+                **PRICES,
                 "lower": {"variables": {"q": {"shape": [2]}}, "minimize": "p @ q + a @ q", "constraints": []},
                 "upper": {"variables": {"p": {"shape": [2]}}, "minimize": "sum(S @ q)*k"},
                 "let": {},

@@ -11,7 +11,8 @@ import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.certificates.functions import Functions
-from solvers.bilevel.certificates.lower_level import LowerLevel, Resolved
+from solvers.bilevel.certificates.lower_level import LowerLevel
+from solvers.bilevel.certificates.resolved import Resolved
 from solvers.bilevel.problem import Bilevel
 
 

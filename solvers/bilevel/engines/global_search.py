@@ -160,7 +160,7 @@ class _Search:
         if self.best is None:
             return False
         gap = max(CLOSED, self.of.settings["relative_gap"])
-        return self.best[0] - self.bound <= gap * max(1.0, abs(self.best[0]))
+        return bool(self.best[0] - self.bound <= gap * max(1.0, abs(self.best[0])))
 
     def _relaxation(self) -> Program:
         upper, lower, extra = self.problem.upper, self.problem.lower, self.binaries

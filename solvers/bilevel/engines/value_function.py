@@ -171,7 +171,7 @@ class _Search:
     def _closed(self) -> bool:
         if self.best is None:
             return False
-        return self.best[0] - self.bound <= max(1e-9, self.settings["relative_gap"] * abs(self.best[0]))
+        return bool(self.best[0] - self.bound <= max(1e-9, self.settings["relative_gap"] * abs(self.best[0])))
 
     def _over(self) -> bool:
         reason: StopReason | None = self.context.should_stop()
