@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 
 from solvers.pareto.problem import Pareto
 
@@ -21,39 +21,34 @@ def weights_at(problem: Pareto, x: np.ndarray, J: np.ndarray) -> np.ndarray:
     if not np.isfinite(J).all():
         return np.full(k, 1.0 / k)
     columns = [J.T]
-    low = [np.zeros(k)]
     identity = np.eye(n)
     at_lower = x <= problem.lower + NEAR * np.maximum(1.0, np.abs(x))
     at_upper = x >= problem.upper - NEAR * np.maximum(1.0, np.abs(x))
     columns += [-identity[:, at_lower], identity[:, at_upper]]
-    low += [np.zeros(int(at_lower.sum())), np.zeros(int(at_upper.sum()))]
     if problem.weighted.constraints:
         oracle = problem.weighted.oracle
         g, Jg = oracle.jacobian(oracle.inequalities, x)
         _, Jh = oracle.jacobian(oracle.equalities, x)
         active = g >= -NEAR * np.maximum(1.0, np.abs(g))
-        columns += [Jg[active].T, Jh.T]
-        low += [np.zeros(int(active.sum())), np.full(Jh.shape[0], -np.inf)]
+        # multipliers of equations have either sign
+        columns += [Jg[active].T, Jh.T, -Jh.T]
     matrix = np.concatenate(columns, axis=1)
     if not np.isfinite(matrix).all():
         return np.full(k, 1.0 / k)
     # objectives of unlike sizes: the smallest combination of unit gradients has the sounder weights
     sizes = np.maximum(np.linalg.norm(J, axis=1), 1e-300)
     heavy = 1e3 * max(1.0, float(np.abs(matrix[:, k:]).max(initial=0.0)))
-    top = matrix.copy()
-    top[:, :k] /= sizes
+    matrix[:, :k] /= sizes
     total = np.zeros((1, matrix.shape[1]))
     total[0, :k] = heavy
-    solution = lsq_linear(
-        np.concatenate([top, total]),
-        np.append(np.zeros(n), heavy),
-        bounds=(np.concatenate(low), np.inf),
-        tol=1e-14,
-        max_iter=500,
-    ).x
-    found = np.maximum(solution[:k], 0.0) / sizes
-    total_weight = float(found.sum())
-    return found / total_weight if total_weight > 0.0 else np.full(k, 1.0 / k)
+    try:
+        solution = nnls(np.concatenate([matrix, total]), np.append(np.zeros(n), heavy))[0]
+    except RuntimeError:
+        # it gives up after three times as many steps as there are columns
+        return np.full(k, 1.0 / k)
+    found = solution[:k] / sizes
+    weight = float(found.sum())
+    return found / weight if weight > 0.0 else np.full(k, 1.0 / k)
 
 
 def residual(problem: Pareto, x: np.ndarray, J: np.ndarray) -> float:

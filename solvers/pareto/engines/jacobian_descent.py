@@ -16,7 +16,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.pareto import fronts
@@ -25,7 +24,7 @@ from solvers.pareto.ends import ends
 from solvers.pareto.engines.upgrad import Direction
 from solvers.pareto.problem import Pareto
 from solvers.pareto.run import Run
-from solvers.pareto.stationarity import residual
+from solvers.pareto.stationarity import residual, weights_at
 
 SPEC = EngineSpec(
     id="jacobian-descent",
@@ -38,11 +37,12 @@ SPEC = EngineSpec(
     options=(
         Option("starts", "integer", None, "Points that begin; None: as many as are wanted", minimum=1, maximum=10_000),
         Option("start_radius", "float", 1.0, "Spread of starts where bounds are infinite", minimum=0.0),
-        Option("descent", "integer", 200, "Steps of each round", minimum=1, maximum=100_000),
+        Option("descent", "integer", 100, "Steps of each round", minimum=1, maximum=100_000),
         Option("rounds", "integer", 10, "Rounds that fill gaps", minimum=0, maximum=100),
     ),
     process_group="torch",
-    requires=("torch", "torchjd", "moocore"),
+    # torchjd, which imports torch, is asked for in the registry
+    requires=("torch", "moocore"),
     citation="Quinton, Rey, arXiv 2406.16232; Fliege, Svaiter, Math. Methods Oper. Res. 51 (2000) 479-494",
 )
 
@@ -50,12 +50,16 @@ ARMIJO = 1e-4
 #: Dimensions for which scipy has Sobol's sequence.
 SOBOL = 21_201
 #: Descent ends at a residual of this share of the gradients: Newton's method, at the end, is faster.
-NEAR = 1e-3
+NEAR = 1e-2
+#: Steps of points that begin between two of the front.
+SHORT = 40
 LARGEST, SMALLEST = 1e6, 1e-16
 #: Neighbours in objective space that gaps are looked for among.
 NEIGHBOURS = 6
-#: Gaps shorter than this share of the mean one are none.
-GAP = 1.0
+#: Once there are points enough, gaps are those that are so many times the mean one.
+GAP = 2.0
+#: A finished point may be so much worse, relative to the ranges.
+ACCEPTED = 1e-7
 
 
 class JacobianDescent:
@@ -97,6 +101,9 @@ class JacobianDescent:
 
 def _starts(run: Run) -> np.ndarray:
     """The start itself, and points in the box (Sobol's sequence) or around the start."""
+    # it looks at every module that there is, torch among them: not before an engine solves
+    from scipy.stats import qmc
+
     problem = run.problem
     preferences = problem.preferences
     count = preferences.shape[0] if preferences is not None else run["starts"] or run.wanted
@@ -120,7 +127,7 @@ def _descend(run: Run, X: np.ndarray, preferences: np.ndarray | None, phase: str
     scale = _scale(values)
     step = np.full(X.shape[0], 1.0)
     alive = np.isfinite(values).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
-    for k in range(run["descent"]):
+    for k in range(run["descent"] if phase == "descent" else min(SHORT, run["descent"])):
         if run.over() or not alive.any():
             break
         run.iterations += 1
@@ -221,13 +228,21 @@ def _finished(run: Run, X: np.ndarray) -> np.ndarray:
             break
         if not finite[i] or residual(problem, X[i], J[i]) <= 0.5 * float(run["tolerance"]):
             continue
-        found = run.minimum(problem.towards(values[i], ranges, X[i], 0.0))
-        if found is None:
-            continue
-        x = np.clip(found[:-1], problem.lower, problem.upper)
-        new = oracle.values(x[None])[0]
-        if np.isfinite(new).all() and (new <= values[i] + 1e-9 * ranges).all():
+        # at the end of a piece of the front all objectives together barely improve: then a weighted sum does
+        for scalar in (
+            problem.towards(values[i], ranges, X[i], 0.0),
+            problem.sum_with(weights_at(problem, X[i], J[i]), X[i]),
+        ):
+            found = run.minimum(scalar)
+            if found is None:
+                continue
+            x = np.clip(found[: problem.n], problem.lower, problem.upper)
+            new = oracle.values(x[None])[0]
+            if not np.isfinite(new).all() or not (new <= values[i] + ACCEPTED * ranges).all():
+                continue
             result[i] = x
+            if residual(problem, x, oracle.jacobians(x[None])[0]) <= float(run["tolerance"]):
+                break
         if i % 5 == 0:
             run.report(phase="finish")
     return result

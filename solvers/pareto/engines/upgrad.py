@@ -37,12 +37,15 @@ class Direction:
 
     def __init__(self, preferences: np.ndarray | None = None) -> None:
         self._preferences = preferences
+        self._weightings: dict[int, Any] = {}
 
     def weights(self, J: np.ndarray, point: int) -> np.ndarray:
         """(objectives, n) to (objectives,), for the point of that number."""
-        from torchjd.aggregation import UPGradWeighting
+        key = -1 if self._preferences is None else point
+        if key not in self._weightings:
+            from torchjd.aggregation import UPGradWeighting
 
-        leaning = None if self._preferences is None else torch.from_numpy(self._preferences[point])
-        weighting = UPGradWeighting(leaning, projector=_projector())
-        found: np.ndarray = weighting(torch.from_numpy(J @ J.T)).numpy()
+            leaning = None if self._preferences is None else torch.from_numpy(self._preferences[point])
+            self._weightings[key] = UPGradWeighting(leaning, projector=_projector())
+        found: np.ndarray = self._weightings[key](torch.from_numpy(J @ J.T)).numpy()
         return found
