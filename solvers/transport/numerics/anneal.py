@@ -45,6 +45,8 @@ class Anneal:
     #: What errors are relative to where mass may be made.
     mass: float = 1.0
     most_steps: float = math.inf
+    #: Sweeps at the beginning of a level, in memory.
+    first_sweeps: int = SWEEPS
     newton_steps: int = 0
     sweeps: int = 0
     state: State | None = None
@@ -80,7 +82,7 @@ class Anneal:
         state = self.passes.state(g, epsilon)
         if self.state is None:
             self.state = state
-        g, _, made = sweep(self.passes, state, SWEEPS if self.passes.keep else STREAMED_SWEEPS, wanted)
+        g, _, made = sweep(self.passes, state, self.first_sweeps if self.passes.keep else STREAMED_SWEEPS, 0.5 * wanted)
         self.sweeps += made
         near = state.f
         self.passes.release(state)
