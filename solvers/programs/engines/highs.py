@@ -5,9 +5,12 @@ Q. Huangfu and J. A. J. Hall, Parallelizing the dual revised simplex method, Mat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import EngineFailure, OutOfMemory
@@ -104,6 +107,9 @@ class HighsEngine:
 
 ENGINE = HighsEngine()
 
+#: Violations of a reported optimum above this are no matter of tolerances.
+UNSOUND = 1e-6
+
 
 def _solve(problem: Program, settings: Settings, context: Context) -> ProgramAnswer:
     highs, events = prepare(problem, settings)
@@ -129,9 +135,10 @@ def _run(highs: Highs, problem: Program, watch: Watch) -> None:
     highs.run()
     S = highspy.HighsModelStatus
     gave_up = (S.kUnknown, S.kSolveError, S.kNotset)
-    if problem.Q is not None and highs.getModelStatus() in gave_up and not watch.stopped:
+    failed = highs.getModelStatus() in gave_up or (problem.Q is not None and not _sound(highs, problem))
+    if problem.Q is not None and failed and not watch.stopped:
         highs.clearSolver()
-        highs.setOptionValue("qp_regularization_value", 1e-7)
+        highs.setOptionValue("qp_regularization_value", 1e-9)
         highs.setOptionValue("time_limit", highs.getRunTime() + watch.remaining)
         highs.run()
     if problem.features != {"linear"}:
@@ -145,6 +152,31 @@ def _run(highs: Highs, problem: Program, watch: Watch) -> None:
         highs.setOptionValue("presolve", presolve)
         highs.setOptionValue("time_limit", highs.getRunTime() + watch.remaining)
         highs.run()
+
+
+def _sound(highs: Highs, problem: Program) -> bool:
+    """False where an optimum is reported whose numbers are none, or which breaks its own conditions: the active set
+    method does so on degenerate programs (support vector machines) with directions of no curvature."""
+    import highspy
+
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return True
+    info = highs.getInfo()
+    if not math.isfinite(info.objective_function_value) or not info.max_primal_infeasibility <= UNSOUND:
+        return False
+    if problem.Q is None:
+        return True
+    found = highs.getSolution()
+    x, y, z = (np.array(part) for part in (found.col_value, found.row_dual, found.col_dual))
+    slope = problem.c + problem.Q @ x
+    rest = slope - problem.A.T @ y - z
+    low, high = x - problem.lower > UNSOUND, problem.upper - x > UNSOUND
+    side = 1.0 if problem.sense == "min" else -1.0
+    # away from its bounds a variable has no reduced cost
+    loose = np.where(low & (side * z > 0.0), z, 0.0) + np.where(high & (side * z < 0.0), z, 0.0)
+    return bool(
+        max(np.abs(rest).max(initial=0.0), np.abs(loose).max(initial=0.0)) <= UNSOUND * (1.0 + np.abs(slope).max())
+    )
 
 
 def _result(highs: Highs, events: Events, problem: Program, settings: Settings, watch: Watch) -> ProgramAnswer:

@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
+from solvers.core import registry
 from solvers.core.engine import LocalContext
 from solvers.core.errors import UnsupportedProblem
 from solvers.programs.engines import highs_events
@@ -108,3 +109,22 @@ def test_a_stopped_linear_program_gives_the_bound_that_its_duals_prove() -> None
     answer = ENGINE.solve(heavy_linear(700), {"method": "dual-simplex"}, LocalContext(time_limit=0.4))
     assert answer.status == "no-solution"
     assert answer.limit == "time"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_support_vector_machine_has_a_finite_and_right_optimum(seed: int) -> None:
+    """Weights, an offset and slacks, of which only the weights are curved: the active set method lost its way there."""
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(30, 3))
+    y, C = np.sign(X[:, 0] + 0.3 * random.normal(size=30)), 10 ** random.uniform(-3, 3)
+    program = Program.build(
+        c=np.r_[np.zeros(4), np.full(30, C)],
+        Q=np.diag(np.r_[np.ones(3), np.zeros(31)]),
+        A=np.hstack([y[:, None] * X, y[:, None], np.eye(30)]),
+        row_lower=1.0,
+        row_upper=np.inf,
+        lower=np.r_[np.full(4, -np.inf), np.zeros(30)],
+    )
+    expected = registry.load("program", "clarabel").solve(program, {}, LocalContext())
+    answer = ENGINE.solve(program, {}, LocalContext())
+    assert answer.objective == pytest.approx(expected.objective, rel=1e-5)
