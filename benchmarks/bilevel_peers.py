@@ -125,12 +125,12 @@ def boat(made: Task, variant: str, upper: Loss, lower: Loss, note: Note, over: O
     note(x.v.detach().numpy())
 
 
-def boat_lower(feed: Any, above: Any, below: Any, params: Any = None) -> Any:
+def boat_lower(feed: Any, above: Any, below: Any, params: Any = None) -> Any:  # noqa: ARG001
     """The lower objective as BOAT calls it."""
     return _losses["lower"](above.v, below.v if params is None else below(params=params))
 
 
-def boat_upper(feed: Any, above: Any, below: Any, params: Any = None) -> Any:
+def boat_upper(feed: Any, above: Any, below: Any, params: Any = None) -> Any:  # noqa: ARG001
     """The upper objective as BOAT calls it."""
     return _losses["upper"](above.v, below.v if params is None else below(params=params))
 
