@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_schemas import ids
-from api_schemas.base import Line
 from api_schemas.ids import encode
 from api_schemas.schedules import (
     PromoteRequest,
@@ -29,6 +28,7 @@ from service.rest import state as states
 from service.rest.access import Reader, ScheduleId, Writer
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, header, ok
+from service.rest.paging import ExactName, PageSize, PageToken, page
 from service.rest.problems import documented
 from service.rest.routing import Route
 from service.rest.schedule_examples import PROMOTE_REQUESTS, REFINE_REQUESTS, SCHEDULE_REQUESTS
@@ -72,21 +72,21 @@ async def create(request: Request, principal: Writer) -> Response:
 async def list_schedules(
     request: Request,
     principal: Reader,
-    name: Annotated[Line | None, Query(description="Exactly this name.")] = None,
-    page_size: Annotated[int, Query(ge=1, description="At most 200 are sent.")] = 50,
-    page_token: Annotated[str, Query(max_length=200, description="`next_page_token` of the page before.")] = "",
+    name: ExactName = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = "",
 ) -> Response:
     """List schedules, newest first."""
-    api = states.of(request)
-    found, token = await api.database(
+    return await page(
+        states.of(request),
+        principal,
         schedules.list_page,
-        principal.project_id,
-        name=name,
-        page_size=min(page_size, 200),
+        "schedules",
+        schedule,
+        page_size=page_size,
         page_token=page_token,
-        settings=api.settings,
+        name=name,
     )
-    return views.json_response(dumps({"schedules": [schedule(row) for row in found], "next_page_token": token}))
 
 
 @router.get(

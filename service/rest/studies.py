@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_schemas import ids
-from api_schemas.base import Line
 from api_schemas.errors import KantorError
 from api_schemas.ids import encode
 from api_schemas.studies import AskReply, AskRequest, Front, Study, StudyPage, StudyRequest, StudyState, Trial
@@ -21,6 +20,7 @@ from service.rest import state as states
 from service.rest.access import Reader, StudyId, Writer
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, header, ok
+from service.rest.paging import ExactName, PageSize, PageToken, page
 from service.rest.problems import documented
 from service.rest.routing import Route
 from service.rest.study_examples import ASK_REQUESTS, STUDY_REQUESTS
@@ -67,24 +67,23 @@ async def create(request: Request, principal: Writer) -> Response:
 async def list_studies(
     request: Request,
     principal: Reader,
-    name: Annotated[Line | None, Query(description="Exactly this name.")] = None,
+    name: ExactName = None,
     state: Annotated[StudyState | None, Query(description="In this state.")] = None,
-    page_size: Annotated[int, Query(ge=1, description="At most 200 are sent.")] = 50,
-    page_token: Annotated[str, Query(max_length=200, description="`next_page_token` of the page before.")] = "",
+    page_size: PageSize = 50,
+    page_token: PageToken = "",
 ) -> Response:
     """List studies, newest first."""
-    api = states.of(request)
-    found, token = await api.database(
+    return await page(
+        states.of(request),
+        principal,
         studies.list_page,
-        principal.project_id,
+        "studies",
+        study_views.study,
+        page_size=page_size,
+        page_token=page_token,
         name=name,
         state=state,
-        page_size=min(page_size, 200),
-        page_token=page_token,
-        settings=api.settings,
     )
-    page = {"studies": [study_views.study(details) for details in found], "next_page_token": token}
-    return views.json_response(study_views.dumps(page))
 
 
 @router.get(
