@@ -58,17 +58,19 @@ class Role:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each step of load (%(default)s)")
+    parser.add_argument("--tiny", action="store_true", help="next to nothing: does it still run?")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     print(f"python -m benchmarks.load --seconds {chosen.seconds:g}\n{summary()}", flush=True)
     roles: list[Role] = []
+    most = 2 if chosen.tiny else 64
     with kantor_system() as system:
         for measure in (_api, _worker, _whole, _streams):
-            roles.append(measure(system, chosen.seconds))
+            roles.append(measure(system, chosen.seconds, most))
             print(f"  {roles[-1].name}: {roles[-1].rate:.0f} {roles[-1].unit} a second", flush=True)
     with store() as databases, tempfile.TemporaryDirectory() as folder:
-        roles.append(_database(databases.fresh().database_url, chosen.seconds))
-        for name, rate in dispatcher(databases.fresh(), Path(folder)).items():
+        roles.append(_database(databases.fresh().database_url, chosen.seconds, most))
+        for name, rate in dispatcher(databases.fresh(), Path(folder), 100 * most).items():
             roles.append(Role(f"dispatcher: {name}", "jobs", rate, "one process"))
     print(_table(roles).text(), "\n")
     print(_verdict(roles))
@@ -78,12 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fill(
-    target: Target, seconds: float, system: System, frozen: Sequence[str] = ()
+    target: Target, seconds: float, most: int, system: System, frozen: Sequence[str] = ()
 ) -> tuple[int, Block, dict[str, float]]:
     """Double the clients until that brings nothing more: how many, the best block, and the CPU of it."""
     best: tuple[int, Block, dict[str, float]] | None = None
     clients = 1
-    while clients <= 64:
+    while clients <= most:
         with fleet(clients) as load:
             load.block(target, 0.2)
             before = system.cpu()
@@ -100,19 +102,19 @@ def _fill(
     return best
 
 
-def _api(system: System, seconds: float) -> Role:
+def _api(system: System, seconds: float, most: int) -> Role:
     target = PlainHttp(f"{system.url}/v1/jobs", system.headers, (202,))
-    clients, block, used = _fill(target, seconds, system, ("worker", "runner", "dispatcher"))
+    clients, block, used = _fill(target, seconds, most, system, ("worker", "runner", "dispatcher"))
     return _role("API: submit", "jobs", block, used, f"{clients} clients", "api")
 
 
-def _whole(system: System, seconds: float) -> Role:
+def _whole(system: System, seconds: float, most: int) -> Role:
     headers = (*system.headers, ("Prefer", "wait=30"))
-    clients, block, used = _fill(PlainHttp(f"{system.url}/v1/jobs", headers, (200,), final=True), seconds, system)
+    clients, block, used = _fill(PlainHttp(f"{system.url}/v1/jobs", headers, (200,), final=True), seconds, most, system)
     return _role("all together: submit, solve, read", "jobs", block, used, f"{clients} clients", None)
 
 
-def _worker(system: System, seconds: float) -> Role:
+def _worker(system: System, seconds: float, _: int) -> Role:
     target = PlainHttp(f"{system.url}/v1/jobs", system.headers, (202,))
     with fleet(8) as load:
         with system.frozen("worker", "runner", "dispatcher"):
@@ -125,20 +127,20 @@ def _worker(system: System, seconds: float) -> Role:
     return role
 
 
-def _streams(system: System, _: float) -> Role:
+def _streams(system: System, _: float, most: int) -> Role:
     before = system.cpu()
-    readers, rate, delay, sent = fan_out(system)
+    readers, rate, delay, sent = fan_out(system, 12 * most)
     used = cpu.difference(system.cpu(), before)
     milliseconds = {name: value / sent * 1e3 for name, value in used.items()}
     limit = 1e3 / milliseconds["api"] if milliseconds.get("api") else None
     return Role("API: event streams", "events", rate, f"{readers} readers", delay * 1e3, milliseconds, limit)
 
 
-def _database(url: str, seconds: float) -> Role:
+def _database(url: str, seconds: float, most: int) -> Role:
     target = JobRules(url)
     best = Role("PostgreSQL: submit, claim, finish", "jobs", 0.0, "")
     connections = 1
-    while connections <= 16:
+    while connections <= min(most, 16):
         with fleet(connections) as load:
             load.block(target, 0.2)
             block = load.block(target, seconds)

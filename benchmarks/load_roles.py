@@ -76,7 +76,7 @@ def dispatcher(settings: Settings, folder: Path, count: int = 5000) -> dict[str,
         valkey.stop()
 
 
-def fan_out(system: System, each: int = 100, pause: float = 0.1) -> tuple[int, float, float, int]:
+def fan_out(system: System, most: int = 800, each: int = 50, pause: float = 0.1) -> tuple[int, float, float, int]:
     """Readers that follow one running job whose worker tells ten events a second; doubled until the events are late.
 
     Returns:
@@ -85,11 +85,11 @@ def fan_out(system: System, each: int = 100, pause: float = 0.1) -> tuple[int, f
     """
     best = (0, 0.0, 0.0)
     delivered = 0
-    readers = 25
+    readers = 12
     settings = Settings.load(
         {}, database_url=Postgres(system.home).url(), redis_url=Valkey(system.home).url, api_key_pepper="x" * 16
     )
-    while readers <= 800:
+    while readers <= most:
         delays, seconds = _follow(system, settings, readers, each, pause)
         delivered += len(delays)
         late = float(np.percentile(delays, 95))

@@ -17,19 +17,20 @@ from service.store.connect import Database
 # database five of six updates, each of which would touch every index of the row.
 _EXTEND = """
 WITH mine AS MATERIALIZED (
-    SELECT mine.*, job.lease_until, CASE WHEN job.id IS NULL THEN 'lost'
+    SELECT mine.*, CASE WHEN job.id IS NULL THEN 'lost'
         WHEN job.cancel_requested_at IS NOT NULL THEN 'cancel' WHEN job.deadline_at <= now() THEN 'deadline'
         ELSE 'held' END AS hold
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS mine (id, attempt)
         LEFT JOIN job ON job.id = mine.id AND job.attempt = mine.attempt AND job.state = 'running'
+), due AS MATERIALIZED (
+    -- A row that somebody holds locked is left for the next look, so that it does not cost the others their leases.
+    SELECT job.id FROM job JOIN mine ON job.id = mine.id AND job.attempt = mine.attempt
+    WHERE job.state = 'running' AND job.lease_until < now() + make_interval(secs => %(lease)s * 5 / 6)
+    ORDER BY job.id FOR NO KEY UPDATE OF job SKIP LOCKED
 ), kept AS (
-    UPDATE job SET lease_until = now() + make_interval(secs => %(lease)s)
-    FROM mine WHERE job.id = mine.id AND job.attempt = mine.attempt AND job.state = 'running'
-        AND job.lease_until < now() + make_interval(secs => %(lease)s * 5 / 6)
-    RETURNING job.id
+    UPDATE job SET lease_until = now() + make_interval(secs => %(lease)s) FROM due WHERE job.id = due.id
 )
-SELECT mine.id, CASE WHEN kept.id IS NULL AND mine.lease_until < now() THEN 'lost' ELSE mine.hold END
-FROM mine LEFT JOIN kept USING (id)
+SELECT id, hold FROM mine
 """
 
 _ADD_EVENTS = """

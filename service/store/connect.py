@@ -35,7 +35,11 @@ _PARAMETERS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
     # Every prepared statement has one good plan, whatever its parameters: planning a claim anew takes longer than the
     # claim. Compiling takes longer than any statement here.
-    "options": "-c timezone=UTC -c plan_cache_mode=force_generic_plan -c jit=off",
+    # The rest is for the server: who vanishes amid a transaction (a host without power, a lost route) holds its locks
+    # no longer than that; left to its defaults PostgreSQL would wait two hours, and so would the job and its study.
+    "options": "-c timezone=UTC -c plan_cache_mode=force_generic_plan -c jit=off"
+    " -c idle_in_transaction_session_timeout=30s -c tcp_user_timeout=30s"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
 }
 
 # Of pools after a loss of PostgreSQL. By themselves they would try again after 1, 2, 4, 8 and 16 seconds: leases are
@@ -61,6 +65,8 @@ class Patient(Connection[Row]):
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.errors.IdleInTransactionSessionTimeout as error:  # this process was frozen: try again
+            raise psycopg.OperationalError(str(error)) from error
         except psycopg.errors._WaitTimeout:
             if timeout is not None:
                 raise

@@ -62,7 +62,10 @@ async def _pass_on(link: Link, reader: asyncio.StreamReader, writer: asyncio.Str
     async def collect() -> None:
         data = b" "
         while data:
-            data = await reader.read(1 << 16)
+            try:
+                data = await reader.read(1 << 16)
+            except OSError:  # a process that was killed: the other side hears of it
+                data = b""
             pieces.append((loop.time() + link.delay, data))
             arrived.set()
 

@@ -48,3 +48,19 @@ def test_a_statement_that_is_only_slow_is_waited_for(links: tuple[Links, Setting
     with stores.connect(settings) as conn, stores.hurried(conn, 3.0):
         conn.execute("SELECT pg_sleep(1)")
     assert stores.PATIENCE >= 60
+
+
+def test_a_transaction_whose_client_has_vanished_is_ended_by_the_server(links: tuple[Links, Settings]) -> None:
+    """A host that lost its power keeps neither the job nor the study locked."""
+    _, settings = links
+    with stores.connect(settings) as conn, stores.connect(settings) as other:
+        row = conn.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        assert row == ("30s",)
+        conn.execute("SET idle_in_transaction_session_timeout = '1s'")
+        conn.execute("BEGIN")
+        conn.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+        begin = time.monotonic()
+        other.execute("SELECT count(*) FROM job")
+        assert time.monotonic() - begin < 5
+        with pytest.raises(psycopg.OperationalError):
+            conn.execute("SELECT 1")

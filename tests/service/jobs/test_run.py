@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -188,6 +189,20 @@ def test_a_lease_is_written_only_when_a_sixth_of_it_is_used_up(desk: Desk) -> No
     assert jobs.extend(desk.conn, [(claim.job_id, claim.attempt)], 60) == {claim.job_id: "held"}
     left = desk.conn.execute("SELECT extract(epoch FROM lease_until - now()) FROM job WHERE id = %s", (claim.job_id,))
     assert float(left.fetchone()[0]) == pytest.approx(60, abs=2)
+
+
+def test_a_row_that_somebody_holds_locked_costs_the_other_jobs_no_lease(desk: Desk) -> None:
+    stuck, other = desk.running(lease=1), desk.running(lease=1)
+    with connect(desk.settings) as somebody, somebody.transaction():
+        somebody.execute("SELECT FROM job WHERE id = %s FOR UPDATE", (stuck.job_id,))
+        begin = time.monotonic()
+        fates = jobs.extend(desk.conn, [(stuck.job_id, 1), (other.job_id, 1)], 60)
+        assert time.monotonic() - begin < 1
+
+    assert fates == {stuck.job_id: "held", other.job_id: "held"}
+    left = "SELECT extract(epoch FROM lease_until - now())::float FROM job WHERE id = %s"
+    assert desk.conn.execute(left, (other.job_id,)).fetchone()[0] > 50
+    assert desk.conn.execute(left, (stuck.job_id,)).fetchone()[0] < 2
 
 
 def test_extending_nothing_asks_nothing(desk: Desk) -> None:
