@@ -34,6 +34,9 @@ REGULARIZED_GAP = 1e-6
 #: A gap below this part of (mass times the largest cost) is rounding, whatever the optimum's own size.
 ROUNDING_GAP = 1e-12
 
+#: Below this, numbers lose their digits.
+SMALLEST = 1e-300
+
 #: Largest accepted error of marginals, relative to the mass, where the user asked for nothing.
 MARGINALS = 1e-9
 
@@ -87,7 +90,7 @@ class _Seen:
         self.problem, self.answer, self.options, self.case = problem, answer, options, case
         self.lower, self.upper = lower, upper
         self.size = case.scale * max(abs(lower.lowest), abs(lower.highest))
-        self.rounding = 4.0 * case.scale * case.costs.uncertainty
+        self.rounding = 4.0 * case.scale * case.costs.uncertainty + SMALLEST
         self.dual: float | None = None
         self.potential_error: float | None = None
         if case.epsilon and f is not None and g is not None:
