@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
 BATCH = 5000
+OBSERVED = frozenset({"norm", "norm1", "variance", "orthogonal", "loss", "score", "batch", "value"})
 MOST_KEPT = 100_000
 """Observations that wait for a server that is away; older ones are dropped beyond that."""
 
@@ -204,9 +206,26 @@ class Run:
         return float(advised) if advised is not None else self.curve(step)
 
     def observe(self, step: int, **seen: float | None) -> None:
-        """Remember what was seen at a step (``norm``, ``loss``, ``score``...); it is sent in the background."""
+        """Remember what was seen at a step; it is sent in the background.
+
+        Args:
+            seen: ``norm``, ``norm1``, ``variance``, ``orthogonal``, ``loss``, ``score``, ``batch``, ``value``. What is
+                not finite (a gradient that overflowed) is left out, but for the loss.
+
+        Raises:
+            KantorError: another name.
+        """
+        unknown = sorted(seen.keys() - OBSERVED)
+        if unknown:
+            raise KantorError(f"{unknown[0]!r} cannot be observed; what can: {', '.join(sorted(OBSERVED))}")
+        values = {name: number(value) for name, value in seen.items()}
+        kept = {
+            name: value
+            for name, value in values.items()
+            if value is not None and (name == "loss" or math.isfinite(value))
+        }
         with self._lock:
-            self._waiting.append({"step": step, **{name: number(value) for name, value in seen.items()}})
+            self._waiting.append({"step": step, **kept})
             if len(self._waiting) > MOST_KEPT:
                 del self._waiting[: len(self._waiting) - MOST_KEPT]
             if self._thread is None and self.schedule is not None:
@@ -229,7 +248,7 @@ class Run:
                     self.trouble = None
                 except APIError as error:
                     self.trouble = error
-                    if error.status is not None and error.status < 500 and error.status != 429:
+                    if error.status is None or (error.status < 500 and error.status != 429):
                         with self._lock:
                             del self._waiting[: len(part)]  # the server will never take them
                     return False

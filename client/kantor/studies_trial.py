@@ -102,8 +102,20 @@ class TrialBase(Mapping[str, Any]):
 
 
 def numbers(values: Mapping[str, Any] | None) -> dict[str, float] | None:
-    """Values as plain numbers, also of numpy and torch."""
-    return None if values is None else {name: float(value) for name, value in values.items()}
+    """Values as plain numbers, also of numpy and torch.
+
+    Raises:
+        KantorError: one is no number.
+    """
+    if values is None:
+        return None
+    found = {}
+    for name, value in values.items():
+        try:
+            found[name] = float(value)
+        except (TypeError, ValueError):
+            raise KantorError(f"the value of {name!r} is a number, not {value!r:.80}") from None
+    return found
 
 
 def words(error: BaseException) -> str:

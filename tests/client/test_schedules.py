@@ -188,6 +188,23 @@ def test_training_goes_on_while_the_server_is_away_and_resumes_from_a_checkpoint
     assert run.flush()
 
 
+def test_what_cannot_be_observed_does_not_keep_back_what_can(schedule: kantor.Schedule) -> None:
+    run = schedule.run()
+    run.observe(1, norm=math.nan, loss=math.inf)
+    run.observe(2, norm=1.0)
+    with pytest.raises(kantor.KantorError, match="'nrom' cannot be observed"):
+        run.observe(3, nrom=1.0)
+    assert run.flush()
+    run.observe(4, norm=-1.0)
+    assert run.flush() is False
+    assert isinstance(run.trouble, kantor.InvalidRequest)
+    run.observe(5, norm=2.0)
+    assert run.flush(), "the server would never have taken the other one"
+
+    seen = {item.step: (item.norm, item.loss) for item in run.observations()}
+    assert seen == {1: (None, math.inf), 2: (1.0, None), 5: (2.0, None)}
+
+
 def test_in_torch_it_is_a_scheduler_like_any_other(client: kantor.Client) -> None:
     torch = pytest.importorskip("torch")
     import kantor.torch

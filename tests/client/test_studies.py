@@ -140,6 +140,13 @@ def test_a_function_that_always_fails_is_told_apart_from_bad_luck(study: kantor.
     assert len(calls) == 3
 
 
+def test_a_value_that_is_no_number_is_named(study: kantor.Study) -> None:
+    trial = study.trial()
+    with pytest.raises(kantor.KantorError, match="the value of 'f' is a number, not 'abc'"):
+        study.tell(trial, {"f": "abc"})  # type: ignore[dict-item]
+    assert study.tell(trial, math.nan).info.reason == "f is not a number"
+
+
 def test_a_budget_ends_the_loop(client: kantor.Client) -> None:
     study = client.studies.create("small", SPACE, {"f": "min"}, budget=4)
 
