@@ -50,7 +50,9 @@ class Surrogate:
                 stay as they are: hypervolume is measured in the user's units.
         """
         features = encoding.features(outcomes.rows)
-        kind = "log" if warped and study.noise != "high" and outcomes.y.shape[1] == 1 else "none"
+        # on spaces of choices alone there is no valley whose bottom is to be found, and it did not help
+        alone = outcomes.y.shape[1] == 1 and len(encoding.smooth) > 0
+        kind = "log" if warped and study.noise != "high" and alone else "none"
         both = [
             warped_model(encoding, features, outcomes.y[:, k], study.noise, outcomes.known[:, k], kind)
             for k in range(outcomes.y.shape[1])
