@@ -201,7 +201,8 @@ class KantorSearchCV(BaseSearchCV):  # type: ignore[misc, unused-ignore]
     def _at_once(self) -> int:
         if self.n_points is not None:
             return max(1, self.n_points)
-        return max(1, math.ceil(effective_n_jobs(self.n_jobs) / self.n_splits_))
+        busy: int = effective_n_jobs(self.n_jobs)
+        return max(1, -(-busy // int(self.n_splits_)))
 
     def _connected(self) -> Client:
         return self.client if self.client is not None else Client()
