@@ -87,7 +87,11 @@ export function Observed({ id }: { id: string }): ReactNode {
         </span>
       </div>
       {found.error && <Failure error={found.error} retry={() => void found.refetch()} />}
-      {found.isPending && <Loading lines={6} />}
+      {found.isPending && (
+        <div className="chart-to-come">
+          <Loading lines={6} />
+        </div>
+      )}
       {found.data && runs.length === 0 && <p className="empty">No run told of its {(QUANTITIES[of] ?? of).toLowerCase()}.</p>}
       {runs.length > 0 && (
         <Chart

@@ -27,7 +27,8 @@ export default function SchedulePage({ id }: { id: string }): ReactNode {
   usePageTitle(schedule.data?.name ?? id);
   const failed = schedule.error ?? versions.error ?? runs.error;
   if (failed) return <Failure error={failed} retry={() => void schedule.refetch()} />;
-  if (!schedule.data) return <Loading lines={8} />;
+  // all at once: what comes later would push down what is read already
+  if (!schedule.data || (stamp > 0 && versions.isPending) || runs.isPending) return <Loading lines={8} />;
   return (
     <>
       <Head schedule={schedule.data} />
