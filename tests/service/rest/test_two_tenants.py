@@ -103,7 +103,7 @@ def _send(client: httpx.Client, method: str, path: str, operation: dict[str, Any
         examples = operation["requestBody"]["content"].get("application/json", {}).get("examples", {})
         body = next((example["value"] for example in examples.values()), {})
     required = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query" and p.get("required")]
-    return client.request(method, path, json=body, headers=headers, params={name: "x" for name in required} or None)
+    return client.request(method, path, json=body, headers=headers, params=dict.fromkeys(required, "x") or None)
 
 
 def test_every_identifier_in_a_path_has_a_thing_of_the_first_tenant(tenants: tuple[Tenant, Tenant]) -> None:
