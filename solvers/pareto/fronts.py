@@ -7,6 +7,7 @@ import numpy as np
 
 #: A reference point is so much worse than the worst of the front, relative to its range.
 MARGIN = 0.1
+GAIN, LOSS = 1e-4, 1e-7
 
 
 def nondominated(values: np.ndarray) -> np.ndarray:
@@ -15,6 +16,18 @@ def nondominated(values: np.ndarray) -> np.ndarray:
         return np.zeros(0, dtype=bool)
     flags: np.ndarray = moocore.is_nondominated(np.ascontiguousarray(values), keep_weakly=False)
     return flags
+
+
+def worthwhile(values: np.ndarray) -> np.ndarray:
+    """True for rows that no other one betters by more than ``GAIN`` while being worse by no more than ``LOSS``, of the
+    ranges: weakly optimal points that only rounding saves from being dominated are no use."""
+    scaled = normalized(values)
+    alive = np.ones(values.shape[0], dtype=bool)
+    for j, row in enumerate(scaled):
+        others = scaled[alive]
+        better = (others <= row + LOSS).all(axis=1) & (others < row - GAIN).any(axis=1)
+        alive[j] = not better.any()
+    return alive
 
 
 def reference_for(values: np.ndarray) -> np.ndarray:

@@ -119,6 +119,8 @@ class Run(BaseRun):
         if not X.shape[0]:
             return ParetoAnswer(status="no-solution", **common)
         if self.problem.preferences is None:
+            keep = fronts.worthwhile(values)
+            X, values = X[keep], values[keep]
             keep = fronts.spread(values, self.wanted)
             keep = keep[np.lexsort(values[keep].T[::-1])]
             X, values = X[keep], values[keep]

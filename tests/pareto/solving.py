@@ -34,7 +34,7 @@ def solve(
     offered = [registry.load("pareto", name).spec for name in registry.names("pareto")]
     choice = FAMILY.choose(work, engine, offered) if engine == "auto" else None
     name = choice.engines[0] if choice else engine
-    answer = FAMILY.solve(work, name, choice.why if choice else "", context or LocalContext(time_limit=60.0))
+    answer = FAMILY.solve(work, name, choice.why if choice else "", context or LocalContext(time_limit=250.0))
     solved = FAMILY.certify(work, answer)
     encoded = FAMILY.encode(work, solved, NoFiles(), inline_limit=1 << 20)
     return ParetoAnswer.model_validate_json(encoded.document)

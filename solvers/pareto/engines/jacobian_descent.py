@@ -60,6 +60,8 @@ NEIGHBOURS = 6
 GAP = 2.0
 #: A finished point may be so much worse, relative to the ranges.
 ACCEPTED = 1e-7
+#: A weight above which a point is stationary for one objective alone.
+ALONE = 1.0 - 1e-6
 
 
 class JacobianDescent:
@@ -90,7 +92,8 @@ class JacobianDescent:
                 break
             run.add(_descend(run, between, None, "gaps"), phase="gaps")
         if run.limit is None and run.X.shape[0]:
-            keep = fronts.spread(run.values_of, run.wanted)
+            useful = np.flatnonzero(fronts.worthwhile(run.values_of))
+            keep = useful[fronts.spread(run.values_of[useful], run.wanted)]
             finished = _finished(run, run.X[keep])
             sound = np.isfinite(problem.oracle.jacobians(finished)).all(axis=(1, 2))
             finished = finished[sound] if sound.any() else finished
@@ -226,12 +229,17 @@ def _finished(run: Run, X: np.ndarray) -> np.ndarray:
     for i in range(X.shape[0]):
         if run.over():
             break
-        if not finite[i] or residual(problem, X[i], J[i]) <= 0.5 * float(run["tolerance"]):
+        if not finite[i]:
+            continue
+        weights = weights_at(problem, X[i], J[i])
+        # stationary for one objective alone: the others may still improve while that one stands still
+        alone = weights > ALONE
+        if not alone.any() and residual(problem, X[i], J[i]) <= 0.5 * float(run["tolerance"]):
             continue
         # at the end of a piece of the front all objectives together barely improve: then a weighted sum does
         for scalar in (
-            problem.towards(values[i], ranges, X[i], 0.0),
-            problem.sum_with(weights_at(problem, X[i], J[i]), X[i]),
+            problem.towards(values[i] + 1e-9 * ranges * alone, np.where(alone, 0.0, ranges), X[i], 0.0),
+            problem.sum_with(weights, X[i]),
         ):
             found = run.minimum(scalar)
             if found is None:
