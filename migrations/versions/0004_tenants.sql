@@ -98,9 +98,3 @@ ALTER TABLE job
     ADD COLUMN claimed_at    timestamptz,
     -- The key.
     ADD COLUMN submitted_by  uuid;
-
-DROP INDEX job_queue;
-CREATE INDEX job_queue ON job (pool, project_id, priority DESC, id) WHERE state = 'queued';
-CREATE INDEX job_running ON job (project_id, pool) WHERE state = 'running';
--- What makes the quota exact, however many claim at once.
-CREATE UNIQUE INDEX job_slot ON job (project_id, slot) WHERE state = 'running' AND slot IS NOT NULL;
