@@ -102,7 +102,8 @@ def test_it_rings_again_reaps_and_deletes(world: World) -> None:
     until(lambda: bell.waiting(desk.pool) == 1)
     until(lambda: desk.conn.execute("SELECT 1 FROM job WHERE id = %s", (claim.job_id,)).fetchone() is None)
 
-    assert {"forgotten_jobs", "rung", "reaped", "deleted"} <= {str(line["event"]) for line in world.lines()}
+    wanted = {"forgotten_jobs", "rung", "reaped", "deleted"}
+    until(lambda: wanted <= {str(line["event"]) for line in world.lines()})
 
 
 def test_it_outlives_a_restart_of_valkey(world: World) -> None:

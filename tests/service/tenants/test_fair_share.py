@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -251,13 +251,11 @@ def test_a_claim_takes_milliseconds_however_many_projects_wait(conn: Database, d
     conn.execute("INSERT INTO job_input SELECT id, %b FROM job WHERE pool = %s", (b"{}", desk.pool))
     conn.execute("ANALYZE job, waiting, project, job_input")
 
-    seconds = []
-    served: Counter[UUID] = Counter()
-    for _ in range(200):
-        begin = time.perf_counter()
-        served[_next(desk).project_id] += 1
-        seconds.append(time.perf_counter() - begin)
+    # Of processor time: this machine may have other work.
+    schedule = Path(f"/proc/{conn.info.backend_pid}/schedstat")
+    begin = int(schedule.read_text().split()[0])
+    served = Counter(_next(desk).project_id for _ in range(200))
+    milliseconds = (int(schedule.read_text().split()[0]) - begin) / 200 / 1e6
 
     assert max(served.values()) - 200 // tenants <= 1, "each has had its turn"
-    # The figure (docs/benchmarks.md) is 2 ms and less; this machine may have other work.
-    assert sorted(seconds)[20] < 0.02
+    assert milliseconds < 10  # docs/benchmarks.md: 2 and 4
