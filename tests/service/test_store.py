@@ -166,7 +166,7 @@ def test_plans_of_lists_and_claims_use_indexes(settings: Settings, servers: Serv
             assert "Seq Scan" not in plan, f"{filters}\n{plan}"
         parameters = {"pools": ["cpu"], "engines": [], "worker": project, "worker_name": "w", "lease": 1.0}
         parameters["takeovers"] = True
-        assert "Seq Scan" not in _plan(conn, claim._CLAIM, parameters)
+        assert "Seq Scan on job" not in _plan(conn, claim._CLAIM, parameters)
 
 
 def _plan(conn: Database, statement: str, parameters: dict[str, object]) -> str:
