@@ -125,7 +125,7 @@ class _Exchange:
             time.perf_counter() - self._begin
         )
         if self._span is not None:
-            self._end_span(route)
+            self._end(self._span, route)
         principal = self.scope.get("kantor.principal")
         log.info(
             "request",
@@ -139,9 +139,9 @@ class _Exchange:
             **({"project": str(principal.project_id), "key": str(principal.key_id)} if principal else {}),
         )
 
-    def _end_span(self, route: str) -> None:
-        self._span.update_name(f"{self._method} {route}")
-        self._span.set_attributes(
+    def _end(self, span: Any, route: str) -> None:
+        span.update_name(f"{self._method} {route}")
+        span.set_attributes(
             {
                 "http.request.method": self._method,
                 "http.route": route,
@@ -151,8 +151,8 @@ class _Exchange:
             }
         )
         if self.status >= 500:
-            tracing.fail(self._span, f"status {self.status}")
-        self._span.end()
+            tracing.fail(span, f"status {self.status}")
+        span.end()
 
 
 def _header(scope: Scope, wanted: bytes) -> str:
