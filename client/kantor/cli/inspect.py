@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,15 +16,19 @@ if TYPE_CHECKING:
 
 def inspect(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A model file; - for stdin.")],
+    aux: Annotated[
+        Path | None,
+        typer.Option("--aux", help="MibS' auxiliary file: the MPS file is then a bilevel problem.", exists=True),
+    ] = None,
     embedded: EmbeddedServer = False,
     json: Json = False,
 ) -> None:
     """Size, structure, numerics and the kind of every constraint, before anything is solved."""
-    from kantor.cli.solve import _problem
+    from kantor.cli.solve import read_problem
 
-    program = _problem(file, "auto")
+    problem = read_problem(file, "auto", aux)
     with session(embedded) as client:
-        found = client.inspect(program)
+        found = client.inspect(problem)
     if json:
         output.print_json(found)
     else:

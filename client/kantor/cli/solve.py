@@ -77,7 +77,7 @@ def solve(
             "a job that is not waited for cannot be combined with --embedded, --output or --wait",
             param_hint="--no-wait",
         )
-    problem = _problem(file, format, aux)
+    problem = read_problem(file, format, aux)
     given: dict[str, Any] = {"time_limit": time_limit, "relative_gap": gap, "threads": threads}
     chosen = {key: value for key, value in given.items() if value is not None}
     with session(embedded) as client:
@@ -137,7 +137,7 @@ def report(answer: Answer, *, json: bool) -> None:
         output.show(scenarios_table(answer))
 
 
-def _problem(file: str, format: Any, aux: Path | None) -> Problem:
+def read_problem(file: str, format: Any, aux: Path | None) -> Problem:
     from kantor.problem_file import is_problem_file, load
     from kantor.program import Program
 
