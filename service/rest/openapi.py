@@ -33,6 +33,7 @@ from api_schemas.studies import (
     TrialRequest,
 )
 from api_schemas.study_comparisons import ComparisonRequest
+from api_schemas.study_imports import ImportRequest
 from api_schemas.tenants import MemberChange, MemberRequest, ProjectRequest
 from api_schemas.webhooks import SecretRotation, WebhookChange, WebhookRequest
 
@@ -56,7 +57,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     *(WebhookRequest, WebhookChange, SecretRotation),
     *(JobRequest, KeyRequest, KeyRotation, ProjectRequest, MemberRequest, MemberChange),
     *(StudyRequest, AskRequest, TrialRequest, TellRequest, ReportRequest, LeaseRequest, EditRequest, PredictRequest),
-    ComparisonRequest,
+    *(ComparisonRequest, ImportRequest),
     *(ScheduleRequest, PromoteRequest, RefineRequest, RunRequest, ObservationBatch, FinishRequest),
 )
 """What the routes read by hand."""
