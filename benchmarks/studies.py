@@ -137,7 +137,8 @@ def _tell_history(player: object, point: dict[str, float], problem: Problem) -> 
 def _regret(report: Report, chosen: Sequence[str], seeds: range, only: Sequence[str], trials: int) -> None:
     marks = [mark for mark in MARKS if mark <= trials]
     table = Table(
-        f"Regret: median [worst] of seeds {seeds.start} to {seeds.stop - 1} after {', '.join(map(str, marks))} evaluations; CPU s a suggestion",
+        f"Regret: median [worst] of seeds {seeds.start} to {seeds[-1]} after {', '.join(map(str, marks))} evaluations; "
+        "CPU s a suggestion",
         ["problem", "engine", *map(str, marks), "CPU s"],
         note="Two objectives: what is missing of the best hypervolume. Noisy: the best true value of the points.",
     )
