@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api_schemas.expression import shapes
+from api_schemas.expression import entropy, shapes
 from api_schemas.expression.functions import ELEMENTWISE, REDUCTIONS
 from api_schemas.expression.shapes import Shape, ShapeError, written
 from api_schemas.expression.syntax import Node
@@ -43,7 +43,8 @@ def build(scope: Scope, node: Node, values: tuple[int, ...], nodes: list[Node]) 
         return _outer(scope, values, shape, other)
     if node.text == "dot":
         if len(shape) == 1 and shape == other:
-            return scope.add("matmul", values, ())
+            found = entropy.inner(scope, *values)
+            return scope.add("matmul", values, ()) if found is None else found
         product = scope.add("mul", values, shapes.broadcast(shape, other))
         return scope.add("sum", (product,), (), axis=None)
     return _logistic(scope, values, shape, other)
@@ -81,6 +82,9 @@ def _where(scope: Scope, node: Node, values: tuple[int, ...], nodes: list[Node])
                 condition = scope.add("constant", (), (), value=-operation.attribute("value"))
             else:
                 condition = scope.add("neg", (condition,), operation.shape)
+    found = entropy.guarded(scope, condition, then, otherwise)
+    if found is not None:
+        return found
     shape = scope.operations[condition].shape
     for value in (then, otherwise):
         shape = shapes.broadcast(shape, scope.operations[value].shape)

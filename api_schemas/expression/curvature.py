@@ -54,6 +54,7 @@ _SHAPES: dict[str, tuple[Curvature, str]] = {
     "norm2": ("convex", "even"),
     "norm2sq": ("convex", "even"),
     "cross_entropy": ("convex", "none"),
+    "xlogx": ("convex", "none"),
 }
 _KINKED = frozenset({"abs", "relu", "amax", "amin", "maximum", "minimum", "norm1", "norm2", "where"})
 _POSITIVE = frozenset({"exp", "softplus", "sigmoid", "cosh", "softmax"})
@@ -87,6 +88,8 @@ def fact(
     if twice is not None:
         factor, base = twice
         return _quadratic(operations, inputs, factor, base, facts, smooth)
+    if _relative_entropy(operation, operations, facts):
+        return Fact(sign, None, "convex", smooth)
     smooth = smooth and not (operation.op in _KINKED and _kinks(operation, arguments))
     strong = _strong(operation, arguments, operations, inputs)
     return Fact(sign, _degree(operation, arguments, operations), _curvature(operation, arguments), smooth, strong)
@@ -117,6 +120,29 @@ def _squared(index: int, operations: Sequence[Operation]) -> tuple[int | None, i
             first, second = inner.arguments
             return (second if first == base else first), base
     return None
+
+
+def _relative_entropy(operation: Operation, operations: Sequence[Operation], facts: Mapping[int, Fact]) -> bool:
+    """True of ``x*log(x/q)``, q or x positive, and ``x*(log(x) - r)`` where x is affine and q, r are constant."""
+    if operation.op not in ("mul", "matmul"):
+        return False
+    left, right = operation.arguments
+    if operation.op == "matmul" and not len(operations[left].shape) == len(operations[right].shape) == 1:
+        return False
+    for x, factor in ((left, right), (right, left)):
+        if facts[x].curvature != "affine" or operations[x].shape != operations[factor].shape:
+            continue
+        outer = operations[factor]
+        if outer.op == "sub" and facts[outer.arguments[1]].curvature == "constant":
+            first = operations[outer.arguments[0]]
+            if first.op == "log" and first.arguments == (x,):
+                return True
+        quotient = operations[outer.arguments[0]] if outer.op == "log" else None
+        if quotient is not None and quotient.op == "div" and quotient.arguments[0] == x:
+            divisor = facts[quotient.arguments[1]]
+            positive = {"positive", "nonnegative"} & {divisor.sign, facts[x].sign}
+            return divisor.curvature == "constant" and bool(positive)
+    return False
 
 
 def _quadratic(

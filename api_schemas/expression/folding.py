@@ -22,6 +22,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "exp": math.exp,
     "log": math.log,
     "log1p": math.log1p,
+    "xlogx": lambda x: x * math.log(x) if x != 0.0 else 0.0,
     "expm1": math.expm1,
     "sqrt": math.sqrt,
     "square": lambda x: x * x,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from api_schemas.expression import calls, shapes
+from api_schemas.expression import calls, entropy, shapes
 from api_schemas.expression.errors import ExpressionError
 from api_schemas.expression.folding import folded
 from api_schemas.expression.functions import ALSO_KNOWN_AS, FUNCTIONS
@@ -89,7 +89,8 @@ class _Lowering:
         left, right = scope.real(left), scope.real(right)
         if node.text == "@":
             shape = shapes.matmul(scope.operations[left].shape, scope.operations[right].shape)
-            return scope.add("matmul", (left, right), shape)
+            found = entropy.inner(scope, left, right)
+            return scope.add("matmul", (left, right), shape) if found is None else found
         if node.text != "**":
             return self.apply(_ARITHMETIC[node.text], node, left, right)
         exponent = scope.operations[right]
@@ -122,7 +123,8 @@ class _Lowering:
         shape = operations[0].shape
         if len(operations) == 2:
             shape = shapes.broadcast(shape, operations[1].shape)
-        return scope.add(op, arguments, shape)
+        found = entropy.product(scope, *arguments) if op == "mul" else None
+        return scope.add(op, arguments, shape) if found is None else found
 
     def call(self, node: Node, values: tuple[int, ...]) -> int:
         function = FUNCTIONS.get(node.text)

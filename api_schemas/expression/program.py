@@ -9,6 +9,7 @@ positions of earlier operations. There are no loops, no branches, no names but t
 ``float``                 whole numbers as float64
 ``neg exp log log1p expm1 sqrt sin cos tan arctan sinh cosh tanh sigmoid softplus relu abs square reciprocal erf``
                           of each element
+``xlogx``                 x*log(x) of each element, 0 at 0
 ``pow``                   ``exponent``, a number: of each element
 ``huber``                 ``delta``: z**2/2 where abs(z) <= delta, else delta*(abs(z) - delta/2)
 ``add sub mul div power maximum minimum``

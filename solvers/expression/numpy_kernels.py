@@ -51,6 +51,7 @@ PLAIN: dict[str, Kernel] = {
     "exp": np.exp,
     "log": np.log,
     "log1p": np.log1p,
+    "xlogx": lambda x: x * np.log(np.where(x == 0.0, 1.0, x)),
     "expm1": np.expm1,
     "sqrt": np.sqrt,
     "square": np.square,

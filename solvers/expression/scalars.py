@@ -174,6 +174,7 @@ _ELEMENTWISE: dict[str, Callable[[_Speller, Expression, Mapping[str, Any]], Expr
     "pow": lambda s, x, a: s.node("pow", x, s.constant(a["exponent"])),
     "relu": lambda s, x, _: s.node("max", x, s.constant(0.0)),
     "log1p": lambda s, x, _: s.node("log", s.node("+", x, s.constant(1.0))),
+    "xlogx": lambda s, x, _: s.node("*", x, s.node("log", x)),
     "expm1": lambda s, x, _: s.node("-", s.node("exp", x), s.constant(1.0)),
     "sigmoid": lambda s, x, _: s.node(
         "/", s.constant(1.0), s.node("+", s.constant(1.0), s.node("exp", s.node("neg", x)))

@@ -54,6 +54,7 @@ PLAIN: dict[str, Kernel] = {
     "exp": torch.exp,
     "log": torch.log,
     "log1p": torch.log1p,
+    "xlogx": lambda x: -torch.special.entr(x),
     "expm1": torch.expm1,
     "sqrt": torch.sqrt,
     "square": torch.square,

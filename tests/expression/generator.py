@@ -16,7 +16,10 @@ _LEAVES: dict[tuple[int, ...], list[str]] = {
 _UNARY = [
     "exp", "sin", "cos", "tanh", "sigmoid", "softplus", "relu", "abs", "square", "arctan", "erf", "huber",
 ]  # fmt: skip
-_SAFE = {"log": "log({}**2 + 1)", "sqrt": "sqrt({}**2 + 0.5)", "log1p": "log1p({}**2)", "pow": "({}**2 + 1)**-0.5"}
+_SAFE = {
+    "log": "log({}**2 + 1)", "sqrt": "sqrt({}**2 + 0.5)", "log1p": "log1p({}**2)", "pow": "({}**2 + 1)**-0.5",
+    "xlogx": "xlogx({}**2 + 0.01)", "product": "(1 + {0}**2)*log(1 + {0}**2)",
+}  # fmt: skip
 _REDUCTIONS = ["sum", "mean", "amax", "amin", "logsumexp", "norm1", "norm2", "norm2sq"]
 
 

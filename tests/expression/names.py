@@ -53,6 +53,7 @@ _SAME = (
 REFERENCE: dict[str, Any] = {
     **{n: getattr(np, n) for n in _SAME},
     "abs": np.abs,
+    "xlogx": lambda a: special.xlogy(a, a),
     "erf": special.erf,
     "sigmoid": special.expit,
     "softplus": lambda a: np.logaddexp(0, a),

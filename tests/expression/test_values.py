@@ -49,6 +49,7 @@ sum(sigmoid(x) + softplus(y) + relu(x) + tanh(y) + erf(x) + arctan(y) + tan(s) +
 sum(log(x**2 + 1) + log1p(y**2) + expm1(x) + sqrt(x**2 + 0.1) + square(y) + abs(x) + cos(y))
 sum((x**2 + 1)**0.3) + sum((x**2 + 1)**-1.5) + sum((x**2 + 1)**y) + 1/(s**2 + 1)
 sum(2.5e-1*x) + .5*s + 1.*t + 3e0
+sum(xlogx(x**2)) - sum((y**2 + 1)*log(y**2 + 1)) + exp(x) @ log(exp(x)) + sum(s*exp(y)*log(exp(y)))
 k[0] + sum(k*z) - mean(labels)
 sum(x*W.T) + sum(x*s)
 sum(A @ B @ z) + sum((Q @ W)**2)
@@ -139,3 +140,17 @@ def test_let_bindings_are_computed_once() -> None:
     plain = made.plain({"f": made.objective("sum(r**2) + sum(twice) + sum((A @ x - z)**2)").root})
     assert [operation[0] for operation in plain["operations"]].count("matmul") == 1
     assert [operation[0] for operation in plain["operations"]].count("square") == 1
+
+
+@pytest.mark.parametrize("text", ["x*log(x)", "log(x)*x", "-(-x*log(x))", "2*x*log(x)/2", "xlogx(x)"])
+def test_x_log_x_is_zero_at_zero_and_its_derivative_there_is_not_finite(text: str) -> None:
+    made = scope()
+    program = Program.load(made.plain({"f": made.objective(f"sum({text})").root}))
+    x = np.array([0.0, 1.0, 0.5, 0.0])
+    assert evaluate(program, "f", {"x": x}) == pytest.approx(0.5 * np.log(0.5), abs=1e-15)
+    assert np.isnan(evaluate(program, "f", {"x": -x}))
+    point = torch.tensor(x, requires_grad=True)
+    compile(program)({"x": point}).backward()
+    assert np.array_equal(point.grad.numpy()[1:3], [1.0, 1.0 + np.log(0.5)])
+    # a finite derivative would make the boundary look stationary, and bounds drawn from it would be wrong
+    assert np.array_equal(point.grad.numpy()[[0, 3]], [-np.inf, -np.inf])
