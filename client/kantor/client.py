@@ -221,8 +221,10 @@ class Client(ClientBase):
         *,
         state: str | Sequence[str] | None = None,
         kind: str | None = None,
+        without_kind: str | Sequence[str] | None = None,
         engine: str | None = None,
         name: str | None = None,
+        name_begins: str | None = None,
         labels: Mapping[str, str] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
@@ -232,13 +234,17 @@ class Client(ClientBase):
         """Jobs that fit all filters, newest first; pages are fetched as the iteration reaches them.
 
         Args:
+            without_kind: none of these kinds; "study" and "schedule" are what Kantor asks of itself.
+            name: exactly this name; ``name_begins``: names that begin so.
             limit: at most so many.
         """
         filters = {
             "state": state,
             "kind": kind,
+            "without_kind": without_kind,
             "engine": engine,
             "name": name,
+            "name_begins": name_begins,
             "labels": labels,
             "created_after": created_after,
             "created_before": created_before,

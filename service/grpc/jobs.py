@@ -69,11 +69,15 @@ class Jobs(JobsServicer):
     async def ListJobs(self, call: Call, request: pb.ListJobsRequest) -> pb.ListJobsResponse:
         if unknown := sorted(set(request.states) - _STATES):
             raise KantorError("invalid-request", f"states: there is no state {unknown[0][:40]!r}.")
+        if len(request.without_kinds) > 20:
+            raise KantorError("invalid-request", "without_kinds: at most 20.")
         filters = JobFilters(
             states=tuple(dict.fromkeys(request.states)),
             kind=request.kind if request.HasField("kind") else None,
+            without_kinds=tuple(dict.fromkeys(request.without_kinds)),
             engine=request.engine if request.HasField("engine") else None,
             name=request.name if request.HasField("name") else None,
+            beginning=request.name_begins if request.HasField("name_begins") else None,
             labels=dict(request.labels),
             created_after=messages.moment(request, "created_after"),
             created_before=messages.moment(request, "created_before"),

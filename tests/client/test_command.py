@@ -122,6 +122,8 @@ def test_jobs_are_listed_by_filter(command: Command, client: kantor.Client) -> N
     assert all("listed" in line and "optimal" in line and "proved" in line for line in lines[1:])
     found = json.loads(command("jobs", "list", "--label", "run=list", "-n", "1", "--json").stdout)
     assert len(found) == 1
+    assert "listed" in command("jobs", "list", "--name-begins", "list", "--kind", "program").stdout
+    assert "No such jobs" in command("jobs", "list", "--name-begins", "list", "--kind", "transport").stderr
 
 
 def test_inspect_reports_sizes_numerics_and_kinds(command: Command) -> None:

@@ -33,8 +33,13 @@ def list_jobs(
         list[str] | None,
         typer.Option("--state", help="queued, running, succeeded, failed, cancelled, expired; several may be given."),
     ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="program, transport, bilevel, minimize, ...")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what Kantor asks of itself: suggestions of studies, refinements.")
+    ] = False,
     engine: Annotated[str | None, typer.Option("--engine", help="As asked for.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Exactly this name.")] = None,
+    name_begins: Annotated[str | None, typer.Option("--name-begins", help="Names that begin so.")] = None,
     label: Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="All of these.")] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="AGE", help="Not older than this: 90s, 15min, 2h, 7d.")
@@ -49,7 +54,15 @@ def list_jobs(
     with session() as client:
         found = list(
             client.jobs(
-                state=state, engine=engine, name=name, labels=_labels(label or []), created_after=after, limit=limit
+                state=state,
+                kind=kind,
+                without_kind=None if kind or everything else ("study", "schedule"),
+                engine=engine,
+                name=name,
+                name_begins=name_begins,
+                labels=_labels(label or []),
+                created_after=after,
+                limit=limit,
             )
         )
     if json:

@@ -39,6 +39,8 @@ def listing(params: list[tuple[str, str]]) -> pb.ListJobsRequest:
     for name, value in params:
         if name == "state":
             request.states.append(value)
+        elif name == "without_kind":
+            request.without_kinds.append(value)
         elif name == "label":
             key, _, text = value.partition(":")
             request.labels[key] = text

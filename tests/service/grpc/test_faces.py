@@ -104,6 +104,8 @@ def test_pages_and_filters(client: kantor.Client) -> None:
     assert [job.id for job in client.jobs(page_size=2)] == made[::-1]
     assert [job.id for job in client.jobs(limit=3)] == made[:1:-1]
     assert [job.id for job in client.jobs(labels={"k": "3"})] == [made[3]]
+    assert [job.id for job in client.jobs(name_begins="n", without_kind="study", labels={"k": "3"})] == [made[3]]
+    assert list(client.jobs(name_begins="m")) == list(client.jobs(without_kind=["study", "program"])) == []
     after = client.job(made[2]).info.created_at
     assert {job.id for job in client.jobs(created_after=after)} >= set(made[3:])
 
