@@ -2,6 +2,7 @@
 # One image for every role: api (default), grpc, dispatcher, worker, migrate, or any command.
 #   docker build -t kantor .                                       CPU
 #   docker build -t kantor:gpu --build-arg TORCH_INDEX=URL .       a torch build with CUDA, from the package index that has it
+#   docker build -t kantor:botorch --build-arg EXTRAS=s3,telemetry,botorch .       the engine `botorch` of studies too
 ARG PYTHON=3.11-slim-bookworm
 
 FROM node:22-bookworm-slim AS dashboard
@@ -28,7 +29,8 @@ COPY solvers/ solvers/
 COPY workers/ workers/
 COPY migrations/ migrations/
 COPY --from=dashboard /built/ service/_dashboard/
-RUN KANTOR_DASHBOARD=skip pip install --constraint constraints.txt ./client ".[s3,telemetry]"
+ARG EXTRAS="s3,telemetry"
+RUN KANTOR_DASHBOARD=skip pip install --constraint constraints.txt ./client ".[$EXTRAS]"
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="kantor" org.opencontainers.image.licenses="Apache-2.0"

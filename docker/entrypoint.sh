@@ -9,5 +9,7 @@ case "$role" in
   dispatcher) exec python -m service.dispatcher "$@" ;;
   worker)     exec celery -A workers.celery_app worker --pool threads --without-gossip --without-mingle --without-heartbeat --loglevel WARNING "$@" ;;
   migrate)    exec python -m service.store.migrate "$@" ;;
+  # for probes of dispatchers and workers: whether the file that they touch is younger than two minutes
+  alive)      test -n "$(find "${KANTOR_ALIVE_FILE:?}" -mmin -2)" ;;
   *)          exec "$role" "$@" ;;
 esac

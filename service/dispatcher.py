@@ -24,6 +24,7 @@ from service.store.connect import Database
 from service.studies import leases
 from service.telemetry import metrics, tracing
 from service.telemetry import serve as telemetry
+from service.telemetry.alive import Pulse
 from service.webhooks import deliver
 from service.webhooks.deliver import Deliverer
 
@@ -79,7 +80,10 @@ class Dispatcher:
         signal.signal(signal.SIGINT, ask)
         self.start()
         log.info("started")
-        asked.wait()
+        pulse = Pulse(self._settings.alive_file)
+        while not asked.wait(1.0):
+            if all(duty.turns() for duty in self.duties):
+                pulse.beat()
         self.stop()
         log.info("stopped")
 

@@ -83,6 +83,8 @@ class Settings(BaseModel):
     """PEM file of the authority whose client certificates are let in, and no others (mTLS)."""
     metrics_address: str = ""
     """Where each process serves its metrics for Prometheus, for example "0.0.0.0:9464"; empty: nowhere."""
+    alive_file: Path | None = None
+    """A file that dispatchers and workers touch every 5 s while they turn, for probes (`kantor-role alive`)."""
     cors_origins: str = ""
     """Origins whose pages may call the API, with commas between; empty: none but its own."""
     log_level: str = "info"

@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from service import jobs, registry
 from service.jobs import Claim, Hold
 from service.store.connect import Database, hurried
+from service.telemetry.alive import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +43,10 @@ class Keeper:
         heartbeat_seconds: float,
         look_seconds: float,
         announce: Callable[[Database], None],
+        pulse: Pulse,
     ) -> None:
-        """``announce`` writes the worker's row; it is called again if the row is gone."""
+        """``announce`` writes the worker's row; it is called again if that is gone. ``pulse`` beats meanwhile."""
+        self._pulse = pulse
         self._database = database
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
@@ -84,6 +87,7 @@ class Keeper:
     def _work(self) -> None:
         beat_at = 0.0
         while not self._closed.is_set():
+            self._pulse.beat()
             now = time.monotonic()
             with self._lock:
                 held = dict(self._jobs)

@@ -28,6 +28,7 @@ from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
 from service.telemetry import metrics, origin
+from service.telemetry.alive import Pulse
 from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
@@ -93,6 +94,7 @@ class Worker:
             heartbeat_seconds=self.settings.heartbeat_seconds,
             look_seconds=self.own.look_seconds,
             announce=self._announce,
+            pulse=Pulse(self.settings.alive_file),
         )
         with self.database.connection() as connection:
             self._announce(connection)

@@ -17,6 +17,7 @@ from service.store.connect import Database, connect
 log = structlog.get_logger("kantor.dispatcher")
 
 _LONGEST_PAUSE = 5.0
+_LONGEST_CALL = 600.0
 
 
 class Duty(threading.Thread):
@@ -42,6 +43,11 @@ class Duty(threading.Thread):
         self._stop_event = stop
         self.rounds = 0
         """Calls that succeeded."""
+        self._due = time.monotonic()
+
+    def turns(self) -> bool:
+        """Whether it goes on: losses of the database and mistakes do, a call that never ends does not."""
+        return self.is_alive() and time.monotonic() < self._due + _LONGEST_CALL
 
     def run(self) -> None:
         """Until ``stop`` is set."""
@@ -57,17 +63,21 @@ class Duty(threading.Thread):
                 failures += 1
                 pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
                 log.warning("database_lost", duty=self.name, error=str(error).strip(), next_try_seconds=round(pause, 2))
-                self._stop_event.wait(pause)
+                self._pause(pause)
             except Exception:
                 # A mistake of ours must not end the duty, nor be repeated in haste.
                 failures += 1
                 log.exception("duty_failed", duty=self.name)
-                self._stop_event.wait(_LONGEST_PAUSE)
+                self._pause(_LONGEST_PAUSE)
 
     def _rounds(self, conn: Database) -> None:
         opened = time.monotonic()
         while not self._stop_event.is_set():
             more = self._work(conn, time.monotonic() - opened)
             self.rounds += 1
-            if not more:
-                self._stop_event.wait(self._interval)
+            self._pause(0.0 if more else self._interval)
+
+    def _pause(self, seconds: float) -> None:
+        self._due = time.monotonic() + seconds
+        if seconds > 0:
+            self._stop_event.wait(seconds)

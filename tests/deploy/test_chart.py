@@ -6,8 +6,10 @@ Needs the extra ``deploy`` (``make chart``); without it the values and their sch
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,18 @@ import pytest
 import yaml
 
 from api_schemas.ids import new_uuid
+from service.telemetry.alive import Pulse
 from tests.service.rest.living import ROOT
 
 CHART = ROOT / "helm" / "kantor"
 VALUES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "everything": {
-        "workers": {"gpu": {"enabled": True}},
+        "workers": {"gpu": {"enabled": True}, "botorch": {"enabled": True}},
+        "extraEnv": [
+            {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4318"},
+            {"name": "OTEL_EXPORTER_OTLP_HEADERS", "valueFrom": {"secretKeyRef": {"name": "otel", "key": "headers"}}},
+        ],
         "grpc": {"tlsSecret": "tls", "clientCertificates": True},
         "ingress": {"enabled": True, "tlsSecret": "tls", "className": "nginx", "annotations": {"a": "b"}},
         "artifacts": {"url": "file:///data", "claim": "shared", "s3Secret": "s3"},
@@ -117,7 +124,7 @@ def test_workers_scale_by_the_count_in_postgresql_and_have_time_to_drain(helm: A
     scaled = _of(manifests, "ScaledObject")
     deployments = _of(manifests, "Deployment")
 
-    for pool in ("cpu", "gpu"):
+    for pool in ("cpu", "gpu", "botorch"):
         name = f"demo-kantor-worker-{pool}"
         (trigger,) = scaled[name]["spec"]["triggers"]
         assert trigger["type"] == "postgresql"
@@ -167,6 +174,40 @@ def test_the_query_of_the_autoscaler_counts_jobs(helm: Any, desk: Any) -> None:
     assert desk.conn.execute(query).fetchone() == (3,)  # nine jobs, four at once in a pod
 
 
+def test_every_role_gets_the_variables_of_others_such_as_opentelemetry(helm: Any) -> None:
+    pods = _pods(_render(helm, VALUES["everything"]))
+    assert len(pods) == 7
+    for name, pod in pods.items():
+        (container,) = pod["containers"]
+        found = {entry["name"]: entry for entry in container["env"]}
+        assert found["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"] == "http://collector:4318", name
+        assert found["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"]["name"] == "otel"
+
+
+def test_roles_without_a_port_are_probed_by_the_file_that_they_touch(helm: Any) -> None:
+    pods = _pods(_render(helm, VALUES["everything"]))
+    for role in ("dispatcher", "worker-cpu", "worker-gpu", "worker-botorch"):
+        (container,) = pods[f"demo-kantor-{role}"]["containers"]
+        assert {"name": "KANTOR_ALIVE_FILE", "value": "/tmp/alive"} in container["env"]
+        for probe in ("startupProbe", "livenessProbe"):
+            assert container[probe]["exec"]["command"] == ["kantor-role", "alive"]
+    assert "worker-botorch" not in " ".join(_pods(_render(helm, {})))
+
+
+def test_the_probe_tells_a_process_that_turns_from_one_that_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "alive"
+
+    def probe() -> int:
+        command = ["/bin/sh", str(ROOT / "docker" / "entrypoint.sh"), "alive"]
+        return subprocess.run(command, env={"KANTOR_ALIVE_FILE": str(file), "PATH": os.environ["PATH"]}).returncode
+
+    assert probe() != 0
+    Pulse(file).beat()
+    assert probe() == 0
+    os.utime(file, (time.time() - 200,) * 2)
+    assert probe() != 0
+
+
 def test_migrations_run_before_the_new_pods(helm: Any) -> None:
     job = _of(_render(helm, {}), "Job")["demo-kantor-migrate"]
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
@@ -180,6 +221,8 @@ def test_migrations_run_before_the_new_pods(helm: Any) -> None:
         {"settings": {"PATH": "x"}},
         {"apii": {}},
         {"grpc": {"replicas": "two"}},
+        {"extraEnv": {"OTEL_SERVICE_NAME": "x"}},
+        {"extraEnv": [{"name": "KANTOR_API_KEY_PEPPER", "value": "in clear"}]},
     ],
 )
 def test_values_that_do_not_fit_are_refused(helm: Any, wrong: dict[str, Any]) -> None:
@@ -202,7 +245,10 @@ def test_the_compose_file_starts_every_role() -> None:
     entry = (ROOT / "docker" / "entrypoint.sh").read_text()
 
     ours = {name: service for name, service in services.items() if service["image"].startswith("kantor:")}
-    assert set(ours) == {"migrate", "api", "grpc", "dispatcher", "worker"}
+    assert set(ours) == {"migrate", "api", "grpc", "dispatcher", "worker", "worker-botorch"}
+    assert services["worker-botorch"]["profiles"] == ["botorch"], "only on demand"
+    for role in ("dispatcher", "worker", "worker-botorch"):
+        assert ours[role]["healthcheck"]["test"] == ["CMD", "kantor-role", "alive"]
     for service in ours.values():
         assert f"  {service['command'][0]})" in entry
         assert service["read_only"] is True

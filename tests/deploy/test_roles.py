@@ -54,14 +54,16 @@ def role(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., subproces
 
 @pytest.mark.slow
 def test_a_job_goes_through_all_roles(
-    role: Callable[..., subprocess.Popen[bytes]], key: NewKey, monkeypatch: pytest.MonkeyPatch
+    role: Callable[..., subprocess.Popen[bytes]], key: NewKey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     http, grpc = _free_port(), _free_port()
     assert role("migrate").wait(60) == 0
     role("api", "--port", str(http))
     role("grpc", KANTOR_GRPC_ADDRESS=f"localhost:{grpc}")
-    role("dispatcher")
-    role("worker", "--concurrency", "1", KANTOR_WORKER_ENGINES="program:highs")
+    role("dispatcher", KANTOR_ALIVE_FILE=str(tmp_path / "dispatches"))
+    role(
+        "worker", "--concurrency", "1", KANTOR_WORKER_ENGINES="program:highs", KANTOR_ALIVE_FILE=str(tmp_path / "works")
+    )
     monkeypatch.setenv("KANTOR_GRPC_TARGET", f"localhost:{grpc}")
     url = f"http://127.0.0.1:{http}"
     end = time.monotonic() + 60
@@ -80,6 +82,8 @@ def test_a_job_goes_through_all_roles(
             answer = client.solve(program, wait=60)
         assert answer.objective == pytest.approx(12)
         assert answer.certificate.verified
+    for file in ("dispatches", "works"):
+        assert role("alive", KANTOR_ALIVE_FILE=str(tmp_path / file)).wait(10) == 0
 
 
 def test_the_entry_point_runs_any_other_command() -> None:

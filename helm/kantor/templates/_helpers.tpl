@@ -37,6 +37,16 @@ app.kubernetes.io/component: {{ .role }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Of roles that listen on no port: they touch a file for as long as they turn, also while the database is away. */}}
+{{- define "kantor.alive" -}}
+{"env": [{"name": "KANTOR_ALIVE_FILE", "value": "/tmp/alive"}], "probes": {
+  "startupProbe": {"exec": {"command": ["kantor-role", "alive"]}, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 60},
+  "livenessProbe": {"exec": {"command": ["kantor-role", "alive"]}, "periodSeconds": 30, "timeoutSeconds": 10}}}
 {{- end }}
 
 {{- define "kantor.envFrom" -}}
