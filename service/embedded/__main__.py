@@ -70,14 +70,15 @@ def _up(chosen: argparse.Namespace, home: Path) -> int:
         _say(f"Kantor is already running{where}. End it with Ctrl-C there, or: kantor down")
         return ALREADY_RUNNING
     try:
-        server.run(lambda running: _announce(running, home, as_json=chosen.json))
+        grpc = f"{chosen.host}:{chosen.grpc}" if chosen.grpc is not None else None
+        server.run(lambda running: _announce(running, home, as_json=chosen.json, grpc=grpc))
     except (StartError, MissingBinaryError, RuntimeError) as error:
         _say(str(error))
         return 1
     return 0
 
 
-def _announce(running: Running, home: Path, *, as_json: bool) -> None:
+def _announce(running: Running, home: Path, *, as_json: bool, grpc: str | None) -> None:
     if as_json:
         _print(json.dumps(asdict(running)))
     else:
@@ -87,6 +88,8 @@ def _announce(running: Running, home: Path, *, as_json: bool) -> None:
             "Now, elsewhere: kantor solve MODEL.mps    End: Ctrl-C\n"
             f"Watch it in a browser, signed in: {running.url}/#key={running.api_key}"
         )
+        if grpc is not None:
+            _print(f'By gRPC: KANTOR_GRPC_TARGET={grpc}, then kantor.Client(transport="grpc")')
 
 
 def _wait_for(home: Path, seconds: float = 10.0) -> Running | None:

@@ -29,12 +29,16 @@ def up(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Jobs at once (default: one for each core).")
     ] = None,
+    grpc: Annotated[
+        int | None, typer.Option("--grpc", min=1, max=65535, help="Speak gRPC too, at this port (usually 50051).")
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Start PostgreSQL, Valkey, API, dispatcher and workers, all embedded; Ctrl-C ends all."""
     arguments = ["up", "--port", str(port), "--host", host]
     arguments += ["--workers", str(workers)] if workers is not None else []
+    arguments += ["--grpc", str(grpc)] if grpc is not None else []
     arguments += ["--json"] if json else []
     _replace([*arguments, *_home(home), *context.args])
 
