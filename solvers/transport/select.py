@@ -157,7 +157,7 @@ def _unregularized(problem: Transport, options: Mapping[str, Any]) -> list[tuple
     line = [("line", "points on a line are sorted")]
     if _by_cells(problem, tolerance, min(exact, approximate)):
         line.append(
-            ("multiscale", f"cells and k-d trees: looking at every pair would take {_seconds(min(exact, approximate))}")
+            ("multiscale", f"cells of points: looking at every pair would take {_seconds(min(exact, approximate))}")
         )
     if exact > 0.7 * limit or (tolerance is not None and tolerance >= 1e-4 and exact > 2.0 * approximate):
         return [*line, newton, simplex, *rest]

@@ -15,7 +15,7 @@ import numpy as np
 from solvers.transport.certificates.case import Case, Side
 from solvers.transport.certificates.costs import UNIT, Costs
 from solvers.transport.certificates.line import on_a_line, staircase_potentials
-from solvers.transport.certificates.nearest import by_trees, feasible_potentials
+from solvers.transport.certificates.nearest import by_groups, feasible_potentials
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def lower_bound(case: Case, f: np.ndarray | None, g: np.ndarray | None, claimed:
     is that of every point's nearest partner."""
     if on_a_line(case):
         return _proved(case, *staircase_potentials(case), 0.0, case.costs.largest)
-    if by_trees(case):
+    if by_groups(case):
         given = np.zeros(case.costs.n) if f is None else usable(f, case.costs.n)
         return _proved(case, *feasible_potentials(case, given), 0.0, case.costs.largest)
     found = _from_rows(case, usable(f, case.costs.n) if f is not None else _best_response(case, g))

@@ -1,24 +1,46 @@
-"""Lower bounds for squared distances in low dimension, without looking at every pair: O((n + m) log(n + m)).
+"""Lower bounds for squared distances in low dimension, without looking at every pair.
 
-The c-transform ``min_i |x_i - y_j|^2 - f_i`` is a nearest-neighbour search in one more dimension, among the points
-``(x_i, sqrt(F - f_i))`` for any F not below the largest f (Aurenhammer 1987). What a k-d tree finds may be too large by
-the roundings of the squared distances that it compares, which are bounded here and taken off.
+Wanted is ``g_j <= min_i |x_i - y_j|^2 - f_i``. Guessed from a few likely points, the values G_j are not below that
+minimum. With ``h = |x|^2 - f`` and ``k = |y|^2 - G`` the pair (i, j) can only lower G_j where ``h_i + k_j < 2 x_i .
+y_j``. Over two groups of neighbours the left side lies above a plane in x plus a plane in y; what is left of the
+inequality is bilinear, and its least value over two boxes is at their corners. Groups for which that is positive are
+done; in the others every pair is looked at, by the distances of the points as they were given.
+
+What rounding may have done to the bounds of groups is allowed for: they are done from ``margin`` on, and the result is
+lowered by as much.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.spatial import KDTree
 
 from solvers.transport.certificates.case import Case
 from solvers.transport.certificates.costs import UNIT
 
-#: From so many pairs on; below, the general way is as quick. And up to which dimension trees help.
+#: From so many pairs on; below, the general way is as quick. And up to which dimension groups help.
 PAIRS = 20_000_000
 DIMENSIONS = 3
 
+#: Doubles of an array that is worked on at once.
+_CHUNK = 1 << 20
 
-def by_trees(case: Case) -> bool:
+#: Groups in which the first guess is looked for.
+_GUESSES = 3
+
+
+class _Groups(NamedTuple):
+    """Neighbours: ``members`` (groups, size) are numbers of points, of which some come twice; ``low`` and ``high``
+    (groups, d) enclose their centred places ``at`` (groups, size, d)."""
+
+    members: np.ndarray
+    at: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def by_groups(case: Case) -> bool:
     """Large, balanced, of low dimension, with squared distances."""
     problem = case.problem
     large = case.costs.n * case.costs.m > PAIRS
@@ -31,26 +53,112 @@ def feasible_potentials(case: Case, f: np.ndarray) -> tuple[np.ndarray, np.ndarr
     problem = case.problem
     assert problem.x is not None
     assert problem.y is not None
-    centre = problem.y.mean(axis=0)
     x, y = problem.x[case.rows], problem.y[case.columns]
-    g = _transform(x - centre, f, y - centre, x, y)
-    return _transform(y - centre, g, x - centre, y, x), g
+    centre = y.mean(axis=0)
+    size = max(12, round(0.1 * max(len(x), len(y)) ** 0.5))
+    left, right = _groups(x - centre, size), _groups(y - centre, size)
+    g = _transform(x, f, left, y, right)
+    return _transform(y, g, right, x, left), g
 
 
 def _transform(
-    sources: np.ndarray, potential: np.ndarray, targets: np.ndarray, given: np.ndarray, other: np.ndarray
+    sources: np.ndarray, potential: np.ndarray, near: _Groups, targets: np.ndarray, goal: _Groups
 ) -> np.ndarray:
-    """Not above the c-transform. Centring may move a point by a rounding of its coordinate, the root may be off by one
-    of the height: all squared distances between lifted points are right up to ``margin``."""
+    """Not above the c-transform of the potential."""
     d = sources.shape[1]
-    top = float(potential.max())
-    lifted = np.column_stack([sources, np.sqrt(np.maximum(top - potential, 0.0))])
-    flat = np.column_stack([targets, np.zeros(len(targets))])
-    distances, nearest = KDTree(lifted).query(flat)
-    values = ((given[nearest] - other) ** 2).sum(axis=1) - potential[nearest]
-    reach = float(np.abs(lifted).max() + np.abs(flat).max())
-    moved = UNIT * float(np.abs(given).max() + np.abs(other).max())
-    largest = float(distances.max()) + reach
-    margin = 8 * (d + 8) * UNIT * largest * largest + 8 * largest * moved + 4 * UNIT * abs(top)
-    result: np.ndarray = values - 2.0 * margin - 4 * UNIT * np.abs(values)
-    return result
+    reach = float(max(np.abs(near.low).max(), np.abs(near.high).max(), np.abs(goal.low).max(), np.abs(goal.high).max()))
+    moved = 4 * UNIT * float(np.abs(sources).max() + np.abs(targets).max())
+    h = (near.at**2).sum(axis=2) - potential[near.members]
+    p, above = _plane(near, h)
+    best = np.full(goal.members.shape, np.inf)
+    likely = _likely(near, above, p, goal)
+    for guess in likely.T:
+        _compare(best, np.arange(len(guess)), guess, sources, potential, near, targets, goal)
+    k = (goal.at**2).sum(axis=2) - best
+    q, beyond = _plane(goal, k)
+    sizes = reach**2 + float(np.abs(potential).max()) + float(np.abs(best).max())
+    x0, xr = 0.5 * (near.low + near.high), 0.5 * (near.high - near.low)
+    y0, yr = 0.5 * (goal.low + goal.high), 0.5 * (goal.high - goal.low)
+    steep = float((np.abs(p) * xr).max() + (np.abs(q) * yr).max())
+    margin = 64 * (d + 8) * UNIT * (sizes + steep) + 16 * reach * moved
+    step = max(1, _CHUNK // len(near.members))
+    for first in range(0, len(goal.members), step):
+        part = slice(first, first + step)
+        left = beyond[part, None] + above - 2.0 * np.einsum("td,sd->ts", y0[part], x0)
+        for axis in range(d):
+            to_x = (p[:, axis] - 2.0 * y0[part, axis, None]) * xr[:, axis]
+            to_y = (q[part, axis, None] - 2.0 * x0[:, axis]) * yr[part, axis, None]
+            product = 2.0 * xr[:, axis] * yr[part, axis, None]
+            left += np.minimum(-np.abs(to_x + to_y) - product, product - np.abs(to_x - to_y))
+        groups, others = np.nonzero(~(left >= margin))
+        _compare(best, groups + first, others, sources, potential, near, targets, goal)
+    result = np.full(len(targets), np.inf)
+    np.minimum.at(result, goal.members, best)
+    lowered: np.ndarray = result - 3.0 * margin - 8 * (d + 4) * UNIT * (np.abs(result) + float(np.abs(potential).max()))
+    return lowered
+
+
+def _groups(places: np.ndarray, size: int) -> _Groups:
+    """Halved again and again, across the axis in which the whole half is widest."""
+    pieces = [np.arange(len(places))]
+    while max(len(piece) for piece in pieces) > size:
+        halves = []
+        for piece in pieces:
+            axis = int(np.ptp(places[piece], axis=0).argmax())
+            middle = len(piece) // 2
+            split = np.argpartition(places[piece, axis], middle)
+            halves += [piece[split[:middle]], piece[split[middle:]]]
+        pieces = halves
+    most = max(len(piece) for piece in pieces)
+    members = np.stack([np.resize(piece, most) for piece in pieces])
+    at = places[members]
+    return _Groups(members, at, at.min(axis=1), at.max(axis=1))
+
+
+def _plane(groups: _Groups, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes, and heights at the middle of the box such that no value lies below the plane."""
+    middle = 0.5 * (groups.low + groups.high)
+    offset = groups.at - middle[:, None]
+    spread = offset - offset.mean(axis=1)[:, None]
+    moments = np.einsum("gsd,gse->gde", spread, spread)
+    moments += (1e-9 * np.einsum("gdd->g", moments) + 1e-290)[:, None, None] * np.eye(moments.shape[1])
+    slope = np.linalg.solve(moments, np.einsum("gsd,gs->gd", spread, values)[..., None])[..., 0]
+    height = (values - np.einsum("gsd,gd->gs", offset, slope)).min(axis=1)
+    return slope, height
+
+
+def _likely(near: _Groups, above: np.ndarray, p: np.ndarray, goal: _Groups) -> np.ndarray:
+    """(goals, few) groups where the least values for the middle of a goal may be found."""
+    few = min(_GUESSES, len(near.members))
+    middle, half = 0.5 * (near.low + near.high), 0.5 * (near.high - near.low)
+    y = 0.5 * (goal.low + goal.high)
+    step = max(1, _CHUNK // len(near.members))
+    found = []
+    for first in range(0, len(y), step):
+        part = y[first : first + step]
+        worth = above - 2.0 * np.einsum("td,sd->ts", part, middle)
+        for axis in range(part.shape[1]):
+            worth -= np.abs(p[:, axis] - 2.0 * part[:, axis, None]) * half[:, axis]
+        found.append(np.argpartition(worth, few - 1, axis=1)[:, :few])
+    return np.concatenate(found)
+
+
+def _compare(
+    best: np.ndarray,
+    groups: np.ndarray,
+    others: np.ndarray,
+    sources: np.ndarray,
+    potential: np.ndarray,
+    near: _Groups,
+    targets: np.ndarray,
+    goal: _Groups,
+) -> None:
+    """``best`` lowered by every pair of points of these pairs of groups."""
+    step = max(1, _CHUNK // (near.members.shape[1] * best.shape[1]))
+    for first in range(0, len(groups), step):
+        group, other = groups[first : first + step], others[first : first + step]
+        x, y = sources[near.members[other]], targets[goal.members[group]]
+        values = -np.broadcast_to(potential[near.members[other]][:, None], (len(group), y.shape[1], x.shape[1]))
+        for axis in range(x.shape[2]):
+            values += np.square(y[:, :, None, axis] - x[:, None, :, axis])
+        np.minimum.at(best, group, values.min(axis=2))

@@ -1,4 +1,4 @@
-"""Cells and k-d trees: certified gaps without looking at every pair."""
+"""Cells of points: certified gaps without looking at every pair."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from solvers.transport.certificates import certify
 from solvers.transport.certificates.case import case_of
 from solvers.transport.certificates.nearest import feasible_potentials
 from solvers.transport.engines.multiscale import joined
+from solvers.transport.numerics.transform import transform
+from solvers.transport.numerics.watch import Watch
 from solvers.transport.plan import SparsePlan
 from solvers.transport.problem import Transport
 from solvers.transport.select import choose
@@ -66,7 +68,7 @@ def test_thousands_of_points_in_the_plane_are_certified_without_a_matrix() -> No
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-def test_potentials_by_trees_are_feasible_to_the_last_digit(offset: float, scale: float) -> None:
+def test_potentials_by_groups_are_feasible_to_the_last_digit(offset: float, scale: float) -> None:
     r = np.random.default_rng(3)
     for d in (1, 2, 3):
         x, y = (r.random((60, d)) + offset) * scale, (r.random((40, d)) + offset) * scale
@@ -76,6 +78,24 @@ def test_potentials_by_trees_are_feasible_to_the_last_digit(offset: float, scale
         M = ((wide_x[:, None] - wide_y[None]) ** 2).sum(axis=2)
         assert (f[:, None].astype(np.longdouble) + g <= M).all()
         assert float(((M - g).min(axis=1) - f).max()) <= 1e-7 * scale**2
+
+
+@pytest.mark.parametrize("shape", ["flat", "steep", "duplicates", "one point"])
+def test_the_search_in_tiles_finds_the_least_of_all_pairs(shape: str) -> None:
+    r = np.random.default_rng(5)
+    watch = Watch(LocalContext())
+    for d in (1, 2, 3):
+        x, y = r.random((900, d)), r.random((700, d)) * (1e-3 if shape == "flat" else 1.0)
+        if shape == "duplicates":
+            x, y = np.round(3 * x), np.round(3 * y)
+        if shape == "one point":
+            y = y[:1]
+        f = (x**2).sum(axis=1) + 1e-9 * r.normal(size=900) if shape == "flat" else r.normal(size=900)
+        least = (((x[:, None] - y[None]) ** 2).sum(axis=2) - f[:, None]).min(axis=0)
+        np.testing.assert_allclose(transform(x, f, y, watch), least, rtol=0, atol=1e-13)
+        proved = feasible_potentials(case_of(Transport.build(x, y), 0.0), f)[1]
+        assert (proved <= least + 1e-15).all()
+        np.testing.assert_allclose(proved, least, rtol=0, atol=1e-10)
 
 
 def test_points_are_joined_within_their_pairs_of_cells() -> None:
