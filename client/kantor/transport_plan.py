@@ -149,6 +149,22 @@ class Plan:
             block = space.a[start:end, None] * space.b * np.exp(exponents)
         return block + self.part("row_rest")[start:end, None] * self.part("column_rest")
 
+    def tile(self, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+        """The block of rows rows[0]..rows[1] and columns columns[0]..columns[1], dense.
+
+        Raises:
+            IndexError: outside of the plan.
+        """
+        if not 0 <= columns[0] <= columns[1] <= self.shape[1]:
+            raise IndexError(f"columns {columns[0]} to {columns[1]} of a plan with {self.shape[1]}")
+        if self.form == "sparse" and 0 <= rows[0] <= rows[1] <= self.shape[0]:
+            return self.matrix()[rows[0] : rows[1], columns[0] : columns[1]].toarray()
+        np = arrays.numpy()
+        step = max(1, TILE // self.shape[1])
+        starts = range(rows[0], max(rows[1], rows[0] + 1), step)
+        parts = [self.rows(start, min(start + step, rows[1]))[:, columns[0] : columns[1]] for start in starts]
+        return np.concatenate(parts)
+
     def blocks(self) -> Iterator[tuple[int, Any]]:
         """The whole plan in blocks of rows: (first row, rows)."""
         n, m = self.shape
@@ -184,9 +200,12 @@ class Plan:
         return total
 
     def top(self, k: int = 1) -> tuple[Any, Any]:
-        """The k largest entries of every row: their columns and values, (n, k) each, largest first."""
+        """The k largest entries of every row: their columns and values, (n, k) each, largest first. Where a sparse row
+        has fewer, its last columns are repeated with value 0."""
         np = arrays.numpy()
         k = min(k, self.shape[1])
+        if self.form == "sparse":
+            return self._top_of_sparse(k)
         columns, values = [], []
         for _, block in self.blocks():
             found = np.argpartition(-block, k - 1, axis=1)[:, :k]
@@ -195,6 +214,21 @@ class Plan:
             columns.append(np.take_along_axis(found, order, axis=1))
             values.append(np.take_along_axis(inside, order, axis=1))
         return np.concatenate(columns), np.concatenate(values)
+
+    def _top_of_sparse(self, k: int) -> tuple[Any, Any]:
+        np = arrays.numpy()
+        matrix, n = self.matrix(), self.shape[0]
+        counts = np.diff(matrix.indptr)
+        row = np.repeat(np.arange(n), counts)
+        order = np.lexsort((-matrix.data, row))
+        place = np.arange(len(row)) - matrix.indptr[row]
+        near = place < k
+        columns, values = np.zeros((n, k), dtype=np.int64), np.zeros((n, k))
+        columns[row[near], place[near]] = matrix.indices[order][near]
+        values[row[near], place[near]] = matrix.data[order][near]
+        last = np.minimum(np.maximum(counts, 1), k) - 1
+        missing = np.arange(k) > last[:, None]
+        return np.where(missing, columns[np.arange(n), last][:, None], columns), values
 
     def marginals(self) -> tuple[Any, Any]:
         """``P 1`` and ``P' 1``."""

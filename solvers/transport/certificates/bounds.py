@@ -40,7 +40,11 @@ def lower_bound(case: Case, f: np.ndarray | None, g: np.ndarray | None, claimed:
         return _proved(case, *staircase_potentials(case), 0.0, case.costs.largest)
     if by_groups(case):
         given = np.zeros(case.costs.n) if f is None else usable(f, case.costs.n)
-        return _proved(case, *feasible_potentials(case, given), 0.0, case.costs.largest)
+
+        def proves(f: np.ndarray, g: np.ndarray) -> bool:
+            return claimed is not None and case.dual_value(f, g) >= claimed - 1e-10 * abs(claimed)
+
+        return _proved(case, *feasible_potentials(case, given, proves), 0.0, case.costs.largest)
     found = _from_rows(case, usable(f, case.costs.n) if f is not None else _best_response(case, g))
     enough = case.a.fixed and case.b.fixed if claimed is None else found.value >= claimed - 1e-10 * abs(claimed)
     if f is None or g is None or enough:

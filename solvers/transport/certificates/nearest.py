@@ -1,17 +1,19 @@
 """Lower bounds for squared distances in low dimension, without looking at every pair.
 
 Wanted is ``g_j <= min_i |x_i - y_j|^2 - f_i``. Guessed from a few likely points, the values G_j are not below that
-minimum. With ``h = |x|^2 - f`` and ``k = |y|^2 - G`` the pair (i, j) can only lower G_j where ``h_i + k_j < 2 x_i .
+minimum. With ``h = |x|^2 - f`` and ``k = |y|^2 - G`` a pair (i, j) can only lower G_j where ``h_i + k_j < 2 x_i .
 y_j``. Over two groups of neighbours the left side lies above a plane in x plus a plane in y; what is left of the
 inequality is bilinear, and its least value over two boxes is at their corners. Groups for which that is positive are
-done; in the others every pair is looked at, by the distances of the points as they were given.
+done; in the others every pair is looked at.
 
-What rounding may have done to the bounds of groups is allowed for: they are done from ``margin`` on, and the result is
-lowered by as much.
+All is computed from centred points. No bound, slope times offset, or value of a pair is off by more than ``margin``: it
+bounds the roundings of the at most 8 (d + 8) operations that make one, of numbers not above ``sizes + steep``, and what
+centring moved. Groups are done from the margin on, and the result is lowered by three of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,53 +50,54 @@ def by_groups(case: Case) -> bool:
     return large and low and case.a.fixed and case.b.fixed
 
 
-def feasible_potentials(case: Case, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Potentials with ``f_i + g_j <= M_ij`` exactly, of which g is the c-transform of the given f, and f then of g."""
+def feasible_potentials(
+    case: Case, f: np.ndarray, enough: Callable[[np.ndarray, np.ndarray], bool] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Potentials with ``f_i + g_j <= M_ij`` exactly, of which g is the c-transform of the given f, and f then of g; the
+    given f if ``enough(f, g)``."""
     problem = case.problem
     assert problem.x is not None
     assert problem.y is not None
     x, y = problem.x[case.rows], problem.y[case.columns]
     centre = y.mean(axis=0)
+    moved = 4 * UNIT * float(np.abs(x).max() + np.abs(y).max())
     size = max(12, round(0.1 * max(len(x), len(y)) ** 0.5))
     left, right = _groups(x - centre, size), _groups(y - centre, size)
-    g = _transform(x, f, left, y, right)
-    return _transform(y, g, right, x, left), g
+    g = _transform(f, left, right, moved)
+    if enough is not None and enough(f, g):
+        return f, g
+    return _transform(g, right, left, moved), g
 
 
-def _transform(
-    sources: np.ndarray, potential: np.ndarray, near: _Groups, targets: np.ndarray, goal: _Groups
-) -> np.ndarray:
-    """Not above the c-transform of the potential."""
-    d = sources.shape[1]
-    reach = float(max(np.abs(near.low).max(), np.abs(near.high).max(), np.abs(goal.low).max(), np.abs(goal.high).max()))
-    moved = 4 * UNIT * float(np.abs(sources).max() + np.abs(targets).max())
+def _transform(potential: np.ndarray, near: _Groups, goal: _Groups, moved: float) -> np.ndarray:
+    """Not above the c-transform of the potential; ``moved``: error of a centred coordinate."""
+    d = near.at.shape[2]
+    reach = float(max(np.abs(group.at).max() for group in (near, goal)))
     h = (near.at**2).sum(axis=2) - potential[near.members]
     p, above = _plane(near, h)
-    best = np.full(goal.members.shape, np.inf)
-    likely = _likely(near, above, p, goal)
-    for guess in likely.T:
-        _compare(best, np.arange(len(guess)), guess, sources, potential, near, targets, goal)
-    k = (goal.at**2).sum(axis=2) - best
-    q, beyond = _plane(goal, k)
-    sizes = reach**2 + float(np.abs(potential).max()) + float(np.abs(best).max())
+    least = np.full(goal.members.shape, np.inf)
+    for guess in _likely(near, above, p, goal).T:
+        _compare(least, np.arange(len(guess)), guess, h, near, goal)
+    q, beyond = _plane(goal, -least)
     x0, xr = 0.5 * (near.low + near.high), 0.5 * (near.high - near.low)
     y0, yr = 0.5 * (goal.low + goal.high), 0.5 * (goal.high - goal.low)
     steep = float((np.abs(p) * xr).max() + (np.abs(q) * yr).max())
-    margin = 64 * (d + 8) * UNIT * (sizes + steep) + 16 * reach * moved
+    sizes = 4 * d * reach**2 + float(np.abs(potential).max()) + float(np.abs(least).max())
+    margin = 64 * (d + 8) * UNIT * (sizes + steep) + 16 * d * reach * moved
     step = max(1, _CHUNK // len(near.members))
     for first in range(0, len(goal.members), step):
         part = slice(first, first + step)
-        left = beyond[part, None] + above - 2.0 * np.einsum("td,sd->ts", y0[part], x0)
+        left = beyond[part, None] + above - 2.0 * (y0[part] @ x0.T)
         for axis in range(d):
             to_x = (p[:, axis] - 2.0 * y0[part, axis, None]) * xr[:, axis]
             to_y = (q[part, axis, None] - 2.0 * x0[:, axis]) * yr[part, axis, None]
             product = 2.0 * xr[:, axis] * yr[part, axis, None]
             left += np.minimum(-np.abs(to_x + to_y) - product, product - np.abs(to_x - to_y))
         groups, others = np.nonzero(~(left >= margin))
-        _compare(best, groups + first, others, sources, potential, near, targets, goal)
-    result = np.full(len(targets), np.inf)
-    np.minimum.at(result, goal.members, best)
-    lowered: np.ndarray = result - 3.0 * margin - 8 * (d + 4) * UNIT * (np.abs(result) + float(np.abs(potential).max()))
+        _compare(least, groups + first, others, h, near, goal)
+    result = np.full(int(goal.members.max()) + 1, np.inf)
+    np.minimum.at(result, goal.members, least + (goal.at**2).sum(axis=2))
+    lowered: np.ndarray = result - 3.0 * margin
     return lowered
 
 
@@ -144,21 +147,12 @@ def _likely(near: _Groups, above: np.ndarray, p: np.ndarray, goal: _Groups) -> n
 
 
 def _compare(
-    best: np.ndarray,
-    groups: np.ndarray,
-    others: np.ndarray,
-    sources: np.ndarray,
-    potential: np.ndarray,
-    near: _Groups,
-    targets: np.ndarray,
-    goal: _Groups,
+    least: np.ndarray, groups: np.ndarray, others: np.ndarray, h: np.ndarray, near: _Groups, goal: _Groups
 ) -> None:
-    """``best`` lowered by every pair of points of these pairs of groups."""
-    step = max(1, _CHUNK // (near.members.shape[1] * best.shape[1]))
+    """``least`` lowered by every pair of points of these pairs of groups."""
+    step = max(1, _CHUNK // (h.shape[1] * least.shape[1]))
     for first in range(0, len(groups), step):
         group, other = groups[first : first + step], others[first : first + step]
-        x, y = sources[near.members[other]], targets[goal.members[group]]
-        values = -np.broadcast_to(potential[near.members[other]][:, None], (len(group), y.shape[1], x.shape[1]))
-        for axis in range(x.shape[2]):
-            values += np.square(y[:, :, None, axis] - x[:, None, :, axis])
-        np.minimum.at(best, group, values.min(axis=2))
+        values = goal.at[group] @ (-2.0 * near.at[other]).transpose(0, 2, 1)
+        values += h[other][:, None]
+        np.minimum.at(least, group, values.min(axis=2))
