@@ -279,7 +279,8 @@ def _stationarity(problem: Minimize, x: np.ndarray, mu: np.ndarray, lam: np.ndar
         step = proximal_residual(problem, x, slope)
     else:
         _, slope = oracle.gradient(x, oracle.lagrangian(mu, lam))
-        step = x - np.clip(x - slope, problem.lower, problem.upper)
+        # not x - P(x - slope): a slope must not be lost in the rounding of a large x
+        step = np.clip(slope, x - problem.upper, x - problem.lower)
     scale = max(1.0, max(float(np.abs(part).max(initial=0.0)) for part in (mu, lam)) / 100.0)
     g = oracle.values(oracle.inequalities, x)
     gap = np.minimum(mu / scale, np.abs(g))

@@ -26,7 +26,8 @@ def residual(problem: Minimize, point: Point) -> float:
     oracle = problem.oracle
     _, slope = oracle.gradient(point.x, oracle.lagrangian(point.mu, point.lam))
     g, h = oracle.values(oracle.inequalities, point.x), oracle.values(oracle.equalities, point.x)
-    step = point.x - np.clip(point.x - slope, problem.lower, problem.upper)
+    # not lost in the rounding of a large x, see run.projected
+    step = np.clip(slope, point.x - problem.upper, point.x - problem.lower)
     largest = max(_largest(point.mu), _largest(point.lam))
     scale = max(1.0, largest / 100.0)
     # mu >= 0 and g <= 0 and one of them 0, in one number

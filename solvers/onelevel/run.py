@@ -14,6 +14,9 @@ from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.options import OPTIONS
 from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
+#: Values below this are taken for those of a problem without a minimum.
+RUN_AWAY = -1e15
+
 
 class Stopped(Exception):
     """Raised inside a library's callback to leave it."""
@@ -37,7 +40,7 @@ class Run(BaseRun):
         )
         if np.isfinite(objective) and not self.problem.constraints:
             self._offer(objective, x)
-        return self.over()
+        return self.over() or (objective < RUN_AWAY and not self.problem.constraints)
 
     def _offer(self, objective: float, x: np.ndarray) -> None:
         if self._best is None or objective < self._best[0]:
@@ -54,7 +57,11 @@ class Run(BaseRun):
             **parts.pop("statistics", {}),
         }
         value = problem.oracle.value(x)
-        if not np.isfinite(value):
+        if value < RUN_AWAY:
+            parts["message"] = (
+                f"the objective came to {problem.signed(value):.1e}: it seems to be unbounded; give bounds"
+            )
+        elif not np.isfinite(value):
             parts.setdefault("message", "the objective has no finite value at the last point")
         return MinimizeAnswer(
             status=status,
@@ -78,6 +85,9 @@ def started(run: Run, options: Mapping[str, Any]) -> np.ndarray:
 
 
 def projected(x: np.ndarray, slope: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """The projected gradient step ``x - P(x - slope)``: zero exactly at first-order points of bounds."""
-    step: np.ndarray = x - np.clip(x - slope, lower, upper)
+    """The projected gradient step ``x - P(x - slope)``: zero exactly at first-order points of bounds.
+
+    Written such that a slope is not lost in the rounding of a large x: a point that runs away would look stationary.
+    """
+    step: np.ndarray = np.clip(slope, x - upper, x - lower)
     return step

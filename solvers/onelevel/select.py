@@ -18,10 +18,19 @@ DENSE_JACOBIAN = 4_000_000
 
 def describe(problem: Minimize) -> str:
     """The problem in a line: ``convex quadratic, 100 variables with bounds, 3 constraints``."""
-    parts = [problem.words or "an objective", f"{problem.n} variables" + (" with bounds" if problem.bounded else "")]
+    parts = [
+        problem.words or "an objective",
+        _counted(problem.n, "variable") + (" with bounds" if problem.bounded else ""),
+    ]
     if problem.constraints:
-        parts.append(f"{len(problem.constraints)} constraints" + ("" if problem.convex else ", not known to be convex"))
+        parts.append(
+            _counted(len(problem.constraints), "constraint") + ("" if problem.convex else ", not known to be convex")
+        )
     return ", ".join(parts)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def choose(problem: Minimize, offered: Sequence[EngineSpec]) -> tuple[str, str]:

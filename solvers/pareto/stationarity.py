@@ -54,6 +54,6 @@ def weights_at(problem: Pareto, x: np.ndarray, J: np.ndarray) -> np.ndarray:
 def residual(problem: Pareto, x: np.ndarray, J: np.ndarray) -> float:
     """Largest entry of the projected ``J'w`` within the bounds, for engines; constraints are not looked at."""
     slope = weights_at(problem, x, J) @ J
-    step = x - np.clip(x - slope, problem.lower, problem.upper)
+    step = np.clip(slope, x - problem.upper, x - problem.lower)
     found = float(np.abs(step).max(initial=0.0))
     return found if np.isfinite(found) else np.inf

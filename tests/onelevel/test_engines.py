@@ -193,3 +193,27 @@ def test_inspection_says_what_was_inferred() -> None:
     assert found["summary"] == "convex, not smooth, 20 variables"
     assert found["details"]["regularizers"] == [{"norm": "norm1", "weight": 0.1}]
     assert found["details"]["convex_problem"] is True
+
+
+@pytest.mark.parametrize("engine", ["auto", "newton", "lbfgs"])
+@pytest.mark.parametrize("objective", ["x + y**2", "-exp(0.1*x) + y**2", "x**3 + y**2"])
+def test_a_point_that_runs_away_is_never_called_stationary(engine: str, objective: str) -> None:
+    answer = solve({"variables": {"x": {"start": -0.1}, "y": {"start": 1}}, "minimize": objective}, engine)
+    assert answer.status in ("feasible", "not-verified")
+    assert answer.bound is None
+    assert answer.status == "not-verified" or "unbounded" in answer.message
+
+
+def test_an_entropy_is_proved_minimal_and_is_that_of_a_softmax() -> None:
+    cost = np.array([1.0, 0.3, -0.4, 2.0])
+    problem = {
+        "data": {"c": cost},
+        "variables": {"p": {"shape": [4], "lower": 0}},
+        "minimize": "c @ p + 0.5*sum(p*log(p))",
+        "constraints": ["sum(p) == 1"],
+    }
+    answer = solve(problem)
+    expected = np.exp(-cost / 0.5)
+    assert answer.status == "globally-optimal"
+    assert _values(answer, "p") == pytest.approx(expected / expected.sum(), abs=1e-6)
+    assert answer.objective == pytest.approx(-0.5 * np.log(expected.sum()), abs=1e-8)

@@ -100,7 +100,7 @@ def check_stationarity(case: Case) -> Check:
             return Check(name, "trusted", text)
         residual = _residual(case, h, *rows)
     else:
-        residual = float(np.abs(np.clip(case.x - h, level.lower, level.upper) - case.x).max(initial=0.0))
+        residual = float(np.abs(np.clip(h, case.x - level.upper, case.x - level.lower)).max(initial=0.0))
     value = residual / (1.0 + abs(case.functions.value("upper", case.x, case.y)))
     tolerance = case.tolerances.stationarity
     return Check(

@@ -147,8 +147,8 @@ class Run:
         if deadline is None or not late():
             gradient = hypergradient(self.problem, x, point, system="dense" if self.problem.m <= 300 else "cg")
             h = gradient.h.detach().numpy()
-            step = np.clip(x.numpy() - h, self.problem.upper.lower, self.problem.upper.upper)
-            residual = float(np.abs(step - x.numpy()).max())
+            level = self.problem.upper
+            residual = float(np.abs(np.clip(h, x.numpy() - level.upper, x.numpy() - level.lower)).max())
         self.report(now=True, objective=value, lower_residual=point.residual, phase="done")
         self.incumbent(value, x, point.y)
         lower = float(self.problem.lower.objective(x, point.y).detach())

@@ -77,7 +77,11 @@ class Lbfgs:
                     "maxfun": 10**7,
                 },
             )
-            newest["x"], message = found.x, str(found.message)
+            newest["x"] = found.x
+            if "REDUCTION OF F" in found.message or "ABNORMAL" in found.message:
+                message = "no step improves within rounding"
+            elif not found.success:
+                message = str(found.message)
         except Stopped:
             pass
         return run.answer(newest["x"], "locally-stationary" if run.limit is None else "feasible", message=message)

@@ -79,7 +79,8 @@ class GaussNewton:
                 max_nfev=100_000,
                 callback=callback,
             )
-            newest["x"], message = found.x, str(found.message)
+            newest["x"] = found.x
+            message = "" if found.success else str(found.message)
         except Stopped:
             pass
         x = np.clip(newest["x"], problem.lower, problem.upper)
