@@ -69,27 +69,29 @@ def optimize(
 
 
 def _in_threads(state: _State, count: int, show: Show) -> None:
-    threads = [threading.Thread(target=state.work_apart, name=f"evaluator {k}", daemon=True) for k in range(count)]
-    for thread in threads:
-        thread.start()
+    # Not Thread.join: in Python 3.11, one that Ctrl-C interrupts takes the thread for ended while it still runs.
+    ends = [threading.Event() for _ in range(count)]
+    for k, end in enumerate(ends):
+        threading.Thread(target=state.work_apart, args=(end,), name=f"evaluator {k}", daemon=True).start()
     try:
-        _join(threads, state, show)
+        _wait(ends, state, show)
     except KeyboardInterrupt:
         state.ended.set()
         print(f"{len(state.held)} trials are ended first; Ctrl-C again gives them back.", file=sys.stderr)  # noqa: T201
         try:
-            _join(threads, state, show)
+            _wait(ends, state, show)
         except KeyboardInterrupt:
             state.give_back()
+        if state.error is not None:
+            print(f"A trial was not told: {state.error!r}", file=sys.stderr)  # noqa: T201
         raise
     if state.error is not None:
         raise state.error
 
 
-def _join(threads: list[threading.Thread], state: _State, show: Show) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.2)
+def _wait(ends: list[threading.Event], state: _State, show: Show) -> None:
+    for end in ends:
+        while not end.wait(0.2):
             show(state.done, state.best, state.failed)
 
 
@@ -136,13 +138,15 @@ class _State:
             if show is not None:
                 show(self.done, self.best, self.failed)
 
-    def work_apart(self) -> None:
-        """``work`` in a thread: its error ends all of them."""
+    def work_apart(self, end: threading.Event) -> None:
+        """``work`` in a thread, until ``end``: its error ends all of them."""
         try:
             self.work()
         except BaseException as error:
             self.error = self.error or error
             self.ended.set()
+        finally:
+            end.set()
 
     def give_back(self) -> None:
         """The trials that are being evaluated."""
