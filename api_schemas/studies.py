@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
 from api_schemas.certificates import Certificate
@@ -20,7 +27,19 @@ TrialState = Literal["waiting", "running", "completed", "stopped", "failed", "in
 values it had. failed, infeasible: without values; engines learn from both."""
 FINISHED: frozenset[str] = frozenset({"completed", "stopped", "failed", "infeasible"})
 
-Bound = Annotated[str, StringConstraints(pattern=r"^\s*(<=|>=)\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$")]
+
+def _bound(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError(f"must be '<= NUMBER' or '>= NUMBER', but is {value!r:.60}") from None
+
+
+Bound = Annotated[
+    str,
+    StringConstraints(pattern=r"^\s*(<=|>=)\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$"),
+    WrapValidator(_bound),
+]
 
 
 class EarlyStopping(Model):

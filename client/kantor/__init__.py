@@ -53,7 +53,7 @@ from kantor.errors import (
 )
 
 if TYPE_CHECKING:
-    from kantor import templates
+    from kantor import templates, webhooks
     from kantor.aio import AsyncClient, AsyncJob
     from kantor.answer import Answer
     from kantor.bilevel import Bilevel
@@ -124,7 +124,7 @@ _LAZY = {
     "Scenarios": "scenarios",
 }
 
-_MODULES = frozenset({"templates"})
+_MODULES = frozenset({"templates", "webhooks"})
 
 __all__ = [
     "SOS",
@@ -206,6 +206,7 @@ __all__ = [
     "embedded",
     "read_bilevel",
     "templates",
+    "webhooks",
 ]
 
 

@@ -130,6 +130,13 @@ def check(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+_WORDS = {
+    "extra_forbidden": "is unknown here",
+    "missing": "is missing",
+    "model_attributes_type": "should be an object, such as kantor.Float(0, 1) for a parameter",
+}
+
+
 def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
     """What was probably meant."""
     plain = name.lower().replace("_", "").replace("-", "")
@@ -155,7 +162,7 @@ def field_errors(error: ValidationError, *, prefix: str = "") -> list[FieldError
         pointer = entry.get("ctx", {}).get("pointer")
         if pointer is None:
             pointer = "".join(f"/{part}" for part in map(str, entry["loc"]) if part not in _TAGS and "[" not in part)
-        detail = entry["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        detail = _WORDS.get(entry["type"]) or entry["msg"].removeprefix("Value error, ").removeprefix("Input ")
         hint = str(entry.get("ctx", {}).get("hint", ""))
         errors.append(FieldError(pointer=prefix + pointer, detail=detail[:1].lower() + detail[1:], hint=hint))
     return errors
@@ -164,4 +171,4 @@ def field_errors(error: ValidationError, *, prefix: str = "") -> list[FieldError
 def invalid_request(error: ValidationError) -> InvalidRequest:
     """The refusal of name, labels, priority and their like."""
     errors = field_errors(error)
-    return InvalidRequest(f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
+    return InvalidRequest(f"{errors[0].pointer}: {errors[0].detail}".removeprefix(": "), errors=errors)

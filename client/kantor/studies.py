@@ -345,6 +345,8 @@ def tell_request(
     if values is None or isinstance(values, Mapping):
         told = {**(values or {}), **named} or None
     else:
+        if study.info.preference:
+            raise ValueError("a study by preference has no values to tell: compare its trials by rank() or prefer()")
         told = {next(iter(study.info.objectives)): values, **named}
     number, attempt = (trial, None) if isinstance(trial, int) else (trial.number, trial.info.attempt or None)
     fields = {"state": state, "values": numbers(told), "reason": reason or None, "attempt": attempt}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api_schemas.engines import Engine, OptionSpec
 from api_schemas.errors import FieldError, KantorError
@@ -69,23 +69,25 @@ def check(request: JobRequest, engines: Sequence[Engine]) -> str:
         detail = f"No engine {wrong[0][1][:64]!r} for problems of kind {request.problem.kind!r}; {errors[0].hint}"
         raise KantorError("unknown-engine", detail, errors=errors)
     chosen = next((engine for engine in family if engine.id == request.engine), None)
-    _check_options(request, [chosen] if chosen else family)
+    check_options(request.options.engine_options, [chosen] if chosen else family, "/options/engine_options")
     return chosen.pool if chosen else DEFAULT_POOL
 
 
-def _check_options(request: JobRequest, engines: Sequence[Engine]) -> None:
-    """Of an engine that was named, or else (the choice is made later) of any that may be chosen."""
+def check_options(options: Mapping[str, float | int | bool | str], engines: Sequence[Engine], place: str) -> None:
+    """Of the engine that was named, or else (the choice is made later) of any that may be chosen.
+
+    Raises:
+        KantorError: ``invalid-option``, with pointers below ``place``.
+    """
     specs: dict[str, list[OptionSpec]] = {}
     for engine in engines:
         for spec in engine.options:
             specs.setdefault(spec.name, []).append(spec)
     errors = []
-    for name, value in request.options.engine_options.items():
-        pointer = f"/options/engine_options/{name[:80].replace('~', '~0').replace('/', '~1')}"
+    for name, value in options.items():
+        pointer = f"{place}/{name[:80].replace('~', '~0').replace('/', '~1')}"
         if name not in specs:
-            whose = (
-                f"engine {request.engine!r} has no such option" if len(engines) == 1 else "no engine has this option"
-            )
+            whose = f"engine {engines[0].id!r} has no such option" if len(engines) == 1 else "no engine has this option"
             errors.append(FieldError(pointer=pointer, detail=whose, hint=near(name, sorted(specs))))
             continue
         faults = [_fault(spec, value) for spec in specs[name]]

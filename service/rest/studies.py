@@ -39,7 +39,7 @@ BODY_LIMIT = 1 << 20
     responses={
         201: ok("The new study.", Study, Location=header("Address of the study.")),
         200: ok("The study that the project has under this name, with the same definition.", Study),
-        **documented(*ALWAYS, *BODY, "invalid-problem", "unknown-engine", "conflict"),
+        **documented(*ALWAYS, *BODY, "invalid-problem", "unknown-engine", "invalid-option", "conflict"),
     },
     openapi_extra=body("StudyRequest", STUDY_REQUESTS),
 )

@@ -9,6 +9,7 @@ from api_schemas.errors import FieldError, KantorError
 from api_schemas.studies import EditRequest, StudyRequest, TellRequest, TrialRequest
 from service import registry, studies
 from service.rest import study_asks
+from service.rest.catalogue import check_options
 from service.rest.state import State
 from service.settings import Settings
 from service.store.connect import Database
@@ -21,25 +22,31 @@ async def create(state: State, project_id: UUID, wanted: StudyRequest) -> tuple[
     """The study, and whether it is new; suggestions for a new one are on their way.
 
     Raises:
-        KantorError: as ``studies.create``; ``unknown-engine``: there are workers, and none knows this engine.
+        KantorError: as ``studies.create``; ``unknown-engine``: there are workers, and none knows this engine;
+            ``invalid-option``: it has no such option.
     """
-    await state.database(_known, wanted.engine, state.settings)
+    await state.database(_known, wanted, state.settings)
     row, new = await state.database(studies.create, project_id, wanted)
     if new:
         await study_asks.refill(state, row, wanted.prefetch or min(wanted.parallel, 32))
     return await state.database(studies.get, project_id, row.id), new
 
 
-def _known(conn: Database, engine: str, settings: Settings) -> None:
+def _known(conn: Database, wanted: StudyRequest, settings: Settings) -> None:
     """While no worker is there any name will do: one may come that knows it."""
-    offered = sorted(known.id for known in registry.engines(conn, settings) if known.family == "study")
-    if offered and engine not in offered and engine not in OWN_POOLS:
+    engine = wanted.engine
+    family = [known for known in registry.engines(conn, settings) if known.family == "study"]
+    offered = sorted(known.id for known in family)
+    if engine in offered or engine == "auto":
+        chosen = [known for known in family if engine in (known.id, "auto")]
+        check_options(wanted.engine_options, chosen, "/engine_options")
+    elif offered and engine not in OWN_POOLS:
         near = difflib.get_close_matches(engine, offered, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(offered)}"
         detail = f"no live worker offers an engine {engine!r} for studies"
         raise KantorError(
             "unknown-engine",
-            f"/engine: {detail}; {hint}",
+            f"/engine: {detail}",
             errors=[FieldError(pointer="/engine", detail=detail, hint=hint)],
         )
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import kantor
 import pytest
@@ -187,6 +188,29 @@ def test_create_loads_what_is_there_and_refuses_another_space(client: kantor.Cli
         client.studies.create("bad", {"x": kantor.Float(0, 1, log=True)})
     with pytest.raises(kantor.NotFound):
         client.studies.get("no such study")
+
+
+def test_what_is_misspelt_is_named_in_plain_words(client: kantor.Client) -> None:
+    space, create = {"x": kantor.Float(0, 1)}, client.studies.create
+    with pytest.raises(
+        kantor.InvalidRequest, match=r"^/constraints/m: must be '<= NUMBER' or '>= NUMBER', but is '< 3'"
+    ):
+        create("misspelt", space, constraints={"m": "< 3"})
+    with pytest.raises(kantor.InvalidRequest, match=r"^/budgett: is unknown here"):
+        create("misspelt", space, budgett=3)
+    with pytest.raises(kantor.InvalidRequest, match=r"^/space/x: should be an object, such as kantor\.Float"):
+        create("misspelt", {"x": (0, 1)})
+    with pytest.raises(kantor.InvalidOption, match="'gp' has no such option"):
+        create("misspelt", space, engine="gp", engine_options={"foo": 1})
+    with pytest.raises(kantor.InvalidOption, match="no engine has this option"):
+        create("misspelt", space, engine_options={"foo": 1})
+    taste = create(f"misspelt {uuid4().hex}", space, "preference")
+    (trial,) = taste.ask()
+    with pytest.raises(ValueError, match=r"rank\(\)"):
+        taste.tell(trial, 1.0)
+    with pytest.raises(kantor.InvalidRequest, match=r"^trial 1 is named twice"):
+        taste.prefer(trial, trial)
+    taste.archive().delete()
 
 
 def test_conditional_parameters_and_input_constraints_hold_for_every_suggestion(client: kantor.Client) -> None:

@@ -93,7 +93,12 @@ class Base:
             self.admit(self.inside(fixed), region, set(region.taken), found, count - len(chosen))
             chosen += [self._initial(row) for row in found]
         if len(chosen) < count and self._finding is None:
-            self._finding = Finding("exhausted", "Every point that the space and its constraints allow was tried.")
+            words = (
+                "No point was found that is new and meets the constraints on the inputs."
+                if self.study.space.constraints
+                else "Every point of the space was tried."
+            )
+            self._finding = Finding("exhausted", words)
         # places are rounded: fixed values are given back to the last digit
         return [
             replace(s, parameters={name: self.given.get(name, value) for name, value in s.parameters.items()})

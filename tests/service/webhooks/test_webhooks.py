@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-import kantor.webhooks
+import kantor
 import pytest
 
 from api_schemas.errors import KantorError
