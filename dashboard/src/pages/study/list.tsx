@@ -63,7 +63,7 @@ export default function StudiesPage(): ReactNode {
                     <Link href={`/studies/${study.id}`}>{study.name}</Link>
                   </th>
                   <td>{study.state}</td>
-                  <td>{Object.entries(study.objectives).map(([name, goal]) => `${goal} ${name}`).join(", ")}</td>
+                  <td>{Object.entries(study.objectives).map(([name, goal]) => `${goal} ${name}`).join(", ") || "by preference"}</td>
                   <td className="number">
                     {study.trials?.completed ?? 0}
                     {study.budget != null && ` of ${study.budget}`}
