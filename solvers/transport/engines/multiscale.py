@@ -45,8 +45,6 @@ NEIGHBOURS = 16
 #: Points of one search between two looks at the clock.
 SEARCH = 20_000
 
-DEFAULT_TOLERANCE = 1e-2
-
 
 class Multiscale:
     """See the module."""
@@ -101,8 +99,7 @@ class Multiscale:
             epsilon_from="",
             marginal_error=0.0,
             statistics=statistics,
-            message=f"a gap of {run.gap:.2g} with {run.cells:,} cells"
-            + ("" if run.reached else "; more cells, or sinkhorn-newton, come nearer"),
+            message=run.words(),
         )
 
 
@@ -116,12 +113,19 @@ class _Run:
         self.rows, self.columns = np.flatnonzero(problem.a > 0.0), np.flatnonzero(problem.b > 0.0)
         self.x, self.y = problem.x[self.rows], problem.y[self.columns]
         self.a, self.b = problem.a[self.rows], problem.b[self.columns]
-        self.tolerance = values["tolerance"] or DEFAULT_TOLERANCE
+        # without a tolerance nothing is claimed: every scale is used, and the gap is said
+        self.tolerance = values["tolerance"] or 0.0
         self.best: dict[str, Any] = {}
         self.limit: Any = None
         self.reached = False
         self.gap = np.inf
         self.cells = self.scales = 0
+
+    def words(self) -> str:
+        if not np.isfinite(self.gap):
+            return "stopped before the potentials of the first scale: the plan is there, a good bound is not"
+        more = "" if self.reached else "; more cells, or sinkhorn-newton, come nearer"
+        return f"a gap of {self.gap:.2g} with {self.cells:,} cells{more}"
 
     def work(self) -> None:
         most = max(len(self.a), len(self.b))

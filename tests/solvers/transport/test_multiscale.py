@@ -113,6 +113,25 @@ def test_points_are_joined_within_their_pairs_of_cells() -> None:
     assert plan[:4, :3].sum() == pytest.approx(both)
 
 
+def test_without_a_tolerance_the_best_gap_is_said_and_nothing_is_claimed() -> None:
+    r = np.random.default_rng(6)
+    problem = Transport.build(r.random((1000, 2)), r.random((900, 2)) ** 2)
+    answer, certificate = certify(problem, ENGINE.solve(problem, {"cells": 128}, LocalContext()), {})
+    assert answer.status == "feasible"
+    assert answer.statistics["cells"] == 128
+    assert certificate.verified
+
+
+def test_what_cannot_end_in_time_is_refused_with_the_estimate() -> None:
+    specs = [registry.load("transport", name).spec for name in registry.names("transport")]
+    wide = Transport.build(np.zeros((100_000, 64)), np.ones((100_000, 64)))
+    with pytest.raises(UnsupportedProblem, match="about 408 s, the limit is 60 s"):
+        choose(wide, {"time_limit": 60.0, "tolerance": 1e-2}, specs)
+    assert choose(wide, {"tolerance": 1e-2}, specs).engine == "sinkhorn-newton"
+    flat = Transport.build(np.zeros((100_000, 2)), np.ones((100_000, 2)))
+    assert choose(flat, {"time_limit": 60.0, "tolerance": 1e-4}, specs).engine == "multiscale"
+
+
 def test_other_costs_and_dimensions_are_refused() -> None:
     with pytest.raises(UnsupportedProblem):
         ENGINE.solve(Transport.build(np.zeros((3, 4)), np.ones((3, 4))), {}, LocalContext())
