@@ -30,6 +30,8 @@ def variables_of(
         at: where the variables themselves are, if not at ``variables`` of the level.
     """
     variables: dict[str, dict[str, Any]] = {}
+    if not isinstance(given, Mapping):
+        raise wrong(at or f"{prefix}/variables", 'variables are given by name with their shape: {"w": [30], "b": {}}')
     for name, variable in given.items():
         place = f"{at or f'{prefix}/variables'}/{name}"
         fields = dict(variable) if isinstance(variable, Mapping) else {"shape": variable}

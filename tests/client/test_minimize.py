@@ -123,3 +123,8 @@ def test_inspection_says_what_was_inferred(client: kantor.Client) -> None:
 
 def test_a_curve_is_fitted_from_a_file() -> None:
     assert repr(load(ROOT / "examples" / "fit" / "decay.yaml")) == "Minimize('sum((model - y)**2)', 3 variables)"
+
+
+def test_variables_without_shapes_are_refused_with_what_would_be_right() -> None:
+    with pytest.raises(kantor.InvalidProblem, match="given by name with their shape"):
+        kantor.Minimize("x**2 + y", variables=["x", "y"])  # type: ignore[arg-type]

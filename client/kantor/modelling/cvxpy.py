@@ -119,10 +119,18 @@ def to_program(problem: Any) -> Program:
     """A ``cvxpy.Problem`` that follows the rules of disciplined convex programming, possibly with integers."""
     try:
         data, chain, inverse = problem.get_problem_data(Reduction())
-    except (SolverError, DCPError) as error:
-        words = str(error).strip().splitlines()[0]
+    except DCPError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise unsupported(
-            "cvxpy", f"something that cvxpy cannot reduce to rows and second-order cones ({words})"
+            "cvxpy",
+            f"something that is not convex by cvxpy's rules ({' '.join(lines[:4])})",
+            "kantor.Minimize takes functions that are not convex",
+        ) from None
+    except SolverError:
+        raise unsupported(
+            "cvxpy",
+            "cones that are neither linear nor of second order (exponentials, logarithms, semidefinite matrices)",
+            "kantor.Minimize takes exponentials and logarithms",
         ) from None
     sign = -1.0 if isinstance(problem.objective, cp.Maximize) else 1.0
     dims = data[ConicSolver.DIMS]
