@@ -201,7 +201,7 @@ class Plan:
 
     def top(self, k: int = 1) -> tuple[Any, Any]:
         """The k largest entries of every row: their columns and values, (n, k) each, largest first. Where a sparse row
-        has fewer, its last columns are repeated with value 0."""
+        has fewer, columns with value 0 follow."""
         np = arrays.numpy()
         k = min(k, self.shape[1])
         if self.form == "sparse":
@@ -226,9 +226,14 @@ class Plan:
         columns, values = np.zeros((n, k), dtype=np.int64), np.zeros((n, k))
         columns[row[near], place[near]] = matrix.indices[order][near]
         values[row[near], place[near]] = matrix.data[order][near]
-        last = np.minimum(np.maximum(counts, 1), k) - 1
-        missing = np.arange(k) > last[:, None]
-        return np.where(missing, columns[np.arange(n), last][:, None], columns), values
+        # a row with fewer entries is filled up with columns where it has none: of the first k, enough are free
+        first = matrix.indices < k
+        taken = np.zeros((n, k), dtype=bool)
+        taken[row[first], matrix.indices[first]] = True
+        free = np.argsort(taken, axis=1, kind="stable")
+        beyond = np.arange(k) - np.minimum(counts, k)[:, None]
+        filled = np.take_along_axis(free, np.maximum(beyond, 0), axis=1)
+        return np.where(beyond >= 0, filled, columns), values
 
     def marginals(self) -> tuple[Any, Any]:
         """``P 1`` and ``P' 1``."""

@@ -81,8 +81,12 @@ def test_a_plan_is_read_without_being_built(make: Any, monkeypatch: pytest.Monke
     columns, values = found.top(3)
     assert values == pytest.approx(-np.sort(-dense, axis=1)[:, :3])
     assert np.take_along_axis(dense, columns, axis=1) == pytest.approx(values)
+    assert all(len(set(row)) == 3 for row in columns.tolist())
+    assert found.tile((2, 13), (5, 20)) == pytest.approx(dense[2:13, 5:20])
     with pytest.raises(IndexError):
         found.rows(29, 31)
+    with pytest.raises(IndexError):
+        found.tile((0, 1), (20, 26))
     with pytest.raises(ValueError, match="25 columns"):
         found.apply(w)
 

@@ -51,7 +51,8 @@ class Tiles:
         d = square.shape[1]
         ridge = 1e-10 * np.trace(square, axis1=1, axis2=2)[:, None, None] + 1e-300
         slope = np.linalg.solve(square + ridge * np.eye(d), np.einsum("tsd,ts->td", level, there)[:, :, None])[:, :, 0]
-        return (there - np.einsum("tsd,td->ts", inner, slope)).min(axis=1), slope
+        height: np.ndarray = (there - np.einsum("tsd,td->ts", inner, slope)).min(axis=1)
+        return height, slope
 
 
 def tiled(points: np.ndarray, size: int) -> Tiles:
@@ -89,7 +90,8 @@ def transform(points: np.ndarray, potential: np.ndarray, where: np.ndarray, watc
     search.rest()
     found = np.empty(len(where))
     found[targets.order] = search.least
-    return found + (where**2).sum(axis=1)
+    found += (where**2).sum(axis=1)
+    return found
 
 
 class _Search:
@@ -137,7 +139,7 @@ class _Search:
 
     def _look(self, rows: np.ndarray, columns: np.ndarray) -> None:
         """Every pair of points in these pairs of tiles, which are in order of their targets."""
-        for part in _parts(len(rows), self.h.shape[1] * self.least.shape[1]):
+        for part in _parts(len(rows), self.h[0].size * self.least[0].size):
             self.watch.check()
             t, c = rows[part], columns[part]
             values = self.sources.points[c] @ (-2.0 * self.targets.points[t]).transpose(0, 2, 1)
