@@ -105,7 +105,9 @@ def read(path: Path) -> Any:
                 raise typer.BadParameter(f"{path} holds {len(found.files)} arrays, one is wanted")
             return found[found.files[0]]
     except (ValueError, OSError, EOFError) as error:
-        raise typer.BadParameter(f"{path} cannot be read: {error}") from None
+        # numpy's own words advise to load foreign objects, which runs their code
+        why = "it holds no array of numbers" if "pickle" in str(error) else str(error)
+        raise typer.BadParameter(f"{path} cannot be read: {why}") from None
 
 
 def write(answer: Any, path: Path) -> None:
