@@ -126,6 +126,8 @@ def _checked(
     findings = replace(findings, stationary=stationary, stationarity=stationarity)
     if problem.convex:
         bound, words = lower_bound.proved(problem, x, mu, lam, float(objective))
+        if bound is not None and not np.isfinite(bound):
+            bound, words = None, "convex by the rules, but a slope is infinite at this point, which gives no bound"
         gap = None if bound is None else _gap(float(objective), bound)
         proved = gap is not None and gap <= options["relative_gap"]
         checks.append(Check("global-bound", "passed" if proved else "skipped", words, gap, options["relative_gap"]))
