@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, get_args
 from uuid import UUID
 
@@ -26,12 +27,14 @@ from api_schemas.studies import (
     TrialRequest,
     TrialState,
 )
+from api_schemas.study_comparisons import ComparisonRequest
+from api_schemas.study_imports import ImportRequest
 from service import studies
 from service.grpc import requests
 from service.grpc.calls import Call, identifier, unary
-from service.rest import study_analyses, study_asks, study_changes, study_views
+from service.rest import study_analyses, study_asks, study_changes, study_comparisons, study_imports, study_views
 from service.rest.state import State
-from service.studies import TrialRow
+from service.studies import ComparisonRow, TrialRow
 from service.studies.read import Details
 
 _DEFINED = ("id", "name", "state", "seed", "budget", "labels", "trials", "prepared", "watermark", "problem")
@@ -171,6 +174,32 @@ class Studies(StudiesServicer):
             return pb.Analysis(job=encode(JOB, job_id))
         return pb.Analysis(content=orjson.dumps(found))
 
+    @unary("write")
+    async def Compare(self, call: Call, request: pb.CompareRequest) -> pb.Comparison:
+        wanted = requests.read(ComparisonRequest, request, "study_id")
+        who = call.principal
+        row, _ = await study_comparisons.compare(call.state, who.project_id, _id(request), wanted, key_id=who.key_id)
+        return _comparison(row)
+
+    @unary("read")
+    async def ListComparisons(self, call: Call, request: pb.ListComparisonsRequest) -> pb.ListComparisonsResponse:
+        most = min(requests.positive("limit", request.limit), 1000) if request.HasField("limit") else 100
+        where = (call.principal.project_id, _id(request))
+        rows = await call.state.database(studies.list_comparisons, *where, after=max(0, request.after), limit=most + 1)
+        more = rows[most - 1].number if len(rows) > most else None
+        return pb.ListComparisonsResponse(comparisons=[_comparison(row) for row in rows[:most]], next_after=more)
+
+    @unary("write")
+    async def RetractComparison(self, call: Call, request: pb.RetractComparisonRequest) -> pb.Comparison:
+        where = (call.principal.project_id, *_place(request))
+        return _comparison(await study_comparisons.take_back(call.state, *where))
+
+    @unary("write")
+    async def ImportTrials(self, call: Call, request: pb.ImportTrialsRequest) -> pb.ImportTrialsResponse:
+        wanted = requests.document(ImportRequest, request.content, limit=study_imports.LIMIT)
+        new, known = await study_imports.store(call.state, call.principal.project_id, _id(request), wanted)
+        return pb.ImportTrialsResponse(imported=new, known=known)
+
 
 _WORKS = sorted(set(get_args(StudyWork.model_fields["work"].annotation)) - {"suggest"})
 
@@ -193,6 +222,11 @@ def _study(details: Details) -> pb.Study:
 
 def _trial(row: TrialRow) -> pb.Trial:
     message: pb.Trial = fill(pb.Trial(), study_views.trial(row))
+    return message
+
+
+def _comparison(row: ComparisonRow) -> pb.Comparison:
+    message: pb.Comparison = fill(pb.Comparison(), asdict(row))
     return message
 
 

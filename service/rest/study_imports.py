@@ -25,7 +25,8 @@ from service.studies.pool import Pending
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["studies"], route_class=Route)
 
-_LIMIT = 8 << 20
+LIMIT = 8 << 20
+"""Bytes of a request."""
 
 
 @router.post(
@@ -42,10 +43,16 @@ async def bring_in(request: Request, principal: Writer, study_id: StudyId) -> Re
     again without harm.
     """
     state = states.of(request)
-    wanted = parsing.parse(ImportRequest, await bodies.read_json(request, _LIMIT))
-    new, known, pending = await state.database(_bring_in, principal.project_id, study_id, wanted, state.settings)
-    study_changes.ring(state, pending)
+    wanted = parsing.parse(ImportRequest, await bodies.read_json(request, LIMIT))
+    new, known = await store(state, principal.project_id, study_id, wanted)
     return views.json_response(study_views.dumps({"imported": new, "known": known}))
+
+
+async def store(state: states.State, project_id: UUID, study_id: UUID, wanted: ImportRequest) -> tuple[int, int]:
+    """How many were new, and how many the study had; new suggestions are on their way."""
+    new, known, pending = await state.database(_bring_in, project_id, study_id, wanted, state.settings)
+    study_changes.ring(state, pending)
+    return new, known
 
 
 def _bring_in(

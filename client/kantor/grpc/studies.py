@@ -21,6 +21,8 @@ def reply(stub: Any, call: Call, options: dict[str, Any]) -> Reply:
         return _all(stub, call, asked, options)
     if asked.rest[:1] == ("trials",):
         return _trials(stub, call, asked, options)
+    if asked.rest[:1] == ("comparisons",):
+        return _comparisons(stub, asked, options)
     if len(asked.rest) > 1:
         raise unknown(call)
     part = asked.rest[0] if asked.rest else ""
@@ -39,6 +41,9 @@ def reply(stub: Any, call: Call, options: dict[str, Any]) -> Reply:
         return done(stub.GetBestTrial(one, **options))
     if part == "pareto":
         return done(stub.GetFront(one, **options))
+    if part == "import":
+        assert isinstance(call.body, bytes)
+        return done(stub.ImportTrials(pb.ImportTrialsRequest(study_id=asked.id, content=call.body), **options))
     return _analysis(stub, asked, part, _arguments(asked), options)
 
 
@@ -84,6 +89,17 @@ def _trials(stub: Any, call: Call, asked: Place, options: dict[str, Any]) -> Rep
         raise unknown(call)
     method, message = methods[part]
     return done(method(fill(message(**where), asked.body), **options))
+
+
+def _comparisons(stub: Any, asked: Place, options: dict[str, Any]) -> Reply:
+    if len(asked.rest) > 1:
+        request = pb.RetractComparisonRequest(study_id=asked.id, number=int(asked.rest[1]))
+        return done(stub.RetractComparison(request, **options))
+    if asked.method == "POST":
+        return done(stub.Compare(fill(pb.CompareRequest(study_id=asked.id), asked.body), **options))
+    page = pb.ListComparisonsRequest(study_id=asked.id, after=asked.whole("after"), limit=asked.whole("limit"))
+    found = stub.ListComparisons(page, **options)
+    return done(found, comparisons=[fields_of(row) for row in found.comparisons])
 
 
 def _arguments(asked: Place) -> dict[str, Any]:

@@ -134,6 +134,12 @@ def _one_of_each(channel: grpc.Channel, mine: Metadata) -> dict[str, Any]:
         studies_pb2.CreateTrialRequest(study_id=made.id, params=b'{"x":0.5}', values={"items": {"loss": 1.0}}),
         metadata=mine,
     )
+    taste = {"name": f"taste {new_uuid()}", "space": space, "preference": True}
+    tasted = studies.CreateStudy(studies_pb2.CreateStudyRequest(definition=json.dumps(taste).encode()), metadata=mine)
+    for params in (b'{"x":0.25}', b'{"x":0.5}'):
+        studies.CreateTrial(studies_pb2.CreateTrialRequest(study_id=tasted.id, params=params), metadata=mine)
+    studies.Ask(studies_pb2.AskRequest(study_id=tasted.id, count=2, wait=0), metadata=mine)
+    told = studies.Compare(studies_pb2.CompareRequest(study_id=tasted.id, best=[1], others=[2]), metadata=mine)
     definition = json.dumps({"name": f"lr {new_uuid()}", "horizon": 100, "policy": "refined"}).encode()
     schedule = schedules.CreateSchedule(schedules_pb2.CreateScheduleRequest(definition=definition), metadata=mine)
     schedules.CreateRun(schedules_pb2.CreateRunRequest(schedule_id=schedule.id), metadata=mine)
@@ -142,12 +148,14 @@ def _one_of_each(channel: grpc.Channel, mine: Metadata) -> dict[str, Any]:
         "job_id": stub.SubmitJob(pb.SubmitJobRequest(problem=PROBLEM, wait_seconds=10), metadata=mine).id,
         "artifact_id": ArtifactsStub(channel).UploadArtifact(upload, metadata=mine).id,
         "study_id": made.id,
+        "tasted": (tasted.id, told.number),
         "schedule_id": schedule.id,
     }
 
 
 FILLED: dict[str, Any] = {
     "number": 1, "version": 1, "step": 1, "work": "importance", "params": b'{"x":0.5}',
+    "content": b'{"trials":[{"params":{"x":0.25},"values":{"loss":2.0}}]}',
 }  # fmt: skip
 STATES = {"SetStudyState": "archived", "SetScheduleState": "archived"}
 
@@ -171,10 +179,17 @@ def _valid(method: Any, ids: dict[str, Any]) -> Any:
             message.values.items["loss"] = 1.0
         elif field.name == "observations":
             message.observations.add(step=1, norm=1.0)
+        elif field.name == "best":
+            message.best.append(1)
+            message.others.append(2)
         elif field.name in FILLED:
             setattr(message, field.name, FILLED[field.name])
         elif field.name == "state" and method.name in STATES:
             message.state = STATES[method.name]
+    if method.name in ("Compare", "RetractComparison"):
+        message.study_id, number = ids["tasted"]
+        if method.name == "RetractComparison":
+            message.number = number
     return message
 
 
@@ -189,7 +204,7 @@ def test_another_tenants_identifiers_open_nothing(
 ) -> None:
     ids = _one_of_each(channel, mine)
     methods = _taking_identifiers()
-    assert len(methods) >= 39
+    assert len(methods) >= 43
 
     for method in methods:
         with pytest.raises(grpc.RpcError) as caught:

@@ -324,3 +324,75 @@ class Analysis(_message.Message):
     job: str
     content: bytes
     def __init__(self, job: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("study_id", "best", "others", "key")
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    BEST_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    best: _containers.RepeatedScalarFieldContainer[int]
+    others: _containers.RepeatedScalarFieldContainer[int]
+    key: str
+    def __init__(self, study_id: _Optional[str] = ..., best: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., key: _Optional[str] = ...) -> None: ...
+
+class Comparison(_message.Message):
+    __slots__ = ("number", "best", "others", "key", "by", "at", "retracted")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BEST_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    RETRACTED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    best: _containers.RepeatedScalarFieldContainer[int]
+    others: _containers.RepeatedScalarFieldContainer[int]
+    key: str
+    by: str
+    at: _timestamp_pb2.Timestamp
+    retracted: int
+    def __init__(self, number: _Optional[int] = ..., best: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., key: _Optional[str] = ..., by: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retracted: _Optional[int] = ...) -> None: ...
+
+class ListComparisonsRequest(_message.Message):
+    __slots__ = ("study_id", "after", "limit")
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    after: int
+    limit: int
+    def __init__(self, study_id: _Optional[str] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListComparisonsResponse(_message.Message):
+    __slots__ = ("comparisons", "next_after")
+    COMPARISONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_AFTER_FIELD_NUMBER: _ClassVar[int]
+    comparisons: _containers.RepeatedCompositeFieldContainer[Comparison]
+    next_after: int
+    def __init__(self, comparisons: _Optional[_Iterable[_Union[Comparison, _Mapping]]] = ..., next_after: _Optional[int] = ...) -> None: ...
+
+class RetractComparisonRequest(_message.Message):
+    __slots__ = ("study_id", "number")
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    number: int
+    def __init__(self, study_id: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
+
+class ImportTrialsRequest(_message.Message):
+    __slots__ = ("study_id", "content")
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    study_id: str
+    content: bytes
+    def __init__(self, study_id: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class ImportTrialsResponse(_message.Message):
+    __slots__ = ("imported", "known")
+    IMPORTED_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    imported: int
+    known: int
+    def __init__(self, imported: _Optional[int] = ..., known: _Optional[int] = ...) -> None: ...

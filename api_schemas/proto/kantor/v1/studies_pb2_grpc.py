@@ -126,6 +126,26 @@ class StudiesStub:
                 request_serializer=kantor_dot_v1_dot_studies__pb2.AnalyzeRequest.SerializeToString,
                 response_deserializer=kantor_dot_v1_dot_studies__pb2.Analysis.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/kantor.v1.Studies/Compare',
+                request_serializer=kantor_dot_v1_dot_studies__pb2.CompareRequest.SerializeToString,
+                response_deserializer=kantor_dot_v1_dot_studies__pb2.Comparison.FromString,
+                _registered_method=True)
+        self.ListComparisons = channel.unary_unary(
+                '/kantor.v1.Studies/ListComparisons',
+                request_serializer=kantor_dot_v1_dot_studies__pb2.ListComparisonsRequest.SerializeToString,
+                response_deserializer=kantor_dot_v1_dot_studies__pb2.ListComparisonsResponse.FromString,
+                _registered_method=True)
+        self.RetractComparison = channel.unary_unary(
+                '/kantor.v1.Studies/RetractComparison',
+                request_serializer=kantor_dot_v1_dot_studies__pb2.RetractComparisonRequest.SerializeToString,
+                response_deserializer=kantor_dot_v1_dot_studies__pb2.Comparison.FromString,
+                _registered_method=True)
+        self.ImportTrials = channel.unary_unary(
+                '/kantor.v1.Studies/ImportTrials',
+                request_serializer=kantor_dot_v1_dot_studies__pb2.ImportTrialsRequest.SerializeToString,
+                response_deserializer=kantor_dot_v1_dot_studies__pb2.ImportTrialsResponse.FromString,
+                _registered_method=True)
 
 
 class StudiesServicer:
@@ -253,6 +273,33 @@ class StudiesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compare(self, request, context):
+        """Studies by preference: which of several trials are best, in order. Told once by each key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListComparisons(self, request, context):
+        """By number, also those that were retracted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetractComparison(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportTrials(self, request, context):
+        """Evaluations that were made elsewhere: all are stored, or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StudiesServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -345,6 +392,26 @@ def add_StudiesServicer_to_server(servicer, server):
                     servicer.Analyze,
                     request_deserializer=kantor_dot_v1_dot_studies__pb2.AnalyzeRequest.FromString,
                     response_serializer=kantor_dot_v1_dot_studies__pb2.Analysis.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=kantor_dot_v1_dot_studies__pb2.CompareRequest.FromString,
+                    response_serializer=kantor_dot_v1_dot_studies__pb2.Comparison.SerializeToString,
+            ),
+            'ListComparisons': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListComparisons,
+                    request_deserializer=kantor_dot_v1_dot_studies__pb2.ListComparisonsRequest.FromString,
+                    response_serializer=kantor_dot_v1_dot_studies__pb2.ListComparisonsResponse.SerializeToString,
+            ),
+            'RetractComparison': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetractComparison,
+                    request_deserializer=kantor_dot_v1_dot_studies__pb2.RetractComparisonRequest.FromString,
+                    response_serializer=kantor_dot_v1_dot_studies__pb2.Comparison.SerializeToString,
+            ),
+            'ImportTrials': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportTrials,
+                    request_deserializer=kantor_dot_v1_dot_studies__pb2.ImportTrialsRequest.FromString,
+                    response_serializer=kantor_dot_v1_dot_studies__pb2.ImportTrialsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -833,6 +900,114 @@ class Studies:
             '/kantor.v1.Studies/Analyze',
             kantor_dot_v1_dot_studies__pb2.AnalyzeRequest.SerializeToString,
             kantor_dot_v1_dot_studies__pb2.Analysis.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kantor.v1.Studies/Compare',
+            kantor_dot_v1_dot_studies__pb2.CompareRequest.SerializeToString,
+            kantor_dot_v1_dot_studies__pb2.Comparison.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListComparisons(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kantor.v1.Studies/ListComparisons',
+            kantor_dot_v1_dot_studies__pb2.ListComparisonsRequest.SerializeToString,
+            kantor_dot_v1_dot_studies__pb2.ListComparisonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetractComparison(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kantor.v1.Studies/RetractComparison',
+            kantor_dot_v1_dot_studies__pb2.RetractComparisonRequest.SerializeToString,
+            kantor_dot_v1_dot_studies__pb2.Comparison.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportTrials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kantor.v1.Studies/ImportTrials',
+            kantor_dot_v1_dot_studies__pb2.ImportTrialsRequest.SerializeToString,
+            kantor_dot_v1_dot_studies__pb2.ImportTrialsResponse.FromString,
             options,
             channel_credentials,
             insecure,
