@@ -188,8 +188,10 @@ def _by_cells(problem: Transport, tolerance: float | None, otherwise: float, lim
     if problem.cost != "sqeuclidean" or problem.d not in (2, 3):
         return False
     if tolerance is None:
-        return otherwise > min(HOPELESS, limit)
-    return otherwise > min(HOPELESS, limit) or (otherwise > LONG and tolerance >= (3e-3 if problem.d == 2 else 1e-2))
+        return otherwise > min(HOPELESS, max(LONG, limit))
+    return otherwise > min(HOPELESS, max(LONG, limit)) or (
+        otherwise > LONG and tolerance >= (3e-3 if problem.d == 2 else 1e-2)
+    )
 
 
 def _epsilon(problem: TransportProblem) -> float | None:
