@@ -107,6 +107,9 @@ class Sinkhorn:
             return stopped_early(self.spec, setup.problem, watch.limit, "stopped before the first pass", statistics)
         regularized = setup.epsilon is not None
         found = run.best
+        if (regularized or not found) and not watch.answers_in_time():
+            words = f"one pass takes {run.passes.seconds:.0f} s: no time was left to evaluate a plan"
+            return stopped_early(self.spec, setup.problem, watch.limit, words, statistics)
         if regularized or not found:
             found = evaluate(setup, run.passes, state, regularized=regularized and state.epsilon == setup.epsilon)
         statistics |= {"seconds": watch.seconds, "trace": watch.trace}

@@ -150,7 +150,10 @@ class SinkhornNewton:
         if state is None:
             return stopped_early(self.spec, setup.problem, watch.limit, "stopped before the first pass", statistics)
         regularized = setup.epsilon is not None
-        if not found or found["epsilon"] != state.epsilon:
+        if not found and not watch.answers_in_time():
+            words = f"one pass takes {passes.seconds:.0f} s: no time was left to evaluate a plan"
+            return stopped_early(self.spec, setup.problem, watch.limit, words, statistics)
+        if (not found or found["epsilon"] != state.epsilon) and watch.answers_in_time():
             latest = evaluate(setup, passes, state, regularized=regularized and state.epsilon == setup.epsilon)
             found = latest if regularized else better(found, latest)
         statistics |= {"seconds": watch.seconds, "trace": watch.trace}

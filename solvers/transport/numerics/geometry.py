@@ -99,11 +99,21 @@ class Geometry:
         return torch.cdist(x, y, p=self._p).pow_(self._p)
 
     def spread(self) -> float:
-        """The difference of the largest and the smallest cost: what a plan can gain or lose by a unit of mass."""
-        if self._spread is None:
+        """The difference of the largest and the smallest cost: what a plan can gain or lose by a unit of mass. Where
+        costs are not kept, which may mean a minute for all pairs, a bound on it by the triangle inequality."""
+        if self._spread is None and self.dense is None:
+            self._spread = self._reach()
+        elif self._spread is None:
             ends = [torch.aminmax(self.tile(rows)) for rows in self.tiles()]
             self._spread = max(float(end.max) for end in ends) - min(float(end.min) for end in ends)
         return self._spread
+
+    def _reach(self) -> float:
+        """No cost is larger: the way over the middle of y."""
+        centre = self._y.mean(0)
+        order = {"l1": 1.0, "euclidean": 2.0}.get(self._cost, 2.0 if self._squares else self._p)
+        ends = [float(torch.linalg.vector_norm(z - centre, ord=order, dim=1).max()) for z in (self._x, self._y)]
+        return float(sum(ends) ** (1.0 if self._cost in ("l1", "euclidean") else order))
 
     def mean(self, a: torch.Tensor, b: torch.Tensor) -> float:
         """``sum_ij a_i b_j M_ij`` for weights of total 1."""

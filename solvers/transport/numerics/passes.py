@@ -11,6 +11,7 @@ One pass computes f, the column sums, and (in memory) P, with one exponential an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from solvers.transport.numerics.watch import Watch
 
 #: Exponents below are raised to it: denormal numbers make exponentials and products ten times slower.
 SMALLEST = -600.0
+#: Passes that the evaluation of an answer takes at most; their time is kept back from the time limit.
+LAST_PASSES = 2.0
 
 
 @dataclass
@@ -68,6 +71,8 @@ class Passes:
         self.columns = columns or Exact()
         self.exact = type(self.rows) is Exact and type(self.columns) is Exact
         self.count = 0
+        #: Of the newest whole pass.
+        self.seconds = 0.0
         self._free: list[torch.Tensor] = []
 
     def release(self, state: State | None) -> None:
@@ -78,7 +83,7 @@ class Passes:
 
     def state(self, g: torch.Tensor, epsilon: float, f_near: torch.Tensor | None = None) -> State:
         """The plan at g. ``f_near``: an f from nearby, which saves looking for the maxima of rows."""
-        geometry = self.geometry
+        geometry, begin = self.geometry, time.monotonic()
         h = g / epsilon + self.log_b
         f = torch.empty_like(self.a)
         columns = torch.zeros_like(self.b)
@@ -97,6 +102,8 @@ class Passes:
             else:
                 columns += scale @ out
         self.count += 1
+        self.seconds = time.monotonic() - begin
+        self.watch.reserve = max(self.watch.reserve, LAST_PASSES * self.seconds)
         value = self._value(f, g, columns, epsilon)
         return State(f, g, columns, self.column_error(g, columns, epsilon), value, epsilon, P)
 

@@ -9,6 +9,8 @@ from solvers.transport.answer import Limit
 
 POLL_EVERY = 0.02
 REPORT_EVERY = 0.2
+#: Seconds by which an answer may be late.
+LATE = 2.0
 
 
 class Stopped(Exception):
@@ -51,6 +53,13 @@ class Watch:
                 self._asked = now
                 self.limit = self._context.should_stop()
         return self.limit is not None
+
+    def answers_in_time(self) -> bool:
+        """False where evaluating an answer, which takes ``reserve``, would end long after the limit."""
+        if self.limit is None:
+            return True
+        left = self.deadline - time.monotonic() if self.limit == "time" else 0.0
+        return self.reserve <= max(0.0, left) + LATE
 
     def check(self) -> None:
         """Raises Stopped once the solve must end."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
+import torch
 
 from solvers.core import registry
 from solvers.core.engine import LocalContext
 from solvers.core.errors import InvalidProblem
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates import certify
+from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.plan import SparsePlan
 from solvers.transport.problem import Transport
 
@@ -68,3 +72,29 @@ def test_too_few_nonzeros_for_all_sources_are_refused_with_the_least_number() ->
         Transport.build(np.zeros((10, 2)), np.ones((3, 2)), regularization=1.0, max_nonzeros=3)
     assert caught.value.pointer == "/max_nonzeros"
     assert "at least 4" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("cost", ["sqeuclidean", "cosine"])
+@pytest.mark.parametrize("engine", ["sinkhorn-newton", "sinkhorn"])
+def test_costs_that_are_computed_again_and_again_do_not_hold_up_the_end(engine: str, cost: str) -> None:
+    """One pass over all pairs takes longer here than the limit: nothing may begin what cannot be stopped."""
+    r = np.random.default_rng(1)
+    problem = Transport.build(r.random((25_000, 16)), r.random((24_000, 16)) + 0.5, cost=cost)
+    begin = time.process_time()
+    answer = registry.load("transport", engine).solve(problem, {"time_limit": 1.0}, LocalContext())
+    assert time.process_time() - begin < 5.0
+    assert answer.limit == "time"
+    assert answer.plan is not None
+    assert answer.cost is not None
+
+
+@pytest.mark.parametrize(
+    ("cost", "p"), [("sqeuclidean", 2.0), ("euclidean", 2.0), ("l1", 1.0), ("lp", 3.0), ("cosine", 2.0)]
+)
+def test_the_spread_of_costs_that_are_not_kept_is_bounded(cost: str, p: float) -> None:
+    r = np.random.default_rng(2)
+    x, y = r.random((50, 3)), r.random((60, 3)) + 1.0
+    kept, bound = (
+        Geometry(x, y, None, cost, p, device=torch.device("cpu"), keep=keep).spread() for keep in (True, False)
+    )
+    assert kept <= bound <= 2.0 * kept
