@@ -128,3 +128,19 @@ def test_bounds_of_random_convex_problems_are_below_their_optima() -> None:
         assert settled.status == "globally-optimal"
         assert crude.bound is not None
         assert crude.bound <= best.objective + 1e-8
+
+
+@pytest.mark.parametrize("p", [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+def test_a_wrong_point_where_the_slope_of_an_entropy_is_infinite_is_never_proved(p: list[float]) -> None:
+    entropy = {
+        "variables": {"p": {"shape": [3], "lower": 0, "upper": 1, "start": 0.3}},
+        "minimize": "sum(p*log(p))",
+        "constraints": ["sum(p) == 1"],
+    }
+    problem, answer = _solved(entropy, "augmented-lagrangian")
+    wrong = replace(answer, x=np.array(p), objective=problem.oracle.value(np.array(p)))
+    settled, certificate = certify(problem, wrong)
+    assert settled.status not in ("globally-optimal", "locally-stationary")
+    assert settled.bound is None or settled.bound <= -np.log(3) + 1e-9
+    bound = next(check for check in certificate.checks if check.name == "global-bound")
+    assert bound.outcome != "passed"
