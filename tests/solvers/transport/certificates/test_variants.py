@@ -167,7 +167,7 @@ def test_a_quadratic_optimum_is_enclosed():
 
 @pytest.mark.parametrize("most", [1, 3, 12])
 def test_non_zeros_of_a_sparse_plan_are_counted_exactly(most):
-    x, y = points(15, 12, 2, 17)
+    x, y = points(12, 12, 2, 17)
     problem = Transport.build(x, y, regularization=3.0, max_nonzeros=most)
     plan, f, g = quadratic(problem, 3.0)
     fullest = int(np.diff(sp.csc_array(plan).indptr).max())
