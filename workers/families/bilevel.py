@@ -18,8 +18,9 @@ from solvers.core import registry
 from solvers.core.certificate import Certificate
 from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import SolverError
-from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
+from workers.families import Choice, Encoded, Files, Rescue, Solved, Work
 from workers.families.arrays import number, sane
+from workers.families.choosing import named
 from workers.families.placement import Placement, encoded
 
 if TYPE_CHECKING:
@@ -43,13 +44,8 @@ class BilevelFamily:
         if engine == "auto":
             name, why = choose(work.problem, work.options, offered)
             return Choice((name,), why)
-        names = [spec.id for spec in offered]
         if work.race is not None:
-            for k, name in enumerate(work.race):
-                if name not in names:
-                    words, hint = f"no {name} among the engines of this worker", f"offered: {', '.join(names)}"
-                    raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=hint)
-            return Choice(tuple(dict.fromkeys(work.race)), "named in the request")
+            return named(work.race, offered)
         first, why = choose(work.problem, work.options, offered)
         others = [spec.id for spec in offered if spec.accepts(work.problem.features) and spec.id != first]
         return Choice((first, *others[:2]), why)

@@ -22,12 +22,21 @@ def chosen(work: Work, engine: str, offered: Sequence[EngineSpec], ranking: Sequ
     if engine == "auto":
         name, why = ranking[0]
         return Choice((name,), why)
-    names = [spec.id for spec in offered]
     if work.race is not None:
-        for k, name in enumerate(work.race):
-            if name not in names:
-                words, hint = f"no {name} among the engines of this worker", f"offered: {', '.join(names)}"
-                raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=hint)
-        return Choice(tuple(dict.fromkeys(work.race)), "named in the request")
+        return named(work.race, offered)
     engines = tuple(name for name, _ in ranking[:RACERS])
     return Choice(engines, f"the most promising are {', '.join(engines)}")
+
+
+def named(race: Sequence[str], offered: Sequence[EngineSpec]) -> Choice:
+    """The engines that a request names for a race.
+
+    Raises:
+        Refusal: this worker does not offer one of them.
+    """
+    names = [spec.id for spec in offered]
+    for k, name in enumerate(race):
+        if name not in names:
+            words, hint = f"no {name} among the engines of this worker", f"offered: {', '.join(names)}"
+            raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=hint)
+    return Choice(tuple(dict.fromkeys(race)), "named in the request")

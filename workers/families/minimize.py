@@ -20,8 +20,9 @@ from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.options import OPTIONS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.select import choose, describe, ranked
-from workers.families import Choice, Encoded, Files, Refusal, Rescue, Solved, Work
+from workers.families import Choice, Encoded, Files, Rescue, Solved, Work
 from workers.families.arrays import number, sane
+from workers.families.choosing import named
 from workers.families.minimize_decode import OPTION_RULES, decode
 from workers.families.placement import Placement, encoded
 
@@ -39,13 +40,8 @@ class MinimizeFamily:
         if engine == "auto":
             name, why = choose(work.problem, offered)
             return Choice((name,), why)
-        names = [spec.id for spec in offered]
         if work.race is not None:
-            for k, name in enumerate(work.race):
-                if name not in names:
-                    words, hint = f"no {name} among the engines of this worker", f"offered: {', '.join(names)}"
-                    raise Refusal("unknown-engine", words, pointer=f"/options/race/{k}", hint=hint)
-            return Choice(tuple(dict.fromkeys(work.race)), "named in the request")
+            return named(work.race, offered)
         engines = ranked(work.problem, offered)[:3]
         return Choice(engines, f"{describe(work.problem)}: the most promising are {', '.join(engines)}")
 
