@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from kantor.arrays import Numbers, wrong
-from kantor.expression_parts import (
-    INLINE_BYTES,
-    REFERENCE_BYTES,
-    as_array,
-    inline,
-    known,
-    listed,
-    numbers,
-    outline,
-    shown,
-    variables_of,
-    written,
-)
+from kantor.expression_parts import as_array, inline, known, shown, variables_of, written
+from kantor.expression_problem import ExpressionProblem, Write, plural, size_of
 from kantor.parts import Form
-from kantor.source import Source
 
 _LEVEL = {"variables", "minimize", "maximize", "constraints"}
 
 
-class Bilevel:
+class Bilevel(ExpressionProblem):
     """``min_x F(x, y)`` where y solves ``min_y f(x, y)``; x are the upper variables, y the lower ones.
 
     Args:
@@ -51,8 +38,8 @@ class Bilevel:
         Bilevel(1 upper variable, 1 lower variable)
     """
 
-    kind: ClassVar[str] = "bilevel"
-    source: Source | None = None
+    kind = "bilevel"
+    MODEL = "api_schemas.bilevel:BilevelProblem"
 
     def __init__(
         self,
@@ -64,12 +51,8 @@ class Bilevel:
         batches: Mapping[str, int] | None = None,
         name: str = "",
     ) -> None:
-        self.name = name
+        super().__init__(data, let, (), name)
         self.batches = {str(key): int(rows) for key, rows in (batches or {}).items()}
-        self.let = {key: str(value) for key, value in (let or {}).items()}
-        self.arrays: dict[str, Any] = {
-            f"data/{key}": as_array(value, f"/data/{key}") for key, value in (data or {}).items()
-        }
         self.levels = {"upper": self._level("upper", upper), "lower": self._level("lower", lower)}
         self._check()
 
@@ -81,50 +64,9 @@ class Bilevel:
         level["variables"] = variables_of(given.get("variables") or {}, f"/{which}", self.arrays)
         return level
 
-    def _check(self) -> None:
-        from pydantic import ValidationError
-
-        from api_schemas.bilevel import BilevelProblem
-        from kantor.errors import InvalidProblem
-        from kantor.options import field_errors
-
-        try:
-            BilevelProblem.model_validate(self._written(lambda _, array: outline(array)))
-        except ValidationError as error:
-            errors = field_errors(error, prefix="/problem")
-            raise InvalidProblem(f"{errors[0].pointer[8:]}: {errors[0].detail}", errors=errors) from None
-
-    def large_arrays(self) -> dict[str, Numbers]:
-        """Those that are uploaded instead of sent in the request; none if the problem is small as a whole."""
-        if sum(array.nbytes for array in self.arrays.values()) <= INLINE_BYTES:
-            return {}
-        return {key: numbers(array) for key, array in self.arrays.items() if array.nbytes >= REFERENCE_BYTES}
-
-    def document(self, form: Form, file: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """The contract's form; ``form(name, numbers)`` gives that of an array that is uploaded."""
-        large = self.large_arrays()
-
-        def write(key: str, array: Any) -> Any:
-            if key not in large:
-                return inline(array)
-            reference: dict[str, Any] = form(key, large[key])
-            if key.startswith("data/"):
-                reference = {**reference, "shape": list(array.shape), "dtype": large[key].dtype}
-            return reference
-
-        return self._written(write)
-
     def start(self, value: Any) -> BilevelStart:
         """A warm start: an answer, or ``{"upper": {name: array}, "lower": {name: array}}``."""
         return BilevelStart(value)
-
-    def spec(self) -> dict[str, Any]:
-        """The problem as plain data, arrays as lists: what a template has expanded to, or to be kept in a file."""
-        return self._written(lambda _, array: listed(array))
-
-    def to_json(self) -> str:
-        """``spec`` as text."""
-        return json.dumps(self.spec(), indent=1)
 
     def explain(self) -> str:
         """The problem in words of the language: expressions in full, data by their shapes."""
@@ -146,31 +88,15 @@ class Bilevel:
             lines += [f"  such that {text}" for text in level["constraints"]]
         return "\n".join(lines)
 
-    def _written(self, write: Callable[[str, Any], Any]) -> dict[str, Any]:
-        document: dict[str, Any] = {"kind": "bilevel"}
-        if self.name:
-            document["name"] = self.name
-        document["data"] = {key[5:]: write(key, array) for key, array in self.arrays.items() if key[:5] == "data/"}
-        if self.let:
-            document["let"] = self.let
-        if self.batches:
-            document["batches"] = self.batches
-        for which, level in self.levels.items():
-            variables = written(level["variables"], self.arrays, write)
-            document[which] = {**level, "variables": variables}
-        return document
+    def _own(self, write: Write) -> dict[str, Any]:
+        levels = {
+            which: {**level, "variables": written(level["variables"], self.arrays, write)}
+            for which, level in self.levels.items()
+        }
+        return {"batches": self.batches, **levels} if self.batches else levels
 
     def __repr__(self) -> str:
-        def count(which: str) -> int:
-            total = 0
-            for fields in self.levels[which]["variables"].values():
-                size = 1
-                for length in fields["shape"]:
-                    size *= length
-                total += size
-            return total
-
-        words = [f"{count(which)} {which} variable{'' if count(which) == 1 else 's'}" for which in ("upper", "lower")]
+        words = [plural(size_of(level["variables"]), f"{which} variable") for which, level in self.levels.items()]
         return f"Bilevel({', '.join(words)})"
 
 
