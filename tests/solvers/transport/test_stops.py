@@ -14,6 +14,9 @@ from solvers.core.errors import InvalidProblem
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates import certify
 from solvers.transport.numerics.geometry import Geometry
+from solvers.transport.numerics.passes import LAST_PASSES
+from solvers.transport.numerics.setup import passes_of, prepare
+from solvers.transport.numerics.watch import Watch
 from solvers.transport.plan import SparsePlan
 from solvers.transport.problem import Transport
 
@@ -98,3 +101,21 @@ def test_the_spread_of_costs_that_are_not_kept_is_bounded(cost: str, p: float) -
         Geometry(x, y, None, cost, p, device=torch.device("cpu"), keep=keep).spread() for keep in (True, False)
     )
     assert kept <= bound <= 2.0 * kept
+
+
+@pytest.mark.parametrize(("pass_seconds", "in_time"), [(0.1, True), (60.0, False)])
+def test_an_answer_that_takes_long_to_evaluate_is_not_begun_at_the_end(pass_seconds: float, in_time: bool) -> None:
+    watch = Watch(LocalContext(), time_limit=1.0)
+    watch.reserve = LAST_PASSES * pass_seconds
+    assert watch.answers_in_time()
+    watch.deadline = time.monotonic()
+    assert watch.stopped()
+    assert watch.answers_in_time() is in_time
+
+
+def test_every_pass_keeps_the_time_of_its_evaluation_back() -> None:
+    r = np.random.default_rng(3)
+    watch = Watch(LocalContext(), time_limit=60.0)
+    passes = passes_of(prepare(Transport.build(r.random((300, 2)), r.random((200, 2))), {}), watch)
+    passes.state(torch.zeros(200, dtype=torch.float64), 0.1)
+    assert 0.0 < passes.seconds <= watch.reserve / LAST_PASSES
