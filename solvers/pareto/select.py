@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from solvers.core import ranking
 from solvers.core.engine import EngineSpec
-from solvers.core.errors import UnsupportedProblem
 from solvers.pareto.problem import FEATURE_WORDS, Pareto
 
 
@@ -25,18 +25,7 @@ def ranked(problem: Pareto, offered: Sequence[EngineSpec]) -> list[tuple[str, st
     Raises:
         UnsupportedProblem: no offered engine takes it.
     """
-    fits = {spec.id: spec for spec in offered if spec.accepts(problem.features)}
-    if not fits:
-        words = " and ".join(FEATURE_WORDS[name] for name in sorted(problem.features))
-        raise UnsupportedProblem(
-            f"no offered engine takes {words}",
-            pointer="/engine",
-            hint=f"offered: {', '.join(spec.id for spec in offered) or 'none'}",
-        )
-    order = [(name, reason) for name, reason in _preferences(problem) if name in fits]
-    named = {name for name, _ in order}
-    order += [(name, f"{spec.title}, which takes it") for name, spec in fits.items() if name not in named]
-    return [(name, f"{describe(problem)}: {reason}") for name, reason in order]
+    return ranking.ranked(problem.features, FEATURE_WORDS, _preferences(problem), offered, describe(problem))
 
 
 def _preferences(problem: Pareto) -> list[tuple[str, str]]:
