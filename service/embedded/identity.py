@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
+
+from service.embedded import unroot
 
 Mode = Literal["self", "namespace", "nobody"]
-_CLONE_NEWUSER = 0x10000000
-_INSIDE = 65534
 _ELSEWHERE = Path("/var/lib")
+
+
+class User(TypedDict, total=False):
+    """Keywords of ``subprocess``."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,18 @@ class Identity:
 
     mode: Mode
 
-    def prepare(self) -> Callable[[], None] | None:
-        """What the child does before it becomes the program."""
-        if self.mode == "namespace":
-            return _enter_namespace
-        if self.mode == "nobody":
-            return _become_nobody
-        return None
+    def command(self, program: Path, *arguments: str) -> list[str]:
+        """The command line that starts a program so. Signals reach it directly: what stands before it becomes it."""
+        before = [sys.executable, "-I", "-S", unroot.__file__] if self.mode == "namespace" else []
+        return [*before, str(program), *arguments]
+
+    @property
+    def user(self) -> User:
+        """What ``subprocess`` is told beside the command."""
+        if self.mode != "nobody":
+            return {}
+        user = pwd.getpwnam("nobody")
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def own(self, folder: Path) -> None:
         """Make a folder the data folder of such a process: its own, closed to others."""
@@ -79,26 +90,7 @@ def identity() -> Identity:
 def _namespaces_work() -> bool:
     """User namespaces are often forbidden in containers: try."""
     try:
-        return subprocess.run(["/bin/true"], preexec_fn=_enter_namespace, check=False).returncode == 0
-    except (OSError, subprocess.SubprocessError):
+        command = Identity("namespace").command(Path("/bin/true"))
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
         return False
-
-
-def _enter_namespace() -> None:
-    uid, gid = os.geteuid(), os.getegid()
-    if _LIBC.unshare(_CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{_INSIDE} {uid} 1"), ("gid_map", f"{_INSIDE} {gid} 1")):
-        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        os.write(descriptor, text.encode())
-        os.close(descriptor)
-
-
-def _become_nobody() -> None:
-    user = pwd.getpwnam("nobody")
-    os.setgroups([])
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)

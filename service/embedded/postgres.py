@@ -81,7 +81,7 @@ class Postgres:
         if not self.initialised:
             self._initialise()
         options = {**_SETTINGS, "unix_socket_directories": str(self._sockets), **(_DURABLE if self.durable else _FAST)}
-        command = [str(binaries.postgres()), "-D", str(self.data)]
+        command = self._identity.command(binaries.postgres(), "-D", str(self.data))
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
@@ -92,8 +92,8 @@ class Postgres:
                 stderr=log,
                 cwd="/",
                 env=_environment(),
-                preexec_fn=self._identity.prepare(),
                 start_new_session=True,
+                **self._identity.user,
             )
         return self.process
 
@@ -116,19 +116,20 @@ class Postgres:
         new = self.data.with_name("postgres.new")
         shutil.rmtree(new, ignore_errors=True)
         self._identity.own(new)
-        command = [
-            *(str(binaries.postgres("initdb")), "--pgdata", str(new), "--username", USER, "--auth", "trust"),
+        command = self._identity.command(
+            binaries.postgres("initdb"),
+            *("--pgdata", str(new), "--username", USER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions"),
             "--no-sync",
-        ]
+        )
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             cwd="/",
             env=_environment(),
-            preexec_fn=self._identity.prepare(),
             check=False,
+            **self._identity.user,
         )
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()[-2000:]

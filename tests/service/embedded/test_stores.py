@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,3 +203,12 @@ def test_programs_on_the_path_do_too(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     assert binaries.postgres() == tmp_path / "postgres"
     assert binaries.valkey() == tmp_path / "redis-server"
+
+
+@pytest.mark.skipif("namespace" not in _modes(), reason="no user namespaces here")
+def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
+    done = subprocess.run(Identity("namespace").command(tmp_path / "nothing"), capture_output=True, text=True)
+
+    assert done.returncode == 126
+    assert "nothing" in done.stderr
+    assert "No such file" in done.stderr
