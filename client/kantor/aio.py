@@ -9,12 +9,12 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 import httpx
 
 from kantor.base import ClientBase, JobBase, inspection, outcome, request_fields
-from kantor.errors import ConnectionFailed, Timeout
+from kantor.errors import ConnectionFailed, KantorError, Timeout
 from kantor.options import Options
 from kantor.progress import Progress, listener
 from kantor.wire import flows, routes
@@ -87,7 +87,10 @@ class AsyncJob(JobBase):
 class AsyncClient(ClientBase):
     """As ``kantor.Client``, for asyncio: every call is awaited, ``jobs`` and ``job.events`` are asynchronous
     iterators. Arrays that lie on the server are fetched before an answer is returned. Cancelling the task that awaits
-    ``solve`` cancels the job.
+    ``solve`` cancels the job. There is no gRPC here: ``kantor.Client(transport="grpc")`` in threads.
+
+    Raises:
+        KantorError: another ``transport`` than "http".
     """
 
     def __init__(
@@ -97,8 +100,14 @@ class AsyncClient(ClientBase):
         *,
         timeout: float = 60.0,
         max_retries: int = 2,
+        transport: Literal["http"] = "http",
         http_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        if transport != "http":
+            raise KantorError(
+                f"AsyncClient speaks REST: transport is 'http', not {transport!r}. For gRPC call "
+                "kantor.Client(transport='grpc') in threads (asyncio.to_thread): it may be shared by them."
+            )
         super().__init__(url, api_key, timeout, max_retries)
         self._http = httpx.AsyncClient(**self._http_settings(), transport=http_transport)
         self.artifacts = AsyncArtifacts(self)

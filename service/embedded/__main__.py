@@ -1,4 +1,4 @@
-"""``python -m service.embedded up | down | status | doctor``."""
+"""``python -m service.embedded up | down | status | doctor | tenants``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
             "--home", type=Path, help="folder of data, secrets and logs (default: KANTOR_HOME or ~/.kantor)"
         )
         command.add_argument("--json", action="store_true", help="print JSON lines")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["tenants"]:
+        return _tenants(arguments[1:])
+    commands.add_parser("tenants", help="organisations and quotas (kantor tenants --help)")
     chosen = parser.parse_args(arguments)
     try:
         home: Path = chosen.home or Settings.load().home
@@ -112,6 +116,32 @@ def _down(home: Path) -> int:
         time.sleep(0.05)
     _say("Kantor has ended.")
     return 0
+
+
+def _tenants(arguments: list[str]) -> int:
+    """Organisations and quotas: of the installation that ``KANTOR_DATABASE_URL`` names, or of a running home."""
+    from service.tenants.__main__ import main as tenants
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--home", type=Path)
+    given, rest = parser.parse_known_args(arguments)
+    chosen: Path | None = given.home
+
+    def load() -> Settings:
+        if chosen is None and os.environ.get("KANTOR_DATABASE_URL"):
+            return Settings.load()
+        path: Path = chosen or Settings.load().home
+        home = Home(path) if path.exists() else None
+        if home is None or home.running() is None:
+            raise SettingsError(
+                f"No Kantor runs in {path}. Start it (kantor up), or set KANTOR_DATABASE_URL and KANTOR_API_KEY_PEPPER "
+                "of the installation that is meant."
+            )
+        from service.embedded.postgres import Postgres
+
+        return Settings.load(database_url=Postgres(path).url(), home=path, api_key_pepper=home.recall("pepper"))
+
+    return tenants(rest, load, "kantor tenants")
 
 
 def _status(home: Path, as_json: bool) -> int:

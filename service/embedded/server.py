@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from api_schemas.errors import KantorError
+from api_schemas.tenants import ROLE_SCOPES
 from service import keys, projects, registry
 from service.dispatch import reaper
 from service.embedded import guardian
@@ -31,6 +32,8 @@ from service.store import migrate
 from service.store.connect import connect
 
 PROJECT = "local"
+#: Of the home's own key: who may read the home owns all that is in it.
+SCOPES = ROLE_SCOPES["owner"]
 _READY_SECONDS = 110.0  # on a machine that is busy with other things too; clients wait for 120
 _LOOK_SECONDS = 0.5
 
@@ -167,11 +170,12 @@ class Server:
             reaper.release_all(conn)
             known = self._home.recall("api_key")
             try:
-                if known and keys.authenticate(conn, known, settings).project_id == project:
+                found = keys.authenticate(conn, known, settings) if known else None
+                if found is not None and found.project_id == project and found.scopes >= set(SCOPES):
                     return known
             except KantorError:
                 self._say("the key of this home was revoked or has expired; making a new one")
-            made = keys.create(conn, project, name="local", scopes=["read", "write", "admin"], settings=settings)
+            made = keys.create(conn, project, name="local", scopes=SCOPES, settings=settings)
         self._home.keep("api_key", made.secret)
         return made.secret
 

@@ -1,4 +1,5 @@
-"""What only the operator of the installation may do: ``python -m service.tenants`` on the database itself.
+"""What only the operator of the installation may do, on the database itself: ``kantor tenants``, or ``python -m
+service.tenants`` where only the server is installed.
 
 Organisations, their first owner, and quotas: a tenant cannot change them by the API.
 """
@@ -7,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 import orjson
+import psycopg
 
 from api_schemas.errors import KantorError
 from api_schemas.ids import MEMBER, PROJECT, decode, encode
@@ -22,13 +25,23 @@ from service.tenants.limits import Limits
 _QUOTAS = (*Limits.__slots__, "weight")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(
+    arguments: list[str] | None = None,
+    load: Callable[[], Settings] = Settings.load,
+    program: str = "python -m service.tenants",
+) -> int:
     """Run a command; its result is JSON on standard output."""
-    given = _parser().parse_args(arguments)
+    given = _parser(program).parse_args(arguments)
     try:
-        settings = Settings.load()
+        settings = load()
         with connect(settings, name="kantor-tenants") as conn:
             result = given.run(conn, given, settings)
+    except psycopg.OperationalError as error:
+        sys.stderr.write(f"The database of KANTOR_DATABASE_URL cannot be reached: {str(error).strip()}\n")
+        return 1
+    except psycopg.errors.UndefinedTable:
+        sys.stderr.write("The database is empty, or of an older version; first: python -m service.store.migrate\n")
+        return 1
     except (KantorError, SettingsError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -80,8 +93,8 @@ def _quota(conn: Database, given: argparse.Namespace, settings: Settings) -> obj
     return usage.of_project(conn, project_id, settings.requests_per_minute).model_dump(mode="json")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service.tenants", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     create = commands.add_parser("create", help="an organisation, its first project, its owner, and the owner's key")
     create.add_argument("organisation")

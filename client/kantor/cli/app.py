@@ -67,6 +67,7 @@ def _register() -> None:
     app.command("serve", hidden=True, context_settings=server.PASS_ON)(server.up)
     app.command("down")(server.down)
     app.command("doctor")(server.doctor)
+    app.command("tenants", context_settings=server.PASS_ON | {"help_option_names": []})(server.tenants)
     app.command("status")(status.status)
     app.add_typer(keys.app, name="keys")
     app.add_typer(webhooks.app, name="webhooks")

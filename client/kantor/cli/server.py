@@ -48,6 +48,14 @@ def down(home: Home = None) -> None:
     _replace(["down", *_home(home)])
 
 
+def tenants(context: typer.Context, home: Home = None) -> None:
+    """Organisations and quotas, for the operator: create, list, quota.
+
+    Works on the database itself: of the installation that KANTOR_DATABASE_URL names, else of the running `kantor up`.
+    """
+    _replace(["tenants", *_home(home), *(context.args or ["--help"])])
+
+
 def _home(home: Path | None) -> list[str]:
     return [] if home is None else ["--home", str(home)]
 

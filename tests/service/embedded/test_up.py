@@ -130,6 +130,31 @@ def test_status_and_doctor_see_it(up: Up) -> None:
     }.items()
 
 
+def test_who_runs_it_administers_it(up: Up, tmp_path: Path) -> None:
+    """The home's key is the owner's; organisations and quotas are made on the home's database."""
+    kantor = [sys.executable, "-m", "kantor"]
+    theirs = {**os.environ, "KANTOR_URL": up.running.url, "KANTOR_API_KEY": up.running.api_key}
+    project = subprocess.run(
+        [*kantor, "admin", "projects", "create", "routing"], capture_output=True, text=True, env=theirs, timeout=60
+    )
+    assert project.returncode == 0, project.stderr
+    quota = subprocess.run(
+        [*kantor, "tenants", "--home", str(up.home), "quota", project.stdout.strip(), "--max-queued", "7"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(quota.stdout)["max_queued"] == 7, quota.stderr
+    made = json.loads(run("tenants", "--home", up.home, "create", "acme", "--owner", "ada@example.org").stdout)
+    request = urllib.request.Request(f"{up.running.url}/v1/usage", headers={"X-API-Key": made["api_key"]})
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert json.load(reply)["running"] == 0
+
+    nobody = run("tenants", "--home", tmp_path, "list")
+    assert nobody.returncode == 1
+    assert "No Kantor runs" in nobody.stderr
+
+
 @pytest.mark.parametrize("name", ["dispatcher", "valkey", "postgres", "api", "worker"])
 def test_what_is_killed_is_started_again(up: Up, name: str) -> None:
     before = up.pid(name)

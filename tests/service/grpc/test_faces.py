@@ -190,3 +190,8 @@ def test_what_only_rest_offers_says_so(live: LiveGrpc, key: NewKey, monkeypatch:
     monkeypatch.setenv("KANTOR_GRPC_TARGET", live.target)
     with kantor.Client(None, key.secret, transport="grpc") as client, pytest.raises(kantor.KantorError, match="http"):
         client.keys.list()
+
+
+def test_the_asyncio_client_says_which_transport_it_has() -> None:
+    with pytest.raises(kantor.KantorError, match=r"to_thread"):
+        kantor.AsyncClient("http://localhost:1", transport="grpc")  # type: ignore[arg-type]
