@@ -129,9 +129,10 @@ class Ax:
                 )
             else:
                 assert isinstance(p, Numeric)
-                assert not isinstance(p, (Int, Fidelity))
+                assert not isinstance(p, Fidelity)
+                kind = "int" if isinstance(p, Int) else "float"
                 parameters.append(
-                    RangeParameterConfig(name=p.name, bounds=(float(p.low), float(p.high)), parameter_type="float")
+                    RangeParameterConfig(name=p.name, bounds=(float(p.low), float(p.high)), parameter_type=kind)
                 )
         self.client.configure_experiment(parameters=parameters)
         objective = ", ".join(("-" if o.goal == "min" else "") + o.name for o in study.objectives)

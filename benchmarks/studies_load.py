@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 import threading
 import time
@@ -41,10 +42,11 @@ class Crowd:
     tells: list[tuple[float, float]] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     waits: list[tuple[float, int]] = field(default_factory=list)
+    end: float = math.inf
 
     async def evaluate(self, study: kantor.AsyncStudy, left: list[int], wait: float) -> None:
         """One evaluator."""
-        while left[0] > 0:
+        while left[0] > 0 and time.perf_counter() < self.end:
             left[0] -= 1
             began = time.perf_counter()
             (trial,) = await study.ask(wait=wait)
@@ -68,9 +70,20 @@ class Crowd:
                 self.waits.append((time.perf_counter(), 0 if row is None else int(row[0])))
 
 
-def run(report: Report, system: System, *, engine: str, trials: int, evaluators: int, wait: float) -> None:
-    """One study; adds a table with a row for each fifth of the trials."""
+def run(
+    report: Report,
+    system: System,
+    *,
+    engine: str,
+    trials: int,
+    evaluators: int,
+    wait: float,
+    longest: float | None = None,
+) -> None:
+    """One study; adds a table with a row for each fifth of the trials (of those that ``longest`` seconds allowed)."""
     crowd, done = Crowd(), threading.Event()
+    if longest is not None:
+        crowd.end = time.perf_counter() + longest
     watcher = threading.Thread(target=crowd.watch, args=(system, done))
 
     async def go() -> None:
@@ -81,7 +94,7 @@ def run(report: Report, system: System, *, engine: str, trials: int, evaluators:
             left = [trials]
             await asyncio.gather(*(crowd.evaluate(study, left, wait) for _ in range(evaluators)))
             await study.refresh()
-            assert study.info.trials.completed == trials, study.info.trials
+            assert study.info.trials.completed == len(crowd.tells), study.info.trials
 
     before = system.cpu()
     watcher.start()
@@ -94,6 +107,7 @@ def run(report: Report, system: System, *, engine: str, trials: int, evaluators:
     seconds = time.perf_counter() - began
     used = cpu.difference(system.cpu(), before)
     rows = []
+    trials = len(crowd.tells)
     size = trials // PARTS
     begin = began
     for part in range(PARTS):
@@ -134,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--evaluators", type=int, default=50)
     parser.add_argument("--wait", type=float, default=5.0, help="seconds that an ask waits for an engine")
+    parser.add_argument("--for", dest="longest", type=float, metavar="SECONDS", help="end after so long")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER")
     options = parser.parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments
@@ -146,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trials=options.trials,
             evaluators=options.evaluators,
             wait=options.wait,
+            longest=options.longest,
         )
     print(f"\n{report.write(options.output)}", flush=True)
     return 0

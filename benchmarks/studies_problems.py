@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import studies_constrained
 from solvers.studies.acquisition.hypervolume import hypervolume, nondominated
 from solvers.studies.parameters import Categorical, Float, Int, Ordinal, Parameter
 from solvers.studies.space import Space, conditions
@@ -168,6 +169,15 @@ def problems() -> list[Problem]:
         Problem("nested choices", Study(_NESTED, y), nested, 0.0),
     ]
     return found + _tables()
+
+
+def constrained() -> list[Problem]:
+    """Those of ``studies_constrained``."""
+    found = []
+    for name, function, ranges, best in studies_constrained.PROBLEMS:
+        study = studies_constrained.study_of(function, ranges)
+        found.append(Problem(name, study, lambda p, f=function: studies_constrained.at(f, p), best))  # type: ignore[misc]
+    return found
 
 
 def _two_objectives() -> Problem:
