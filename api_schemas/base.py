@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 
 class Model(BaseModel):
@@ -37,4 +38,16 @@ Extended = Annotated[
 ]
 """A number that may be infinite or NaN."""
 
-__all__ = ["Extended", "Labels", "Line", "Model", "Name", "Reply", "Time", "datetime"]
+
+def _measured(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "should be a number, but is a truth value")
+    if isinstance(value, str) and value.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity"):
+        raise PydanticCustomError("float_type", "should be a number, but is text: numbers stand without quotes")
+    return value
+
+
+Measured = Annotated[Extended, BeforeValidator(_measured)]
+"""As ``Extended``; text is refused that only looks like a number: whoever sends it has mixed something up."""
+
+__all__ = ["Extended", "Labels", "Line", "Measured", "Model", "Name", "Reply", "Time", "datetime"]

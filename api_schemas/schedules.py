@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
+from api_schemas.base import Extended, Labels, Line, Measured, Model, Name, Reply, Time
 
 Policy = Literal["linear", "constant", "cosine", "wsd", "refined", "adaptive-batch", "pb2", "sor-bandit"]
 """linear, constant, cosine, wsd (warm up, stay, decay): curves. refined: linear decay, until ``refine`` makes a better
@@ -19,7 +19,7 @@ Knob = Literal[
     "learning-rate", "momentum", "weight-decay", "batch-size", "dropout", "temperature", "solver-parameter", "other"
 ]
 Knots = list[tuple[float, float]]
-Values = Annotated[dict[Annotated[Line, Field(min_length=1, max_length=100)], Extended], Field(max_length=64)]
+Values = Annotated[dict[Annotated[Line, Field(min_length=1, max_length=100)], Measured], Field(max_length=64)]
 
 
 class Context(Model):
@@ -154,6 +154,8 @@ class Run(Reply):
     """Of policies that advise: ``value``; for adaptive-batch ``batch``; for pb2 also ``copy_from``, a run whose weights
     to take over."""
     final: dict[str, Extended] | None = None
+    reason: str = ""
+    """Why it failed; of one that runs, what was not a number the first time."""
     created_at: Time
     finished_at: Time | None = None
 
@@ -173,15 +175,17 @@ class Observation(Model):
     variance: Annotated[FiniteFloat, Field(ge=0)] | None = None
     """Of single samples' gradients (the trace); for the inner-product test of their products with the gradient."""
     orthogonal: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    loss: Extended | None = None
-    score: FiniteFloat | None = None
+    loss: Measured | None = None
+    """NaN and infinity are kept; a run that ends with such a loss has failed."""
+    score: Measured | None = None
+    """For pb2; NaN and infinity count as the worst."""
     batch: Annotated[int, Field(ge=1, le=2**53)] | None = None
     value: FiniteFloat | None = None
     """The value that was really used."""
 
 
 class ObservationBatch(Model):
-    """Observations of a run. A step that was sent before is not stored again."""
+    """Observations of a run. A step that was sent before is not stored again; a run that has ended takes no new one."""
 
     observations: Annotated[list[Observation], Field(min_length=1, max_length=10_000)]
 
@@ -239,7 +243,7 @@ class StoredObservation(Reply):
     variance: float | None = None
     orthogonal: float | None = None
     loss: Extended | None = None
-    score: float | None = None
+    score: Extended | None = None
     batch: int | None = None
     value: float | None = None
 
@@ -257,8 +261,11 @@ class FinishRequest(Model):
     """The end of a run."""
 
     state: Literal["finished", "failed"] = "finished"
+    """A run whose final values, or whose last loss, are no numbers has failed, whatever is said here."""
     final: Values = {}
     """For sor-bandit: ``cost``."""
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    """Why it failed."""
 
 
 class RefineRequest(Model):

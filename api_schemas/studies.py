@@ -13,13 +13,13 @@ from pydantic import (
     model_validator,
 )
 
-from api_schemas.base import Extended, Labels, Line, Model, Name, Reply, Time
+from api_schemas.base import Extended, Labels, Line, Measured, Model, Name, Reply, Time
 from api_schemas.certificates import Certificate
 from api_schemas.study_analyses import Analysis, Findings, PredictRequest
 from api_schemas.study_spaces import Parameter, Point, check_space, wrong
 
 Metric = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Values = Annotated[dict[Metric, Extended], Field(max_length=64)]
+Values = Annotated[dict[Metric, Measured], Field(max_length=64)]
 Goal = Literal["min", "max"]
 StudyState = Literal["active", "paused", "archived"]
 TrialState = Literal["waiting", "running", "completed", "stopped", "failed", "infeasible"]

@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,8 @@ def _one(name: str, problem: Problem, seed: int, trials: int, marks: Sequence[in
     player = players()[name](problem, seed)
     spent = time.process_time() - began
     rng = np.random.default_rng(1000 + seed)
-    points, regrets = [], []
+    points: list[Mapping[str, Any]] = []
+    regrets: list[float | None] = []
     for i in range(1, trials + 1):
         began = time.process_time()
         point = player.ask()

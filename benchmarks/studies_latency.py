@@ -82,24 +82,25 @@ def _suggestion_seconds(name: str, problem: Problem, size: int) -> float:
     return found
 
 
-def _tell_history(player: object, point: dict[str, float], problem: Problem) -> None:
+def _tell_history(player: object, point: Mapping[str, Any], problem: Problem) -> None:
     """Give a player a point that it did not ask for, by its own means."""
     told = problem.truth(point)
+    asked: Any = dict(point)
     if isinstance(player, Kantor):
-        player.asked = dict(point)
+        player.asked = asked
         player.tell(told)
     elif isinstance(player, Optuna):
         import optuna
 
-        ranges = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in point}
+        ranges: Any = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in point}
         player.study.add_trial(
-            optuna.trial.create_trial(params=point, distributions=ranges, values=list(told.values()))
+            optuna.trial.create_trial(params=asked, distributions=ranges, values=list(told.values()))
         )
     elif isinstance(player, BoTorch):
         import torch
 
-        player.asked = torch.tensor([list(point.values())], dtype=torch.double)
+        player.asked = torch.tensor([list(asked.values())], dtype=torch.double)
         player.tell(told)
     elif isinstance(player, Ax):
-        player.index = player.client.attach_trial(point)
+        player.index = player.client.attach_trial(asked)
         player.tell(told)

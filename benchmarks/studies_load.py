@@ -106,7 +106,7 @@ def run(
         watcher.join()
     seconds = time.perf_counter() - began
     used = cpu.difference(system.cpu(), before)
-    rows = []
+    rows: list[Sequence[object]] = []
     trials = len(crowd.tells)
     size = trials // PARTS
     begin = began

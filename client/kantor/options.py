@@ -150,8 +150,12 @@ def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
     return f"known options: {', '.join(sorted(known))}; those of one engine go into engine_options"
 
 
-def field_errors(error: ValidationError, *, prefix: str = "") -> list[FieldError]:
-    """As the server writes them: a JSON pointer and plain words for each."""
+def field_errors(error: ValidationError, *, prefix: str = "", given: Any = None) -> list[FieldError]:
+    """As the server writes them: a JSON pointer and plain words for each.
+
+    Args:
+        given: what was checked, if it is plain data: names of a union's branches are no part of it.
+    """
     from api_schemas.errors import FieldError
 
     entries = error.errors(include_url=False)
@@ -161,14 +165,33 @@ def field_errors(error: ValidationError, *, prefix: str = "") -> list[FieldError
     for entry in nearer or entries:
         pointer = entry.get("ctx", {}).get("pointer")
         if pointer is None:
-            pointer = "".join(f"/{part}" for part in map(str, entry["loc"]) if part not in _TAGS and "[" not in part)
+            parts = _fields(entry, given) if isinstance(given, dict) else [p for p in entry["loc"] if p not in _TAGS]
+            pointer = "".join(f"/{part}" for part in map(str, parts) if "[" not in part)
         detail = _WORDS.get(entry["type"]) or entry["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        if entry["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            known = entry.get("ctx", {}).get("expected_tags", "").replace("'", "")
+            detail = (
+                f"{entry['ctx']['discriminator'].strip(chr(39))} must be one of: {known}" if known else "has no type"
+            )
         hint = str(entry.get("ctx", {}).get("hint", ""))
         errors.append(FieldError(pointer=prefix + pointer, detail=detail[:1].lower() + detail[1:], hint=hint))
     return errors
 
 
-def invalid_request(error: ValidationError) -> InvalidRequest:
-    """The refusal of name, labels, priority and their like."""
-    errors = field_errors(error)
+def _fields(entry: Any, value: Any) -> list[Any]:
+    """The location without names of branches, which the data do not have."""
+    parts = []
+    for k, part in enumerate(entry["loc"]):
+        inside = isinstance(value, dict) and part in value
+        if inside or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            parts.append(part)
+        elif k == len(entry["loc"]) - 1 and entry["type"] == "missing":
+            parts.append(part)
+    return parts
+
+
+def invalid_request(error: ValidationError, given: Any = None) -> InvalidRequest:
+    """The refusal of name, labels, priority and their like; ``given`` as for ``field_errors``."""
+    errors = field_errors(error, given=given)
     return InvalidRequest(f"{errors[0].pointer}: {errors[0].detail}".removeprefix(": "), errors=errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -210,7 +211,7 @@ class Run:
 
         Args:
             seen: ``norm``, ``norm1``, ``variance``, ``orthogonal``, ``loss``, ``score``, ``batch``, ``value``. What is
-                not finite (a gradient that overflowed) is left out, but for the loss.
+                not finite (a gradient that overflowed) is left out, but for loss and score.
 
         Raises:
             KantorError: another name.
@@ -222,7 +223,7 @@ class Run:
         kept = {
             name: value
             for name, value in values.items()
-            if value is not None and (name == "loss" or math.isfinite(value))
+            if value is not None and (name in ("loss", "score") or math.isfinite(value))
         }
         with self._lock:
             self._waiting.append({"step": step, **kept})
@@ -251,6 +252,7 @@ class Run:
                     if error.status is None or (error.status < 500 and error.status != 429):
                         with self._lock:
                             del self._waiting[: len(part)]  # the server will never take them
+                        warnings.warn(f"{len(part)} observations of run {self.number} are lost: {error}", stacklevel=2)
                     return False
                 except KantorError as error:
                     self.trouble = error
@@ -273,13 +275,18 @@ class Run:
             self.advice = dict(self.info.advice)
         return self
 
-    def finish(self, state: str = "finished", **final: float) -> Run:
-        """The end, with final values (``cost`` for a bandit)."""
+    def finish(self, state: str = "finished", *, reason: str = "", **final: float) -> Run:
+        """The end, with final values (``cost`` for a bandit). A run whose final values, or whose last loss, are no
+        numbers has failed, and says why (``info.reason``)."""
         self._ended.set()
         self.flush()
         if self.schedule is None:
             raise KantorError("this run was resumed without a client: there is nobody to tell its end")
-        fields = {"state": state, "final": {name: number(value) for name, value in final.items()}}
+        fields = {
+            "state": state,
+            "final": {name: number(value) for name, value in final.items()},
+            "reason": reason or None,
+        }
         flow = routes.finish(self.schedule._policy, self.schedule.id, self.number, make(FinishRequest, fields))
         self.info = self.schedule._run(flow)
         return self
@@ -291,7 +298,10 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.info.state == "running":
-            self.finish("finished" if error is None else "failed")
+            if error is None:
+                self.finish()
+            else:
+                self.finish("failed", reason=f"{type(error).__name__}: {error}"[:2000])
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data from which ``Run.from_state`` makes the run again, also without a server."""

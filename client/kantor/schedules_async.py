@@ -35,8 +35,9 @@ class AsyncSchedule:
     async def observe(self, run: int, observations: Sequence[dict[str, Any]]) -> Received:
         return await self._client._run(routes.observe(self._client._policy, self.id, run, observations))
 
-    async def finish(self, run: int, state: str = "finished", **final: float) -> RunInfo:
-        fields = {"state": state, "final": {name: number(value) for name, value in final.items()}}
+    async def finish(self, run: int, state: str = "finished", *, reason: str = "", **final: float) -> RunInfo:
+        values = {name: number(value) for name, value in final.items()}
+        fields = {"state": state, "final": values, "reason": reason or None}
         return await self._client._run(routes.finish(self._client._policy, self.id, run, make(FinishRequest, fields)))
 
     async def observed(self, of: str = "norm", runs: Sequence[int] | None = None, *, most: int = 300) -> Observed:

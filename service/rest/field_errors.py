@@ -109,6 +109,8 @@ def words(value: Any, error: Located) -> tuple[str, str]:
         return f"must be {_either(choices)}{_but(value)}", near(value, choices) if isinstance(value, str) else ""
     if kind == "string_pattern_mismatch":
         return f"does not have the form {context['pattern']}{_but(value)}", ""
+    if kind == "union_tag_not_found" and context["discriminator"][:1] == "'":
+        return f"has no {context['discriminator'].strip(chr(39))}", ""
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         choices = _QUOTED.findall(str(context.get("expected_tags", "")))
         return f"{str(context['discriminator']).strip(chr(39))} must be {_either(choices)}", ""

@@ -91,12 +91,13 @@ async def get(
     response_model=None,
     responses={
         200: ok("How many were new, and the newest advice.", Received),
-        **documented(*ALWAYS, *BODY, "not-found"),
+        **documented(*ALWAYS, *BODY, "not-found", "conflict"),
     },
     openapi_extra=body("ObservationBatch", OBSERVATIONS),
 )
 async def observe(request: Request, principal: Writer, schedule_id: ScheduleId, number: Number) -> Response:
-    """What a run has seen, in batches. A step that was sent before is left as it is."""
+    """What a run has seen, in batches. A step that was sent before is left as it is; a run that has ended takes no new
+    one."""
     state = states.of(request)
     wanted = parsing.parse(ObservationBatch, await bodies.read_json(request, _BATCH_LIMIT))
     row, stored = await schedule_changes.observe(state, principal.project_id, schedule_id, number, wanted)

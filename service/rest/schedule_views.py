@@ -43,6 +43,7 @@ def run(row: RunRow, horizon: int) -> dict[str, Any]:
         "curve": row.curve,
         "advice": row.advice,
         "final": row.final,
+        "reason": row.reason,
         "created_at": row.created_at,
         "finished_at": row.finished_at,
     }

@@ -37,6 +37,7 @@ class RunRow:
     state: str
     advice: dict[str, Any]
     final: dict[str, Any] | None
+    reason: str
     created_at: datetime
     finished_at: datetime | None
     curve: list[list[float]]
@@ -60,8 +61,20 @@ SELECT %(project)s, %(schedule)s, %(run)s, (item->>'step')::bigint, item - 'step
 FROM jsonb_array_elements(%(items)s::jsonb) AS item
 ON CONFLICT (schedule_id, run, step) DO NOTHING
 """
+_ODD = """
+UPDATE schedule_run SET reason = %(reason)s
+WHERE project_id = %(project)s AND schedule_id = %(schedule)s AND number = %(run)s AND reason = ''
+"""
+_LAST_LOSS = """
+SELECT step, data->>'loss' FROM schedule_observation WHERE schedule_id = %s AND run = %s AND data ? 'loss'
+ORDER BY step DESC LIMIT 1
+"""
+_KNOWN = "SELECT step FROM schedule_observation WHERE schedule_id = %s AND run = %s AND step = ANY(%s)"
+_LOCK = """
+SELECT state FROM schedule_run WHERE project_id = %s AND schedule_id = %s AND number = %s FOR SHARE
+"""
 _FINISH = """
-UPDATE schedule_run SET state = %(state)s, final = %(final)s::jsonb, finished_at = now()
+UPDATE schedule_run SET state = %(state)s, final = %(final)s::jsonb, reason = %(reason)s, finished_at = now()
 WHERE project_id = %(project)s AND schedule_id = %(schedule)s AND number = %(number)s AND state = 'running'
 """
 _UNDER_WAY = """
@@ -126,26 +139,45 @@ def observe(
     new.
 
     Raises:
-        KantorError: ``not-found``.
+        KantorError: ``not-found``; ``conflict`` for something new of a run that has ended.
     """
     row = run(conn, project_id, schedule_id, number)
     items = [item.model_dump(mode="json", exclude_none=True) for item in observations]
-    stored = conn.execute(
-        _OBSERVE, {"project": project_id, "schedule": schedule_id, "run": number, "items": dumps(items)}
-    ).rowcount
+    values = {"project": project_id, "schedule": schedule_id, "run": number}
+    with conn.transaction():
+        # shared: observations of one run don't wait for each other, but its end waits for them
+        state = conn.execute(_LOCK, (project_id, schedule_id, number)).fetchone()
+        if state is not None and state[0] != "running":
+            steps = [item.step for item in observations]
+            known = {step for (step,) in conn.execute(_KNOWN, (schedule_id, number, steps)).fetchall()}
+            new = next((step for step in steps if step not in known), None)
+            if new is not None:
+                raise KantorError(
+                    "conflict",
+                    f"Run {number} is {state[0]}: it takes no new observations (step {new}). Start another run, or end "
+                    "a run after its last step only.",
+                )
+            return row, 0
+        stored = conn.execute(_OBSERVE, {**values, "items": dumps(items)}).rowcount
+        odd = next((item for item in observations if not _finite(item.loss) or not _finite(item.score)), None)
+        if odd is not None and stored:
+            name, value = ("loss", odd.loss) if not _finite(odd.loss) else ("score", odd.score)
+            conn.execute(_ODD, {**values, "reason": f"{name} is {_what(value)} at step {odd.step}"})
     return row, stored
 
 
 def finish(conn: Database, project_id: UUID, schedule_id: UUID, number: int, request: FinishRequest) -> RunRow:
-    """End a run. Ending it twice is the same as once.
+    """End a run. Ending it twice is the same as once. With final values or a last loss that are no numbers it has
+    failed.
 
     Raises:
         KantorError: ``not-found``; ``conflict`` if it ended otherwise before.
     """
     values = {"project": project_id, "schedule": schedule_id, "number": number}
-    conn.execute(_FINISH, {**values, "state": request.state, "final": dumps(request.final)})
+    state, reason = _judged(conn, schedule_id, number, request)
+    conn.execute(_FINISH, {**values, "state": state, "final": dumps(request.final), "reason": reason})
     row = run(conn, project_id, schedule_id, number)
-    if (row.state, row.final) != (request.state, orjson.loads(dumps(request.final))):
+    if (row.state, row.final) != (state, orjson.loads(dumps(request.final))):
         raise KantorError("conflict", f"Run {number} is {row.state} already, with other values.")
     return row
 
@@ -191,6 +223,27 @@ def _submit(conn: Database, schedule: ScheduleRow, work: dict[str, Any], setting
     )
     document = b'{"problem":%s,"options":{}}' % problem.model_dump_json().encode()
     return jobs.submit(conn, schedule.project_id, request, document, pool=POOL, settings=settings)
+
+
+def _judged(conn: Database, schedule_id: UUID, number: int, request: FinishRequest) -> tuple[str, str]:
+    """State and reason of a run that ends."""
+    odd = next((name for name, value in request.final.items() if not _finite(value)), None)
+    if odd is not None:
+        return "failed", request.reason or f"{odd} is {_what(request.final[odd])}"
+    if request.state == "failed":
+        return "failed", request.reason or "no reason was given"
+    last = conn.execute(_LAST_LOSS, (schedule_id, number)).fetchone()
+    if last is not None and not _finite(float(last[1])):
+        return "failed", request.reason or f"the last loss, at step {last[0]}, is {_what(float(last[1]))}"
+    return request.state, request.reason
+
+
+def _finite(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
+
+
+def _what(value: float | None) -> str:
+    return "not a number" if value is None or math.isnan(value) else "infinite"
 
 
 def _first_advice(schedule: ScheduleRow, number: int, context: float | None) -> dict[str, Any]:

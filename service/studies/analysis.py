@@ -30,6 +30,17 @@ ON CONFLICT (study_id, question) DO UPDATE SET watermark = excluded.watermark, j
     document = NULL, created_at = now()
 """
 _MOST_KEPT = 100
+FEWEST = 5
+"""Trials with values (or that were compared) below which nothing is said: of so few a model says anything."""
+_WITHOUT_MODEL = frozenset({"progress", "replay"})
+_VALUED = """
+SELECT count(*) FROM (SELECT FROM trial WHERE study_id = %s AND state IN ('completed', 'stopped', 'infeasible')
+    AND (values IS NOT NULL OR state = 'stopped') LIMIT %s) AS valued
+"""
+_COMPARED = """
+SELECT count(DISTINCT number) FROM comparison, unnest(best || others) AS number
+WHERE study_id = %s AND retracted IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +59,13 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
         work: fields of ``api_schemas.studies.StudyWork``.
 
     Raises:
-        KantorError: ``not-found``; ``invalid-request`` for names that the study does not have; what the job failed
+        KantorError: ``not-found``; ``invalid-request`` for names that the study does not have; ``not-finished`` while
+            it has too few trials; ``unsupported-problem`` for what such a study cannot be asked; what the job failed
             with, if the data are still the same.
     """
     study = study_row(conn, project_id, study_id)
     _check(study, work)
+    _ripe(conn, study, work)
     question = str(work["work"])
     if len(work) > 1:
         digest = hashlib.sha256(orjson.dumps(dict(work), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
@@ -96,3 +109,24 @@ def _check(study: StudyRow, work: Mapping[str, Any]) -> None:
         fault = "only a study by preference has utilities; this one has objectives"
     if fault:
         raise KantorError("invalid-request", fault[0].upper() + fault[1:] + ".")
+    if work["work"] == "stopping" and len(objectives) != 1:
+        raise KantorError("unsupported-problem", "Whether to stop is judged for studies with one objective.")
+    if work["work"] == "progress" and not objectives:
+        raise KantorError("unsupported-problem", "A study by preference has no values that could come along.")
+
+
+def _ripe(conn: Database, study: StudyRow, work: Mapping[str, Any]) -> None:
+    """What is asked too early is refused here: a job that can only fail would stand among failures."""
+    if work["work"] in _WITHOUT_MODEL:
+        return
+    if study.request.preference:
+        row, what = conn.execute(_COMPARED, (study.id,)).fetchone(), "were compared"
+    else:
+        row, what = conn.execute(_VALUED, (study.id, FEWEST)).fetchone(), "have values"
+    count = 0 if row is None else int(row[0])
+    if count < FEWEST:
+        left = FEWEST - count
+        raise KantorError(
+            "not-finished",
+            f"{count} trials {what}; an analysis needs {FEWEST}. Ask again after {left} more.",
+        )

@@ -158,7 +158,8 @@ def _population(task: Task) -> Decision:
     scores: dict[int, float] = {}
     times: dict[int, int] = {}
     for run in task.runs:
-        seen = [(o["step"], sign * o["score"]) for o in run["observations"] if o.get("score") is not None]
+        every = [(o["step"], sign * float(o["score"])) for o in run["observations"] if o.get("score") is not None]
+        seen = [(step, score) for step, score in every if math.isfinite(score)]
         path = run["advice"].get("path") or [[0, run["advice"].get("value", definition["low"])]]
         marks: dict[int, float] = {}
         for step, score in seen:
@@ -173,6 +174,8 @@ def _population(task: Task) -> Decision:
             history.append(population.Interval(two, _place(definition, value), before, (after - before) / (two - one)))
         if ordered:
             scores[run["number"]], times[run["number"]] = ordered[-1][1], ordered[-1][0]
+        if every and not math.isfinite(every[-1][1]):  # it diverged: the first to copy another
+            scores[run["number"]], times[run["number"]] = -math.inf, every[-1][0] // interval
     seed = int(definition["seed"])
     losers = population.exchanges(scores, float(definition["quantile"]), seed + sum(times.values()))
     advice: dict[int, dict[str, Any]] = {}

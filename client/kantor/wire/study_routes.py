@@ -45,10 +45,11 @@ def make(model: type[M], fields: Mapping[str, Any]) -> M:
     """
     from kantor.options import invalid_request
 
+    given = {name: value for name, value in fields.items() if value is not None}
     try:
-        return model.model_validate({name: value for name, value in fields.items() if value is not None})
+        return model.model_validate(given)
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, given) from None
 
 
 def path(study_id: str, *rest: str | int) -> str:

@@ -56,6 +56,11 @@ def test_the_examples_are_a_conversation(client: httpx.Client, study: str) -> No
     assert [trial.number for trial in page.trials] == [1, 2]
     assert page.next_after == 2
     assert sent(client.get("/v1/studies"), StudyPage).studies[0].trials.completed == 2
+    early = client.post(f"{study}/predict", params={"wait": 0}, json=examples.PREDICT_REQUESTS["one"]["value"])
+    assert early.status_code == 409
+    assert early.json()["code"] == "not-finished"
+    for _ in range(3):
+        sent(client.post(f"{study}/trials", json=examples.TRIAL_REQUESTS["known"]["value"]), Trial, 201)
     waiting = client.post(f"{study}/predict", params={"wait": 0}, json=examples.PREDICT_REQUESTS["one"]["value"])
     assert waiting.status_code == 202
     assert waiting.headers["location"].startswith("/v1/jobs/job_")
@@ -175,6 +180,8 @@ def test_an_analysis_of_what_is_not_there_troubles_no_worker(
 
 @pytest.mark.parametrize("question", ["importance", "marginals", "contour?x=lr&y=layers", "calibration", "progress"])
 def test_an_analysis_is_a_job_that_is_waited_for(client: httpx.Client, study: str, question: str) -> None:
+    for _ in range(5):
+        client.post(f"{study}/trials", json=study_examples.TRIAL_REQUESTS["known"]["value"])
     waiting = client.get(f"{study}/{question}")
     assert waiting.status_code == 202, waiting.text
     again = client.get(f"{study}/{question}")

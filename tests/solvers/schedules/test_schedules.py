@@ -7,10 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from solvers.core.engine import LocalContext
 from solvers.core.errors import InvalidProblem
 from solvers.schedules import batch, population
 from solvers.schedules.bandit import ChebCB, TsallisInf, probabilities
 from solvers.schedules.curves import compress, values
+from solvers.schedules.engine import ENGINE, Task
 from solvers.schedules.refine import bound, refine, refined, sharp_bound, smooth
 
 T = 1000
@@ -200,3 +202,23 @@ def test_the_population_learns_which_values_raise_the_score() -> None:
     assert 0 <= spread <= 1
     assert population.exchanges({1: 0.1, 2: 0.9, 3: 0.5, 4: 0.6}, 0.25, 0) == {1: 2}
     assert population.exchanges({1: 0.1}, 0.25, 0) == {}
+
+
+def test_a_member_whose_score_is_no_number_takes_over_another() -> None:
+    runs = tuple(
+        {
+            "number": number,
+            "state": "running",
+            "advice": {"value": 0.5, "path": [[0, 0.5]], "time": 0},
+            "final": None,
+            "observations": [{"step": 5, "score": 1.0 + number}, {"step": 15, "score": last}],
+        }
+        for number, last in ((1, 3.0), (2, "NaN"), (3, 5.0), (4, 4.0))
+    )
+    definition = {"policy": "pb2", "horizon": 100, "interval": 10, "low": 0.0, "high": 1.0, "log": False}
+    definition |= {"goal": "max", "quantile": 0.25, "seed": 0}
+
+    advice = ENGINE.solve(Task("advise", definition, runs), {}, LocalContext()).advice
+
+    assert advice[2]["copy_from"] == 3
+    assert all("copy_from" not in advice[number] for number in (1, 3, 4))

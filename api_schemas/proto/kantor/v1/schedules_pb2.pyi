@@ -178,7 +178,7 @@ class ListRunsResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("number", "version", "state", "horizon", "curve", "advice", "final", "created_at", "finished_at")
+    __slots__ = ("number", "version", "state", "horizon", "curve", "advice", "final", "created_at", "finished_at", "reason")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,7 @@ class Run(_message.Message):
     FINAL_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     number: int
     version: int
     state: str
@@ -197,7 +198,8 @@ class Run(_message.Message):
     final: _studies_pb2.Values
     created_at: _timestamp_pb2.Timestamp
     finished_at: _timestamp_pb2.Timestamp
-    def __init__(self, number: _Optional[int] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., horizon: _Optional[int] = ..., curve: _Optional[_Iterable[_Union[Knot, _Mapping]]] = ..., advice: _Optional[bytes] = ..., final: _Optional[_Union[_studies_pb2.Values, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, number: _Optional[int] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., horizon: _Optional[int] = ..., curve: _Optional[_Iterable[_Union[Knot, _Mapping]]] = ..., advice: _Optional[bytes] = ..., final: _Optional[_Union[_studies_pb2.Values, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Observation(_message.Message):
     __slots__ = ("step", "norm", "norm1", "variance", "orthogonal", "loss", "score", "batch", "value")
@@ -276,13 +278,15 @@ class GetObservedRequest(_message.Message):
     def __init__(self, schedule_id: _Optional[str] = ..., of: _Optional[str] = ..., runs: _Optional[_Iterable[int]] = ..., most: _Optional[int] = ...) -> None: ...
 
 class FinishRunRequest(_message.Message):
-    __slots__ = ("schedule_id", "number", "state", "final")
+    __slots__ = ("schedule_id", "number", "state", "final", "reason")
     SCHEDULE_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     schedule_id: str
     number: int
     state: str
     final: _studies_pb2.Values
-    def __init__(self, schedule_id: _Optional[str] = ..., number: _Optional[int] = ..., state: _Optional[str] = ..., final: _Optional[_Union[_studies_pb2.Values, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, schedule_id: _Optional[str] = ..., number: _Optional[int] = ..., state: _Optional[str] = ..., final: _Optional[_Union[_studies_pb2.Values, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,46 @@
+"""The client refuses a study with the pointer that the server would give."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import kantor
+import pytest
+from kantor.studies_space import space_fields
+from kantor.studies_trial import numbers
+from kantor.wire.study_routes import make
+
+from api_schemas.errors import KantorError
+from api_schemas.studies import StudyRequest, TellRequest
+from service.rest.parsing import parse
+
+WRONG: list[dict[str, Any]] = [
+    {"x": kantor.Float(2, 1)},
+    {"x": kantor.Float(0, 1, log=True)},
+    {"float": kantor.Float(2, 1)},
+    {"x": kantor.Float(0, 1), "y": {"type": "flaot", "low": 0, "high": 1}},
+    {"x": {"type": "float", "low": 0}},
+    {"x": {"low": 0, "high": 1}},
+    {"x": {"type": "int", "low": 0, "high": 1, "hi": 2}},
+    {"x": kantor.Int(0, 1, when={"y": 1})},
+    {"x": kantor.Categorical(["a", "a"])},
+]
+
+
+@pytest.mark.parametrize("space", WRONG)
+def test_client_and_server_point_at_the_same_field(space: dict[str, Any]) -> None:
+    fields = {"name": "a", "objectives": {"f": "min"}, "space": space_fields(space)}
+    with pytest.raises(kantor.InvalidRequest) as here:
+        make(StudyRequest, fields)
+    with pytest.raises(KantorError) as there:
+        parse(StudyRequest, json.dumps(fields).encode())
+
+    assert [error.pointer for error in here.value.errors] == [error.pointer for error in there.value.errors]
+
+
+def test_text_is_no_value() -> None:
+    with pytest.raises(kantor.KantorError, match="the value of 'loss' is a number, not '1'"):
+        numbers({"loss": "1"})
+    with pytest.raises(kantor.InvalidRequest, match="/values/loss: should be a number, but is text"):
+        make(TellRequest, {"values": {"loss": "1"}})
