@@ -8,6 +8,9 @@ differences is what counts.
 Prediction before the first run: digits: all decaying schedules within noise of each other, constant clearly behind.
 Language: refined ahead of linear by what its warm-up brings, level with linear after a warm-up of 5 %.
 Found: digits are fitted, so norms fall sevenfold, and weights by their squares leave nothing for the first half.
+
+A training of the language takes 5 to 10 seconds, and 100 of them are compared: ``--kept FILE --for 600`` ends after ten
+minutes, and goes on when it is called again.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks import schedules_digits, schedules_language
+from benchmarks.harness.kept import Kept
 from benchmarks.harness.report import RESULTS, Report, Table
-from benchmarks.schedules_task import Array, Task
+from benchmarks.schedules_task import Array, Outcome, Task
 from solvers.schedules.refine import POWERS, refine
 
 TUNING_SEEDS = 2
@@ -45,28 +49,61 @@ def shapes(steps: int) -> dict[str, Array]:
     }
 
 
-def run(report: Report, task: Task, *, steps: int, seeds: int) -> None:
+class Trainings:
+    """Of one task, kept by name of the schedule: what a schedule is follows from the trainings before."""
+
+    def __init__(self, task: Task, steps: int, kept: Kept) -> None:
+        self.task, self.steps, self.kept = task, steps, kept
+
+    def train(self, name: str, rate: float, curve: Array, seed: int, *, norms: bool = False) -> Outcome:
+        """``norms``: those of the gradients are wanted too."""
+
+        def make() -> list[object]:
+            found = self.task.train(rate, curve, seed)
+            print(f"{self.task.name}, {name}, rate {rate:g}, seed {seed}: {found.loss:.4f}", flush=True)
+            return [found.loss, found.other, found.norms.tolist() if norms else []]
+
+        key = f"{self.task.name} | {self.steps} | {name} | {rate:g} | {seed}{' | norms' if norms else ''}"
+        loss, other, seen = self.kept.get(key, make)
+        return Outcome(loss, other, np.array(seen))
+
+    def best(self, name: str, curve: Array, seeds: Sequence[int]) -> float:
+        """The base rate with the least mean loss."""
+        means = {
+            rate: float(np.mean([self.train(name, rate, curve, seed).loss for seed in seeds]))
+            for rate in self.task.rates
+        }
+        return min(means, key=lambda rate: means[rate])
+
+
+def run(report: Report, task: Task, *, steps: int, seeds: int, kept: Kept | None = None) -> None:
     """Measure, and add a table."""
+    trainings = Trainings(task, steps, kept or Kept())
     tuning = range(1000, 1000 + TUNING_SEEDS)
     with np.errstate(over="ignore", invalid="ignore"):
         curves = shapes(steps)
-        rates = {name: _best(task, curve, tuning) for name, curve in curves.items()}
+        rates = {name: trainings.best(name, curve, tuning) for name, curve in curves.items()}
         cells = np.arange(steps, dtype=float)
-        logs = [(cells, task.train(rates["linear"], curves["linear"], seed).norms) for seed in tuning]
+        logs = [
+            (cells, trainings.train("linear", rates["linear"], curves["linear"], seed, norms=True).norms)
+            for seed in tuning
+        ]
         bounds, powers = {}, {}
         for name, power in (("refined", None), ("refined, by the theory", POWERS[task.norm])):
             found = refine(logs, steps, norm=task.norm, power=power, before=curves["linear"])
             curves[name] = np.interp(cells, found.steps, found.curve)
-            rates[name] = _best(task, curves[name], tuning)
+            rates[name] = trainings.best(name, curves[name], tuning)
             bounds[name], powers[name] = found.after, found.power
         results = {
-            name: np.array([(o.loss, o.other) for o in (task.train(rates[name], curve, s) for s in range(seeds))])
+            name: np.array(
+                [(o.loss, o.other) for o in (trainings.train(name, rates[name], curve, s) for s in range(seeds))]
+            )
             for name, curve in curves.items()
         }
     fall = float(found.norms[: steps // 10].mean() / found.norms[-steps // 10 :].mean())
     assert found.before is not None
     base = results["linear"]
-    rows = []
+    rows: list[Sequence[object]] = []
     for name, values in results.items():
         paired = 100.0 * (values[:, 0] / base[:, 0] - 1.0)
         rows.append(
@@ -101,28 +138,26 @@ def run(report: Report, task: Task, *, steps: int, seeds: int) -> None:
     }
 
 
-def _best(task: Task, curve: Array, seeds: Sequence[int]) -> float:
-    """The base rate with the least mean loss."""
-    means = {rate: float(np.mean([task.train(rate, curve, seed).loss for seed in seeds])) for rate in task.rates}
-    return min(means, key=lambda rate: means[rate])
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.schedules")
     parser.add_argument("--only", choices=sorted(TASKS))
     parser.add_argument("--steps", type=int, help="instead of the task's own")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keep results there, and go on from what it holds")
+    parser.add_argument("--for", dest="part", type=float, metavar="SECONDS", help="end this part after so long")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER")
     options = parser.parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments
     report = Report("full", " ".join(["python -m benchmarks.schedules", *given]))
     begin = time.monotonic()
+    kept = Kept(options.kept, options.part)
     for name in [options.only] if options.only else list(TASKS):
         task = TASKS[name]()
         if task is None:
             print(f"The data of {name} are not there; set KANTOR_TEST_DATA to the folder of test data.")
             continue
-        run(report, task, steps=options.steps or task.steps, seeds=options.seeds)
+        with kept.part():
+            run(report, task, steps=options.steps or task.steps, seeds=options.seeds, kept=kept)
     if report.tables:
         print(f"\n{report.write(options.output)} after {time.monotonic() - begin:.0f} s", flush=True)
     return 0
