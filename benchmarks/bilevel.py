@@ -4,13 +4,19 @@ Each method runs in a process of its own with one thread, import excluded and co
 recorded with its CPU time, and the exact hyper-objective F(x) = f(x, y*(x)) is evaluated afterwards. The score is the
 first time at which the best F so far has closed a share of the gap between the start and the best F that any method
 found.
+
+``python -m benchmarks.bilevel ridge --seeds 0 1 --to FILE`` measures a part (ridge, digits or linear) and keeps its
+rows in a file; ``--from FILE...`` prints the tables of many parts.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import multiprocessing
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -46,9 +52,7 @@ SIZES = {
 def run(scale: Scale, report: Report) -> None:
     """Adds a table for each problem, and one for linear bilevel problems."""
     sizes = SIZES[scale.name]
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    _one_thread()
     for name in available():
         rows = [row for seed in range(sizes.seeds) for row in _methods(name, seed, sizes)]
         report.data[f"bilevel_{name}"] = rows
@@ -56,6 +60,12 @@ def run(scale: Scale, report: Report) -> None:
     rows = compare(sizes.linear, sizes.linear_seeds, sizes.cap)
     report.data["bilevel_linear"] = rows
     report.add(_linear_table(rows, sizes.cap))
+
+
+def _one_thread() -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 def _methods(name: str, seed: int, sizes: Sizes) -> list[dict[str, Any]]:
@@ -121,7 +131,8 @@ def _best(made: Task, trace: list[tuple[float, np.ndarray]]) -> tuple[list[float
 
 def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
     table = Table(
-        f"{name}: CPU seconds to a share of the gap, median of {sizes.seeds} seeds ({sizes.budget:g} s each)",
+        f"{name}: CPU seconds to a share of the gap, median of {len({row['seed'] for row in rows})} seeds"
+        f" ({sizes.budget:g} s each)",
         ("method", "to 90%", "to 99%", "final F", "note"),
         note="-: not within the budget. Compilation is counted, imports are not.",
     )
@@ -135,7 +146,8 @@ def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
             times = [row.get(key) for row in mine]
             cells.append("-" if None in times else f"{median([time for time in times if time is not None]):.2f}")
         final = median([row["final"] for row in mine if "final" in row])
-        table.rows.append((method, *cells, f"{final:.4f}", mine[0]["note"]))
+        notes = {row["note"] for row in mine if row["note"]}
+        table.rows.append((method, *cells, f"{final:.4f}", "; ".join(sorted(notes))))
     return table
 
 
@@ -158,3 +170,32 @@ def _linear_table(rows: list[dict[str, Any]], cap: float) -> Table:
             )
         )
     return table
+
+
+def main() -> None:
+    """Parts of the full comparison, so that none of them takes the machine for long."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bilevel", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("ridge", "digits", "linear"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--to", type=Path, metavar="FILE", help="where the rows go, as JSON")
+    parser.add_argument("--from", dest="parts", type=Path, nargs="+", metavar="FILE", help="only print what is there")
+    given = parser.parse_args()
+    sizes = SIZES["full"]
+    _one_thread()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in given.parts or ():
+        for name, rows in json.loads(path.read_text()).items():
+            found.setdefault(name, []).extend(rows)
+    if given.part == "linear":
+        found["linear"] = compare(sizes.linear, sizes.linear_seeds, sizes.cap)
+    elif given.part:
+        found[given.part] = [row for seed in given.seeds for row in _methods(given.part, seed, sizes)]
+    if given.to is not None:
+        given.to.write_text(json.dumps(found))
+    for name, rows in found.items():
+        table = _linear_table(rows, sizes.cap) if name == "linear" else _table(name, rows, sizes)
+        print("\n" + table.text(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

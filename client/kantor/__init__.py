@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from kantor.saddle import Saddle, SaddleAnswer
     from kantor.scenarios import Scenarios
     from kantor.schedules import Schedule
+    from kantor.sif import read_sif
     from kantor.studies import Study, StudyDone
     from kantor.studies_space import Categorical, Fidelity, Float, Int, Ordinal
     from kantor.studies_trial import Trial
@@ -112,6 +113,7 @@ _LAZY = {
     "Bilevel": "bilevel",
     "BilevelAnswer": "bilevel_answer",
     "read_bilevel": "bilevel_files",
+    "read_sif": "sif",
     "Distances": "transport_distances",
     "Gromov": "transport_others",
     "Sliced": "transport_others",
@@ -205,6 +207,7 @@ __all__ = [
     "distances",
     "embedded",
     "read_bilevel",
+    "read_sif",
     "templates",
     "webhooks",
 ]

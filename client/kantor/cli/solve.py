@@ -25,7 +25,7 @@ def solve(
         typer.Argument(
             metavar="FILE",
             help="MPS, QPS, LP, MathOptFormat, .nl or OPB, also .gz, .zst, .bz2; - for stdin. Or a problem in the"
-            " expression language: YAML or JSON, with its .npy data beside it.",
+            " expression language: YAML or JSON, with its .npy data beside it; or CUTEst's .SIF.",
         ),
     ],
     engine: Annotated[str, typer.Option("--engine", "-e", help="An engine's id, auto, or race.")] = "auto",
@@ -140,6 +140,7 @@ def report(answer: Answer, *, json: bool) -> None:
 def read_problem(file: str, format: Any, aux: Path | None) -> Problem:
     from kantor.problem_file import is_problem_file, load
     from kantor.program import Program
+    from kantor.sif import is_sif, read_sif
 
     if aux is not None:
         from kantor.bilevel_files import read_bilevel
@@ -147,6 +148,8 @@ def read_problem(file: str, format: Any, aux: Path | None) -> Problem:
         return read_bilevel(file, aux)
     if file != "-" and format == "auto" and is_problem_file(file):
         return load(file)
+    if format == "auto" and is_sif(file):
+        return read_sif(file)
     if file != "-":
         return Program.from_file(file, format=format)
     if sys.stdin.isatty():
