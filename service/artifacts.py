@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Literal
 from uuid import UUID
 
+import psycopg
+
 from api_schemas.artifacts import Artifact
 from api_schemas.errors import FieldError, KantorError
 from api_schemas.ids import ARTIFACT, JOB, decode, encode, new_uuid
@@ -302,10 +304,18 @@ class Upload:
             "attempt": attempt,
             "lifetime": lifetime,
         }
-        row = conn.execute(_INSERT, values).fetchone()
-        if row is None:
-            raise KantorError("conflict", "Another worker has this job.")
         self._recorded = True
+        try:
+            row = conn.execute(_INSERT, values).fetchone()
+        except psycopg.OperationalError:
+            # It may be committed, and only the reply was lost: the bytes stay. Without a row, the sweep finds them.
+            raise
+        except BaseException:
+            self._recorded = False
+            raise
+        if row is None:
+            self._recorded = False
+            raise KantorError("conflict", "Another worker has this job.")
         return ArtifactRow(*row).public()
 
 

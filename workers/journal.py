@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -43,12 +43,14 @@ class Page:
         self._lock = threading.Lock()
         self._events: list[dict[str, Any]] = []
         self._progress: dict[str, Any] | None = None
+        self._doubtful: list[dict[str, Any]] = []
+        self._last: datetime | None = None
 
     def add(self, type_: str, data: dict[str, Any]) -> None:
         """Take an event."""
         with self._lock:
             first = not self._events
-            self._events.append({"type": type_, "data": data, "at": datetime.now(UTC)})
+            self._events.append({"type": type_, "data": data, "at": self._now()})
             if type_ == "progress":
                 self._progress = data
             if len(self._events) > MOST_WAITING:
@@ -56,21 +58,41 @@ class Page:
         if first:
             self._notify()
 
+    def _now(self) -> datetime:
+        """Of no two events the same: by it an event is known again."""
+        now = datetime.now(UTC)
+        if self._last is not None and now <= self._last:
+            now = self._last + timedelta(microseconds=1)
+        self._last = now
+        return now
+
     @property
     def waiting(self) -> bool:
         return bool(self._events)
 
-    def take(self) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-        """What is to be written; whoever takes must hold ``writing``."""
+    def take(self, connection: Database) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """What is to be written; whoever takes must hold ``writing``. Of what was put back, what is there already is
+        left out.
+
+        Raises:
+            psycopg.OperationalError: that cannot be known now; nothing was taken.
+        """
+        if self._doubtful:
+            times = [event["at"] for event in self._doubtful]
+            known = jobs.written(connection, self.claim.job_id, self.claim.attempt, times)
+            with self._lock:
+                self._events = [event for event in self._events if event["at"] not in known]
+            self._doubtful = []
         with self._lock:
             events, self._events = self._events, []
             progress, self._progress = self._progress, None
         return events, progress
 
     def put_back(self, events: list[dict[str, Any]], progress: dict[str, Any] | None) -> None:
-        """What could not be written."""
+        """What could not be written, or was written and the reply was lost."""
         with self._lock:
             self._events = events + self._events
+            self._doubtful = list(events)
             self._progress = self._progress or progress
 
     def _thin(self) -> None:
@@ -144,10 +166,14 @@ class Journal:
                 log.warning("events wait for the database", error=str(error).strip())
                 for page in due:
                     page.due = time.monotonic() + RETRY
+            except Exception:  # a mistake with one job must not cost all others their events
+                log.exception("events cannot be written")
+                for page in due:
+                    page.due = time.monotonic() + RETRY
 
     def _write(self, connection: psycopg.Connection[Row], page: Page) -> None:
         with page.writing:
-            events, progress = page.take()
+            events, progress = page.take(connection)
             page.due = time.monotonic() + WRITE_EVERY
             if not events:
                 return

@@ -106,6 +106,8 @@ class Keeper:
                     if not self._failing:
                         log.warning("the database cannot be reached; jobs go on", error=str(error).strip())
                     self._failing = True
+                except Exception:  # without this thread the worker would lose every job
+                    log.exception("the keeper failed")
             self._closed.wait(self._look_seconds)
 
     def _look(self, held: dict[UUID, Held], beats: bool) -> None:

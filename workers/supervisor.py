@@ -65,6 +65,8 @@ class Supervisor:
         self._hold: Hold = "held"
         self._logs: dict[str, LogBook] = {}
         self._fetched: dict[str, Path] = {}
+        self.stores = False
+        """Whether its runs have begun to store artifacts: perhaps more than those that are known to be ``stored``."""
         self.stored: list[str] = []
         """Artifacts of answers that its runs have made; the answer names some of them."""
         self._faults = self._kills = 0
@@ -326,6 +328,7 @@ class Supervisor:
         return {"path": str(path)}
 
     def store(self, run: Run, path: str, filename: str) -> dict[str, Any]:
+        self.stores = True
         try:
             name = self._persist(lambda: self.worker.store(self.claim, run.runner.folder, Path(path), filename))
         except KantorError as error:

@@ -264,8 +264,6 @@ class Worker:
             try:
                 with self.database.connection() as connection:
                     seq = self._end(connection, supervisor, outcome, claim)
-                    if seq is not None and isinstance(outcome, Finished):
-                        self._tidy(connection, supervisor, outcome, claim)
             except psycopg.OperationalError as error:
                 if self._drain_at is not None and self.must_hand_back() and tries > 3:
                     log.error("the end of a job could not be written", job=encode(JOB, claim.job_id))
@@ -274,8 +272,8 @@ class Worker:
                 time.sleep(RETRY[min(tries, len(RETRY) - 1)])
                 tries += 1
                 continue
-            except psycopg.Error as error:
-                log.error("the end of a job cannot be stored", job=encode(JOB, claim.job_id), error=str(error).strip())
+            except Exception as error:
+                log.exception("the end of a job cannot be stored", job=encode(JOB, claim.job_id), error=str(error))
                 outcome = failed("internal", "The answer could not be stored.")
                 if tries > len(RETRY):
                     return
@@ -289,26 +287,44 @@ class Worker:
         self, connection: Database, supervisor: Supervisor, outcome: Finished | HandedBack, claim: Claim
     ) -> int | None:
         page = supervisor.page
+        hook = hooks.of(claim.kind) if isinstance(outcome, Finished) else None
+        # of runs that did not end, in this attempt or an earlier one
+        leaves_arrays = supervisor.stores or claim.attempt > 1
+        alone = isinstance(outcome, Finished) and hook is None and not leaves_arrays
+        follows: UUID | None = None
         with page.writing:
-            events, progress = page.take()
+            events, progress = page.take(connection)
             try:
-                if isinstance(outcome, Finished):
-                    return self._finish(connection, outcome, claim, events, progress)
-                with connection.transaction():
-                    if events:
-                        jobs.add_events(connection, claim.job_id, claim.attempt, events, progress)
-                    return jobs.hand_back(
-                        connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait
-                    )
+                with contextlib.nullcontext() if alone else connection.transaction():
+                    if isinstance(outcome, Finished):
+                        seq = self._finish(connection, outcome, claim, events, progress)
+                    else:
+                        seq = self._hand_back(connection, outcome, claim, events, progress)
+                    if seq is not None and leaves_arrays:
+                        document = outcome.document if isinstance(outcome, Finished) else None
+                        kept = [name for name in supervisor.stored if name.encode() in (document or b"")]
+                        artifacts.keep_only(connection, claim.job_id, [decode(ARTIFACT, name) for name in kept])
+                    if seq is not None and hook is not None and isinstance(outcome, Finished):
+                        finished = hooks.Finish(outcome.state, outcome.document, outcome.error)
+                        follows = hook.on_finish(connection, claim, finished, self.settings)
             except psycopg.OperationalError:
                 page.put_back(events, progress)
                 raise
+        if follows is not None:
+            self.bell.ring(claim.pool, follows)
+        return seq
 
-    def _tidy(self, connection: Database, supervisor: Supervisor, outcome: Finished, claim: Claim) -> None:
-        """Arrays that runs have stored which did not end, in this attempt or an earlier one, go."""
-        kept = [name for name in supervisor.stored if name.encode() in (outcome.document or b"")]
-        if claim.attempt > 1 or len(kept) < len(supervisor.stored):
-            artifacts.keep_only(connection, claim.job_id, [decode(ARTIFACT, name) for name in kept])
+    def _hand_back(
+        self,
+        connection: Database,
+        outcome: HandedBack,
+        claim: Claim,
+        events: list[dict[str, Any]],
+        progress: dict[str, Any] | None,
+    ) -> int | None:
+        if events:
+            jobs.add_events(connection, claim.job_id, claim.attempt, events, progress)
+        return jobs.hand_back(connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait)
 
     def _finish(
         self,
@@ -318,26 +334,17 @@ class Worker:
         events: list[dict[str, Any]],
         progress: dict[str, Any] | None,
     ) -> int | None:
-        hook = hooks.of(claim.kind)
-        follows: UUID | None = None
-        with contextlib.nullcontext() if hook is None else connection.transaction():
-            seq = jobs.finish(
-                connection,
-                claim.job_id,
-                claim.attempt,
-                state=outcome.state,
-                answer=outcome.document,
-                summary=outcome.summary,
-                error=outcome.error,
-                events=events,
-                progress=progress,
-            )
-            if hook is not None and seq is not None:
-                finished = hooks.Finish(outcome.state, outcome.document, outcome.error)
-                follows = hook.on_finish(connection, claim, finished, self.settings)
-        if follows is not None:
-            self.bell.ring(claim.pool, follows)
-        return seq
+        return jobs.finish(
+            connection,
+            claim.job_id,
+            claim.attempt,
+            state=outcome.state,
+            answer=outcome.document,
+            summary=outcome.summary,
+            error=outcome.error,
+            events=events,
+            progress=progress,
+        )
 
     def _tell(self, claim: Claim, seq: int) -> None:
         hints.publish(self.line, claim.job_id, seq)

@@ -47,6 +47,10 @@ WITH lapsed AS (
         ELSE jsonb_strip_nulls(
             jsonb_build_object('state', outcome, 'code', error->'code', 'detail', error->'detail')) END
     FROM reaped
+), orphaned AS (
+    -- arrays of an answer that nobody finished
+    UPDATE artifact SET expires_at = now() FROM reaped
+    WHERE outcome <> 'queued' AND artifact.job_id = reaped.id AND origin = 'answer'
 ), rung AS (
     INSERT INTO outbox (job_id, pool, available_at) SELECT id, pool, now() FROM reaped WHERE outcome = 'queued'
     ON CONFLICT (job_id, topic) DO UPDATE SET available_at = excluded.available_at, tries = 0

@@ -9,7 +9,7 @@ from service.jobs.claim import claim, tidy
 from service.jobs.listing import JobFilters, list_page
 from service.jobs.read import answer, events, get, get_with_answer, input_document
 from service.jobs.rows import Claim, EventRow, Hold, JobRow, Submitted
-from service.jobs.run import add_events, extend, finish, hand_back
+from service.jobs.run import add_events, extend, finish, hand_back, written
 from service.jobs.submit import Submission, submit, submit_many
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "submit",
     "submit_many",
     "tidy",
+    "written",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -126,6 +127,14 @@ def add_events(
         "progress": None if progress is None else _json(dict(progress)),
     }
     return _seq(conn, _ADD_EVENTS, parameters)
+
+
+def written(conn: Database, job_id: UUID, attempt: int, times: Sequence[datetime]) -> set[datetime]:
+    """Of these times those at which this attempt has an event: for who does not know whether a write went through."""
+    rows = conn.execute(
+        "SELECT at FROM job_event WHERE job_id = %s AND attempt = %s AND at = ANY(%s)", (job_id, attempt, list(times))
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def finish(

@@ -28,6 +28,8 @@ Database = Connection[Row]
 # A dead peer is noticed within about a minute even while a connection only listens.
 _PARAMETERS: dict[str, Any] = {
     "connect_timeout": 5,
+    # of several hosts, or of a name that moves, the one that takes writes: after a failover the other only reads
+    "target_session_attrs": "read-write",
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -66,6 +68,9 @@ class Patient(Connection[Row]):
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
         except psycopg.errors.IdleInTransactionSessionTimeout as error:  # this process was frozen: try again
+            raise psycopg.OperationalError(str(error)) from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:  # the server became a standby: another takes its place
+            self.close()
             raise psycopg.OperationalError(str(error)) from error
         except psycopg.errors._WaitTimeout:
             if timeout is not None:
