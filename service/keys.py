@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from api_schemas.errors import KantorError
@@ -165,7 +166,7 @@ def authenticate(conn: Database, secret: str, settings: Settings) -> Principal:
             "This is not an API key: a key is kt_ and 43 letters with a checksum. Was it copied whole?",
         )
     digest = _digest(secret, settings)
-    row = conn.execute(_LOOK_UP, {"digest": digest}, prepare=True).fetchone()
+    row = conn.execute(_LOOK_UP, {"digest": digest}, prepare=True).fetchone() or _moved(conn, secret, digest, settings)
     if row is None:
         raise KantorError("unauthenticated", "This API key is unknown, revoked or expired.")
     project_id, key_id, scopes, left, organisation_id, member_id, role, project_role, *quotas = row
@@ -179,6 +180,17 @@ def authenticate(conn: Database, secret: str, settings: Settings) -> Principal:
             _cache.clear()
         _cache[digest] = (time.monotonic() + seconds, principal)
     return principal
+
+
+def _moved(conn: Database, secret: str, digest: bytes, settings: Settings) -> tuple[Any, ...] | None:
+    """What is known of a key that was hashed with the pepper before; from now on it is hashed with the new one."""
+    for pepper in settings.peppers[1:]:
+        before = hmac.digest(pepper, secret.encode(), hashlib.sha256)
+        row = conn.execute(_LOOK_UP, {"digest": before}, prepare=True).fetchone()
+        if row is not None:
+            conn.execute("UPDATE api_key SET secret_hmac = %s WHERE secret_hmac = %s", (digest, before))
+            return row
+    return None
 
 
 def revoke(conn: Database, project_id: UUID, key_id: UUID) -> Key:

@@ -33,7 +33,10 @@ class Settings(BaseModel):
     home: Path = Field(default_factory=lambda: Path.home() / ".kantor")
     """The folder of the embedded server."""
     api_key_pepper: str = Field(default="", repr=False)
-    """Secret of at least 16 letters: keys are hashed and page tokens signed with it. Changing it ends all keys."""
+    """Secret of at least 16 letters: keys are hashed and page tokens signed with it. Changing it ends all keys, but for
+    those that ``api_key_pepper_before`` lets in."""
+    api_key_pepper_before: str = Field(default="", repr=False)
+    """The pepper before this one, while keys move over: each does when it is used."""
 
     lease_seconds: PositiveSeconds = 30.0
     """How long a job stays with a worker that is not heard of."""
@@ -124,6 +127,11 @@ class Settings(BaseModel):
         if len(self.api_key_pepper) < 16:
             raise SettingsError("KANTOR_API_KEY_PEPPER: set a secret of at least 16 letters")
         return self.api_key_pepper.encode()
+
+    @property
+    def peppers(self) -> tuple[bytes, ...]:
+        """The pepper, and the one before it if there is one."""
+        return (self.pepper, self.api_key_pepper_before.encode()) if self.api_key_pepper_before else (self.pepper,)
 
     @property
     def broker_url(self) -> str:

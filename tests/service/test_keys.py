@@ -49,6 +49,20 @@ def test_another_pepper_knows_no_key(conn: Database, project: UUID, settings: Se
         keys.authenticate(conn, made.secret, settings.model_copy(update={"api_key_pepper": "another pepper here"}))
 
 
+def test_a_key_moves_to_a_new_pepper_when_it_is_used(conn: Database, project: UUID, careful: Settings) -> None:
+    made = keys.create(conn, project, name="ci", settings=careful)
+    unused = keys.create(conn, project, name="forgotten", settings=careful)
+    new = careful.model_copy(update={"api_key_pepper": "a new pepper of the test"})
+    moving = new.model_copy(update={"api_key_pepper_before": careful.api_key_pepper})
+
+    assert keys.authenticate(conn, made.secret, moving).project_id == project
+    assert keys.authenticate(conn, made.secret, new).project_id == project
+    for settings, secret in ((careful, made.secret), (new, unused.secret)):
+        with pytest.raises(KantorError):
+            keys.authenticate(conn, secret, settings)
+    assert careful.api_key_pepper not in repr(moving)
+
+
 @pytest.mark.parametrize("secret", ["", "kt_", "kt_" + "a" * 43, "Bearer x", "kt_" + "é" * 43, "x" * 100_000])
 def test_a_malformed_secret_is_refused_without_asking_the_database(settings: Settings, secret: str) -> None:
     with pytest.raises(KantorError) as caught:
