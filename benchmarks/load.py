@@ -23,11 +23,14 @@ from benchmarks.harness.statistics import Latency
 from benchmarks.harness.store import store
 from benchmarks.harness.system import ROLES, System, kantor_system
 from benchmarks.harness.targets import PlainHttp
-from benchmarks.load_roles import JobRules, dispatcher, fan_out
+from benchmarks.load_roles import JobRules, clear, dispatcher, fan_out
+from benchmarks.load_way import Way, look, table
 
 #: More clients must bring so much more, or the role is full.
 KNEE = 1.10
 PATIENCE = 180.0
+#: Jobs that the worker works off at most.
+QUEUE = 1500
 
 
 @dataclass
@@ -63,19 +66,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     print(f"python -m benchmarks.load --seconds {chosen.seconds:g}\n{summary()}", flush=True)
     roles: list[Role] = []
+    ways: list[Way] = []
     most = 2 if chosen.tiny else 64
+    began = time.monotonic()
+
+    def add(role: Role) -> None:
+        roles.append(role)
+        spent = time.monotonic() - began
+        print(f"  {role.name}: {role.rate:.0f} {role.unit} a second, {role.at} ({spent:.0f} s)", flush=True)
+
     with kantor_system() as system:
-        for measure in (_api, _worker, _whole, _streams):
-            roles.append(measure(system, chosen.seconds, most))
-            print(f"  {roles[-1].name}: {roles[-1].rate:.0f} {roles[-1].unit} a second", flush=True)
+        add(_api(system, chosen.seconds, most))
+        add(_worker(system, chosen.seconds))
+        add(_whole(system, chosen.seconds, most, ways))
+        add(_streams(system, most))
     with store() as databases, tempfile.TemporaryDirectory() as folder:
-        roles.append(_database(databases.fresh().database_url, chosen.seconds, most))
-        for name, rate in dispatcher(databases.fresh(), Path(folder), 100 * most).items():
-            roles.append(Role(f"dispatcher: {name}", "jobs", rate, "one process"))
+        add(_database(databases.fresh().database_url, chosen.seconds, most))
+        for name, rate in dispatcher(databases.fresh(), Path(folder), 30 * most).items():
+            add(Role(f"dispatcher: {name}", "jobs", rate, "one process"))
     print(_table(roles).text(), "\n")
+    if ways:
+        print(table(ways).text(), "\n")
     print(_verdict(roles))
     chosen.output.mkdir(parents=True, exist_ok=True)
-    (chosen.output / "load.json").write_text(json.dumps([asdict(role) for role in roles], indent=1) + "\n")
+    data = {"roles": [asdict(role) for role in roles], "ways": [asdict(way) for way in ways]}
+    (chosen.output / "load.json").write_text(json.dumps(data, indent=1) + "\n")
     return 0
 
 
@@ -93,7 +108,7 @@ def _fill(
                 block = load.block(target, seconds)
             used = cpu.difference(system.cpu(), before)
         if frozen:
-            _drain(system)
+            clear(system)  # nobody has worked on them, and nobody shall
         if best is not None and block.rate < KNEE * best[1].rate:
             return best if best[1].rate >= block.rate else (clients, block, used)
         best = (clients, block, used)
@@ -108,17 +123,27 @@ def _api(system: System, seconds: float, most: int) -> Role:
     return _role("API: submit", "jobs", block, used, f"{clients} clients", "api")
 
 
-def _whole(system: System, seconds: float, most: int) -> Role:
+def _whole(system: System, seconds: float, most: int, ways: list[Way]) -> Role:
     headers = (*system.headers, ("Prefer", "wait=30"))
-    clients, block, used = _fill(PlainHttp(f"{system.url}/v1/jobs", headers, (200,), final=True), seconds, most, system)
+    target = PlainHttp(f"{system.url}/v1/jobs", headers, (200,), final=True)
+    clients, block, used = _fill(target, seconds, most, system)
+    for count in sorted({1, clients}):
+        with fleet(count) as load:
+            load.block(target, 0.2)
+            begin = time.time()
+            latencies = load.block(target, seconds).latencies
+            way = look(system, count, latencies, begin, time.time())
+        if way is not None:
+            ways.append(way)
     return _role("all together: submit, solve, read", "jobs", block, used, f"{clients} clients", None)
 
 
-def _worker(system: System, seconds: float, _: int) -> Role:
+def _worker(system: System, seconds: float) -> Role:
     target = PlainHttp(f"{system.url}/v1/jobs", system.headers, (202,))
     with fleet(8) as load:
         with system.frozen("worker", "runner", "dispatcher"):
-            count = len(load.block(target, seconds).latencies)
+            load.block(target, seconds)
+            count = clear(system, but=QUEUE)
         before, begin = system.cpu(), time.monotonic()
         _drain(system)
     block = Block([0.0] * count, time.monotonic() - begin)
@@ -127,7 +152,7 @@ def _worker(system: System, seconds: float, _: int) -> Role:
     return role
 
 
-def _streams(system: System, _: float, most: int) -> Role:
+def _streams(system: System, most: int) -> Role:
     before = system.cpu()
     readers, rate, delay, sent = fan_out(system, 12 * most)
     used = cpu.difference(system.cpu(), before)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
+import psycopg
 
 from api_schemas.ids import JOB, decode, new_uuid
 from api_schemas.jobs import JobRequest
@@ -53,6 +54,15 @@ class JobRules:
                 jobs.finish(conn, claim.job_id, claim.attempt, state="succeeded", answer=ANSWER, summary=SUMMARY)
 
         return once
+
+
+def clear(system: System, but: int = 0) -> int:
+    """Throw away the jobs that wait in the queue, but so many; how many are left."""
+    with psycopg.connect(Postgres(system.home).url(), autocommit=True) as conn:
+        kept = "SELECT id FROM job WHERE state = 'queued' ORDER BY id LIMIT %s"
+        conn.execute(f"DELETE FROM job WHERE state = 'queued' AND id NOT IN ({kept})", (but,))
+        row = conn.execute("SELECT count(*) FROM job WHERE state = 'queued'").fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 def dispatcher(settings: Settings, folder: Path, count: int = 5000) -> dict[str, float]:
