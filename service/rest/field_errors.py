@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from api_schemas.errors import FieldError
+from api_schemas.jobs import OPTIONS
 from service.rest.union_errors import Located
 
 _FORMS = {
@@ -55,7 +56,7 @@ def describe(model: type[BaseModel], value: Any, error: Located) -> FieldError:
     else:
         detail, hint = words(_at(value, path), error)
     if error.type == "extra_forbidden":
-        hint = near(str(path[-1]), _fields_at(model, error))
+        hint = near(str(path[-1]), _fields_at(model, value, error))
     if error.type == "union_tag_invalid" and error.context["discriminator"] == "_kind()":
         relative, tag = "/kind", error.context["tag"]
         choices = _QUOTED.findall(error.context["expected_tags"])
@@ -154,15 +155,32 @@ def _number(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _fields_at(model: type[BaseModel], error: Located) -> list[str]:
+def _fields_at(model: type[BaseModel], value: Any, error: Located) -> list[str]:
     """Names of the fields of the models that may stand where an unknown field was found."""
     models = {model}
-    for name in error.path[:-1]:
+    for k, name in enumerate(error.path[:-1]):
         if isinstance(name, str):
             models = {m for owner in models if name in owner.model_fields for m in _models(owner, name)}
+            sent = _at(value, error.path[: k + 1])
+            models = {m for m in models if _says(m, sent)} or models
+            if name == "options":
+                kind = _at(value, (*error.path[:k], "problem", "kind"))
+                models = {m for m in models if isinstance(kind, str) and m is OPTIONS.get(kind)} or models
     tags = {step.name for step in error.steps if step.tag}
     chosen = {m for m in models if m.__name__ in tags} or models
     return sorted({name for m in chosen for name in m.model_fields})
+
+
+def _says(model: type[BaseModel], sent: Any) -> bool:
+    """``kind`` and ``type`` of what was sent are those of the model."""
+    if not isinstance(sent, dict):
+        return True
+    for name in ("kind", "type"):
+        found = model.model_fields.get(name)
+        choices = get_args(found.annotation) if found is not None and get_origin(found.annotation) is Literal else ()
+        if found is not None and choices and sent.get(name, found.get_default()) not in choices:
+            return False
+    return True
 
 
 @cache

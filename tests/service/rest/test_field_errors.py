@@ -51,6 +51,16 @@ def told(body: Any) -> list[tuple[str, str, str]]:
             [("/options/time_limt", "is unknown here", "did you mean 'time_limit'?")],
         ),
         (
+            {"problem": {"kind": "transport", "type": "sliced", "x": [0.0], "y": [1.0], "suport": 1}},
+            "invalid-request",
+            [("/problem/suport", "is unknown here", "there are: a, b, kind, name, p, projections, type, x, y")],
+        ),
+        (
+            {"problem": {"kind": "transport", "x": [0.0], "y": [1.0]}, "options": {"feasibility_tolerance": 1.0}},
+            "invalid-option",
+            [("/options/feasibility_tolerance", "is unknown here", "did you mean 'marginal_tolerance'?")],
+        ),
+        (
             {"problem": GOOD, "options": {"threads": 0, "seed": 1.5}},
             "invalid-option",
             [
