@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,9 @@ def test_an_outage_is_borne_and_made_up_for(client: kantor.Client) -> None:
     study.optimize(lambda t: t.suggest_float("x", 0, 1), 3)
     twin = sampler._twin
     assert twin is not None
-    here, twin.study._client = twin.study._client, kantor.Client("http://127.0.0.1:9", max_retries=0)
+    away = kantor.Client("http://127.0.0.1:9", max_retries=0)
+    away._policy = replace(away._policy, patience=1.0)
+    here, twin.study._client = twin.study._client, away
     with pytest.warns(UserWarning, match="Kantor is away"):
         study.optimize(lambda t: t.suggest_float("x", 0, 1), 2)
     twin.study._client = here
