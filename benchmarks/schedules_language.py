@@ -74,7 +74,7 @@ def train(rate: float, curve: Array, seed: int) -> Outcome:
     torch.manual_seed(seed)
     seen, unseen, kinds = corpus()
     model = Reader(kinds)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     draw = torch.Generator().manual_seed(seed)
     norms, late = np.empty(len(curve)), []
     for t, factor in enumerate(curve):
@@ -82,7 +82,8 @@ def train(rate: float, curve: Array, seed: int) -> Outcome:
         loss = _loss(model, _texts(seen, draw, BATCH))
         optimizer.zero_grad()
         loss.backward()
-        norms[t] = float(sum(p.grad.abs().sum() for p in model.parameters() if p.grad is not None))
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        norms[t] = float(torch.stack(torch._foreach_norm(grads, 1)).sum())
         optimizer.step()
         if t >= 0.95 * len(curve):
             late.append(loss.item())
