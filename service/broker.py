@@ -26,10 +26,11 @@ class Line:
     would cost more processor time than everything else that a ring does.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, patience: float = PATIENCE) -> None:
+        """``patience``: seconds for a reply, longer for who sends commands that wait."""
         self._pool = redis.ConnectionPool.from_url(
             settings.hints_url,
-            socket_timeout=PATIENCE,
+            socket_timeout=patience,
             **({} if settings.hints_url.startswith("unix:") else {"socket_connect_timeout": PATIENCE}),
             retry=None,
         )
@@ -46,7 +47,7 @@ class Line:
         """Send one command and return its reply.
 
         Raises:
-            BrokerDownError: within 0.2 seconds; at once in the second after a failure.
+            BrokerDownError: within 0.2 seconds (or the patience); at once in the second after a failure.
             redis.ResponseError: Valkey refuses the command.
         """
         if self.down:

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-import redis
 import structlog
 
 import api_schemas
@@ -23,12 +22,13 @@ from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
 from service import artifacts, hints, hooks, jobs, registry
 from service.artifacts import ArtifactStore
 from service.bell import Bell
-from service.broker import BrokerDownError, Line
+from service.broker import Line
 from service.jobs import Claim
 from service.settings import Settings
 from service.store.connect import Database, pool
 from service.telemetry import metrics, origin
 from service.telemetry.alive import Pulse
+from workers.ear import Ear
 from workers.journal import Journal
 from workers.keeper import Keeper
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
@@ -85,6 +85,7 @@ class Worker:
         self.runners.warm_up(self.catalogue.group_of(self.catalogue.engines[0].family, "auto"), self.concurrency)
         self.artifacts = ArtifactStore(self.settings)
         self.line = Line(self.settings)
+        self.ear = Ear(self.settings, self.pools)
         self.bell = Bell(self.settings)
         self.journal = Journal(self.database, self._tell)
         self.keeper = Keeper(
@@ -104,20 +105,25 @@ class Worker:
     def answer(self, job_id: str) -> None:
         """The bell has rung: do jobs until there are none, or the worker ends.
 
-        A ring says that there is work, not which: the best job is claimed, and after it the next, without waiting for
-        more rings. So a ring that was lost delays its job only if nobody is working; one that comes too late finds
-        nothing. A claim without a ring takes one ring out of the queue unheard: there are never more rings than jobs.
+        A ring says that there is work, not which: the best job is claimed. After it the slot itself listens for the
+        next ring for a moment, and every second it looks without one. So a ring that was lost delays its job by a
+        second at most while somebody works; one that comes too late finds nothing.
         """
         claim = self._claim(job_id)
         while claim is not None:
             self.do(claim)
+            rung = self.ear.listen() if self._may_claim() else False
+            if rung is False:
+                return
             claim = self._claim(job_id)
-            if claim is not None:
-                with contextlib.suppress(BrokerDownError, redis.ResponseError):
-                    self.line.execute_command("RPOP", claim.pool)
+            if claim is not None and rung is None:
+                self.ear.unrung(claim.pool)
+
+    def _may_claim(self) -> bool:
+        return self._drain_at is None and self.keeper.holds()
 
     def _claim(self, job_id: str) -> Claim | None:
-        if self._drain_at is not None or not self.keeper.holds():
+        if not self._may_claim():
             return None
         self._asked.ns = time.time_ns()
         try:
@@ -209,6 +215,7 @@ class Worker:
         self.runners.close()
         self.zygotes.close()
         self.line.close()
+        self.ear.close()
         self.bell.close()
 
     # ------------------------------------------------------------------ for supervisors
