@@ -44,13 +44,19 @@ class Zygote:
         self._control.settimeout(PATIENCE)
         self._pidfd = os.pidfd_open(pid)
         self._lock = threading.Lock()
+        self._closing = threading.Lock()
+        self._closed = False
         self._settled = False
 
     @property
     def alive(self) -> bool:
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        return not poll.poll(0)
+        """False for one that was closed, too: a runner may outlast the handle that it was forked by."""
+        with self._closing:
+            if self._closed:
+                return False
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            return not poll.poll(0)
 
     def call(self, do: str, descriptors: Sequence[int] = (), **request: Any) -> dict[str, Any]:
         """Ask, and wait for the answer.
@@ -113,13 +119,20 @@ class Zygote:
 
     def end(self) -> None:
         """End it, and with it all its runners."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        with self._closing, contextlib.suppress(ProcessLookupError):
+            if not self._closed:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
+        """End it. Who calls it now or later gets ``ZygoteLostError``: its descriptors may be another's by then."""
         self.end()
-        self._control.close()
-        os.close(self._pidfd)
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # whoever waits for an answer comes back
+        with self._lock, self._closing:
+            if not self._closed:
+                self._closed = True
+                self._control.close()
+                os.close(self._pidfd)
 
     def _lost(self, why: object) -> ZygoteLostError:
         self.end()
