@@ -156,6 +156,8 @@ class Study(Reply):
     """Number of the newest change of what engines see."""
     problem: str = ""
     """Why no suggestion could be made the last time, if so; asks are then answered by quasi-random points."""
+    warnings: list[str] = []
+    """What is odd about the space: parameters that are never active."""
     created_at: Time
     updated_at: Time
 

@@ -249,6 +249,21 @@ def constraint_tree(text: str) -> list[Any]:
     return tree
 
 
+def odd_conditions(space: Mapping[str, Any]) -> list[str]:
+    """Conditions on values that the parent does not have: allowed, since choices come and go, but said aloud."""
+    found = []
+    for name, parameter in space.items():
+        for parent, condition in getattr(parameter, "when", {}).items():
+            if isinstance(condition, Range):
+                continue
+            values = condition if isinstance(condition, list) else [condition]
+            faults = [fault for fault in (fault_of(space[parent], value) for value in values) if fault]
+            if faults:
+                what = "is never active" if len(faults) == len(values) else "has a condition that is never met"
+                found.append(f"{name!r} {what}: of {parent!r}, {faults[0]}")
+    return found
+
+
 def names_in(tree: Any) -> set[str]:
     """The parameters that a constraint speaks of."""
     if not isinstance(tree, list):
@@ -268,11 +283,6 @@ def check_space(space: Mapping[str, Any], constraints: Sequence[str], guesses: S
                     raise wrong(where, f"{parent!r} has choices: give values, not a range")
                 if condition.low is not None and condition.high is not None and condition.low > condition.high:
                     raise wrong(where, "low is above high")
-                continue
-            for value in condition if isinstance(condition, list) else [condition]:
-                fault = fault_of(space[parent], value)
-                if fault:
-                    raise wrong(where, f"{name!r} could never be active: of {parent!r}, {fault}")
     ordered(space)
     for k, text in enumerate(constraints):
         try:

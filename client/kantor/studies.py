@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 from api_schemas.studies import AskRequest, EditRequest, StudyRequest, TellRequest, TrialRequest
 from api_schemas.study_imports import ImportRequest
+from api_schemas.study_spaces import odd_conditions
 from kantor.errors import KantorError
 from kantor.studies_looks import StudyLooks
 from kantor.studies_space import space_fields
@@ -315,7 +317,10 @@ def study_request(
         "constraints": constraints,
         **settings,
     }
-    return routes.make(StudyRequest, fields)
+    request = routes.make(StudyRequest, fields)
+    for text in odd_conditions(request.space):
+        warnings.warn(text, stacklevel=3)
+    return request
 
 
 def ask_request(

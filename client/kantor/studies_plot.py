@@ -18,10 +18,13 @@ DOTS, LINE = "#4c6ef5", "#e8590c"
 
 
 class Plot:
-    """A picture; ``svg`` is its text."""
+    """A picture; ``svg`` is its text. Notebooks show it; elsewhere ``save`` it."""
 
     def __init__(self, svg: str) -> None:
         self.svg = svg
+
+    def __repr__(self) -> str:
+        return f"<Plot of {len(self.svg):,} characters of SVG: .save('picture.svg'), or shown by a notebook>"
 
     def save(self, file: str | Path) -> Path:
         """Write it as .svg."""

@@ -215,7 +215,9 @@ def _place(request: Any) -> tuple[UUID, int]:
 
 def _study(details: Details) -> pb.Study:
     shown = study_views.study(details)
-    definition = {name: value for name, value in shown.items() if name not in (*_DEFINED, "created_at", "updated_at")}
+    definition = {
+        name: value for name, value in shown.items() if name not in (*_DEFINED, "created_at", "updated_at", "warnings")
+    }
     message: pb.Study = fill(pb.Study(), {**shown, "definition": definition})
     return message
 

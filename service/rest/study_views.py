@@ -9,7 +9,8 @@ import orjson
 
 from api_schemas.ids import STUDY, encode
 from api_schemas.studies import TrialHistory
-from service.studies import TrialRow
+from api_schemas.study_spaces import odd_conditions
+from service.studies import StudyRow, TrialRow
 from service.studies.read import Change, Details, ReportRow
 
 _OPTIONS = orjson.OPT_UTC_Z
@@ -32,9 +33,15 @@ def study(details: Details) -> dict[str, Any]:
         "prepared": details.counts.get("prepared", 0),
         "watermark": row.watermark,
         "problem": row.problem,
+        "warnings": odd_conditions(row.request.space) if _conditional(row) else [],
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
+
+
+def _conditional(row: StudyRow) -> bool:
+    """Without parsing the whole definition."""
+    return any(parameter.get("when") for parameter in row.definition["space"].values())
 
 
 def trial(row: TrialRow) -> dict[str, Any]:

@@ -94,7 +94,9 @@ def _refine(task: Task) -> Decision:
     cells = grid(horizon)
     before = values(task.runs[0]["curve"], cells)
     power = task.arguments.get("power")
-    found = refine(series, horizon, norm=norm, tau=float(task.arguments["tau"]), power=power, before=before)
+    found = refine(
+        series, horizon, norm=norm, tau=float(task.arguments["tau"]), power=power, before=before, names=numbers
+    )
     peak = float(task.definition["peak"])
     knots = compress(found.steps, peak * found.curve)
     better = found.before is not None and found.after < found.before

@@ -7,6 +7,7 @@ Written from the equations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -127,6 +128,7 @@ def refine(
     tau: float = 0.1,
     power: float | None = None,
     before: Array | None = None,
+    names: Sequence[object] | None = None,
 ) -> Refinement:
     """A schedule for the next training, from the norms of earlier ones.
 
@@ -135,13 +137,14 @@ def refine(
         horizon: T.
         power: with which norms weigh; by default ``damped``, which for norms that do not vanish is that of the theory.
         before: (cells,) the schedule of those runs on the grid of ``grid(horizon)``, to compare bounds.
+        names: of the runs, for errors; by default from 0.
 
     Raises:
         InvalidProblem: norms that are not positive and finite, or fewer than ten of them in a run.
     """
     cells = grid(horizon)
     logs = []
-    for k, (steps, norms) in enumerate(runs):
+    for k, (steps, norms) in zip(names or range(len(runs)), runs, strict=True):
         good = np.isfinite(norms) & (norms > 0)
         if int(good.sum()) < 10:
             raise InvalidProblem(f"run {k}: only {int(good.sum())} gradient norms are positive numbers; 10 are needed")

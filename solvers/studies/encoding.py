@@ -140,7 +140,7 @@ class Encoding:
         parameter = self.parameters[self.column[parent]]
         with np.errstate(invalid="ignore"):
             if values or isinstance(parameter, Choices):
-                places = np.array([parameter.unit(value) for value in values])
+                places = np.array([parameter.unit(value) for value in values if not parameter.fault(value)])
                 return np.asarray((np.abs(column[:, None] - places[None, :]) < 1e-9).any(axis=1))
             inside = (column >= parameter.unit(low) - 1e-12) if low > -math.inf else column >= 0
             if high < math.inf:

@@ -82,12 +82,6 @@ class Space:
             raise InvalidProblem(
                 f"{parameter.name!r} depends on {condition.parent!r}, which is no parameter", pointer=pointer
             )
-        for value in condition.values:
-            fault = parent.fault(value)
-            if fault:
-                raise InvalidProblem(
-                    f"{parameter.name!r} can never be active: {condition.parent!r} {fault}", pointer=pointer
-                )
         if not condition.values and not isinstance(parent, Numeric):
             raise InvalidProblem(
                 f"{parameter.name!r}: a range of {condition.parent!r} needs a numeric parent",

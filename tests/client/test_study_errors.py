@@ -7,6 +7,7 @@ from typing import Any
 
 import kantor
 import pytest
+from kantor.studies import study_request
 from kantor.studies_space import space_fields
 from kantor.studies_trial import numbers
 from kantor.wire.study_routes import make
@@ -44,3 +45,9 @@ def test_text_is_no_value() -> None:
         numbers({"loss": "1"})
     with pytest.raises(kantor.InvalidRequest, match="/values/loss: should be a number, but is text"):
         make(TellRequest, {"values": {"loss": "1"}})
+
+
+def test_a_parameter_that_is_never_active_is_warned_of() -> None:
+    space = {"a": kantor.Categorical([1, 2]), "b": kantor.Float(0, 1, when={"a": [2, 3]})}
+    with pytest.warns(UserWarning, match="'b' has a condition that is never met: of 'a', 3 is not one of 1, 2"):
+        study_request("s", space, "min", None, {})

@@ -97,6 +97,19 @@ def test_what_is_wrong_with_a_study_is_named(client: httpx.Client, change: dict[
     assert refused.json()["errors"][0]["pointer"] == pointer
 
 
+def test_a_parameter_that_is_never_active_is_taken_and_said_aloud(client: httpx.Client) -> None:
+    space = {
+        "optimizer": {"type": "categorical", "choices": ["adam", "lion"]},
+        "momentum": {"type": "float", "low": 0, "high": 1, "when": {"optimizer": "sgd"}},
+    }
+    made = client.post("/v1/studies", json={"name": "lr-search", "space": space, "objectives": {"loss": "min"}})
+
+    (warning,) = sent(made, Study, 201).warnings
+    assert warning == "'momentum' is never active: of 'optimizer', 'sgd' is not one of 'adam', 'lion'"
+    asked = sent(client.post(f"{made.headers['location']}/ask", json={"wait": 0}), AskReply)
+    assert set(asked.trials[0].params) == {"optimizer"}
+
+
 def test_a_stale_lease_and_a_finished_trial_have_codes_of_their_own(client: httpx.Client, study: str) -> None:
     client.post(f"{study}/ask", json={"wait": 0})
     client.post(f"{study}/trials/1/release", json={"attempt": 1})

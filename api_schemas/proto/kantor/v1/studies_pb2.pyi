@@ -71,7 +71,7 @@ class DeleteStudyRequest(_message.Message):
     def __init__(self, study_id: _Optional[str] = ...) -> None: ...
 
 class Study(_message.Message):
-    __slots__ = ("id", "name", "state", "definition", "seed", "budget", "labels", "trials", "prepared", "watermark", "problem", "created_at", "updated_at")
+    __slots__ = ("id", "name", "state", "definition", "seed", "budget", "labels", "trials", "prepared", "watermark", "problem", "created_at", "updated_at", "warnings")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class Study(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     state: str
@@ -112,7 +113,8 @@ class Study(_message.Message):
     problem: str
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., definition: _Optional[bytes] = ..., seed: _Optional[int] = ..., budget: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., trials: _Optional[_Mapping[str, int]] = ..., prepared: _Optional[int] = ..., watermark: _Optional[int] = ..., problem: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., definition: _Optional[bytes] = ..., seed: _Optional[int] = ..., budget: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., trials: _Optional[_Mapping[str, int]] = ..., prepared: _Optional[int] = ..., watermark: _Optional[int] = ..., problem: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AskRequest(_message.Message):
     __slots__ = ("study_id", "count", "client_id", "fixed", "wait", "lease_seconds")
