@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import redis
@@ -39,13 +39,20 @@ class Bell:
 
     def ring_many(self, pool: str, job_ids: Sequence[UUID]) -> bool:
         """Ring for several jobs of one pool, in their order, with one command."""
+        return self._push(self._line.execute_command, pool, job_ids)
+
+    def tell(self, pool: str, job_ids: Sequence[UUID]) -> None:
+        """``ring_many`` without waiting for the broker's word: for who has just stored these jobs, and goes on."""
+        self._push(self._line.tell, pool, job_ids)
+
+    def _push(self, send: Callable[..., object], pool: str, job_ids: Sequence[UUID]) -> bool:
         if not job_ids:
             return True
         if self._line.down:
             return False
         messages = [self._message(pool, job_id) for job_id in job_ids]
         try:
-            self._line.execute_command("LPUSH", pool, *messages)
+            send("LPUSH", pool, *messages)
         except (BrokerDownError, redis.ResponseError):
             return False
         return True

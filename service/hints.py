@@ -11,6 +11,7 @@ from uuid import UUID
 import redis
 import redis.asyncio
 
+from service.broker import Line
 from service.settings import Settings
 
 CHANNEL = "kantor:jobs"
@@ -19,16 +20,17 @@ _RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Commands(Protocol):
-    """A ``service.broker.Line`` or a ``redis.Redis``."""
+    """A ``redis.Redis``."""
 
     def execute_command(self, *command: Any) -> Any:
         """Send a command, return its reply."""
 
 
-def publish(line: Commands, job_id: UUID, seq: int) -> bool:
+def publish(line: Line | Commands, job_id: UUID, seq: int) -> bool:
     """Tell whoever waits that the job has events up to ``seq``. False if the broker is down: only time is lost."""
+    send = line.tell if isinstance(line, Line) else line.execute_command
     try:
-        line.execute_command("PUBLISH", CHANNEL, f"{job_id.hex} {seq}")
+        send("PUBLISH", CHANNEL, f"{job_id.hex} {seq}")
     except (redis.RedisError, OSError):
         return False
     return True

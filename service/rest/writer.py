@@ -32,7 +32,7 @@ class _Entry:
 
 
 class Writer:
-    """One thread with a connection of its own that stores whatever waits, and one that rings for it.
+    """One thread with a connection of its own that stores whatever waits, and rings for it.
 
     While a commit is under way, new submissions gather for the next one: so the group grows with the load by itself.
     Use ``start`` and ``stop`` within the event loop that calls ``submit``.
@@ -41,26 +41,20 @@ class Writer:
     def __init__(self, settings: Settings, bell: Bell) -> None:
         self._settings = settings
         self._bell = bell
-        self._entries: SimpleQueue[_Entry | None] = SimpleQueue()
-        self._rings: SimpleQueue[list[Submitted] | None] = SimpleQueue()
+        self._entries: SimpleQueue[_Entry | Submitted | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Database | None = None
-        self._threads = [
-            threading.Thread(target=self._write, name="submit-writer", daemon=True),
-            threading.Thread(target=self._ring, name="bell", daemon=True),
-        ]
+        self._thread = threading.Thread(target=self._write, name="submit-writer", daemon=True)
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the thread."""
         self._loop = asyncio.get_running_loop()
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     async def stop(self) -> None:
-        """Store and ring what waits, then end the threads."""
+        """Store and ring what waits, then end the thread."""
         self._entries.put(None)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join, 10.0)
+        await asyncio.to_thread(self._thread.join, 10.0)
 
     async def submit(self, submission: Submission) -> Submitted:
         """Store a job, ring for it.
@@ -74,31 +68,36 @@ class Writer:
 
     def ring(self, submitted: Submitted) -> None:
         """Ring for a job that was stored elsewhere."""
-        self._rings.put([submitted])
+        self._entries.put(submitted)
 
     def _write(self) -> None:
         while True:
-            group, ended = self._gather()
+            group, rings, ended = self._gather()
+            if rings:
+                self._ring(rings)
             if group:
                 self._store(group)
             if ended:
-                self._rings.put(None)
                 if self._connection is not None:
                     self._connection.close()
                 return
 
-    def _gather(self) -> tuple[list[_Entry], bool]:
-        """All that waits, up to a bound; at least one."""
+    def _gather(self) -> tuple[list[_Entry], list[Submitted], bool]:
+        """All that waits to be stored and to be rung for, up to a bound; at least one."""
         group: list[_Entry] = []
+        rings: list[Submitted] = []
         size = 0
         entry = self._entries.get()
         while entry is not None:
-            group.append(entry)
-            size += len(entry.submission.document)
+            if isinstance(entry, Submitted):
+                rings.append(entry)
+            else:
+                group.append(entry)
+                size += len(entry.submission.document)
             if self._entries.empty() or len(group) >= _MOST_ITEMS or size >= _MOST_BYTES:
-                return group, False
+                return group, rings, False
             entry = self._entries.get()
-        return group, True
+        return group, rings, True
 
     def _store(self, group: list[_Entry]) -> None:
         outcomes: Sequence[Submitted | Exception]
@@ -115,8 +114,8 @@ class Writer:
         except Exception as error:
             outcomes = [error] * len(group)
         stored = [o for o in outcomes if isinstance(o, Submitted) and not o.replayed]
-        if stored:
-            self._rings.put(stored)
+        if stored:  # at once: the way to a worker is longer than that of the reply
+            self._ring(stored)
         assert self._loop is not None
         self._loop.call_soon_threadsafe(_deliver, group, outcomes)
 
@@ -128,19 +127,15 @@ class Writer:
             self._connection = connect(self._settings, name="kantor-api-writer")
         return self._connection
 
-    def _ring(self) -> None:
-        while True:
-            waiting = self._rings.get()
-            if waiting is None:
-                return
-            by_pool: dict[str, list[UUID]] = {}
-            for submitted in waiting:
-                by_pool.setdefault(submitted.job.pool, []).append(submitted.job_id)
-            for pool, job_ids in by_pool.items():
-                try:
-                    self._bell.ring_many(pool, job_ids)
-                except Exception:
-                    log.exception("bell_broken")  # the dispatcher rings for these
+    def _ring(self, stored: Sequence[Submitted]) -> None:
+        by_pool: dict[str, list[UUID]] = {}
+        for submitted in stored:
+            by_pool.setdefault(submitted.job.pool, []).append(submitted.job_id)
+        for pool, job_ids in by_pool.items():
+            try:
+                self._bell.tell(pool, job_ids)
+            except Exception:
+                log.exception("bell_broken")  # the dispatcher rings for these
 
 
 def _deliver(group: list[_Entry], outcomes: Sequence[Submitted | Exception]) -> None:

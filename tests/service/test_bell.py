@@ -102,6 +102,45 @@ def test_the_first_ring_after_a_restart_is_heard(own: Settings, valkey: Valkey) 
     assert bell.waiting("cpu") == 1
 
 
+def test_a_ring_that_waits_for_no_word_is_heard_also_after_a_restart(own: Settings, valkey: Valkey) -> None:
+    bell = Bell(own)
+    for _ in range(3):
+        bell.tell("cpu", [new_uuid(), new_uuid()])
+    assert bell.waiting("cpu") == 6
+
+    bell.tell("cpu", [new_uuid()])
+    valkey.stop()
+    valkey.start()
+    bell.tell("cpu", [new_uuid()])
+
+    assert bell.waiting("cpu") == 1
+
+
+def test_to_wait_for_no_word_costs_little_whatever_the_broker_does(own: Settings, valkey: Valkey) -> None:
+    bell = Bell(own)
+    bell.tell("cpu", [new_uuid()])
+    redis.Redis.from_url(own.hints_url).execute_command("CLIENT", "PAUSE", "3000", "ALL")
+    began = time.perf_counter()
+    for _ in range(1000):
+        bell.tell("cpu", [new_uuid()])
+    assert time.perf_counter() - began < 0.5
+    valkey.stop()
+    time.sleep(SULK + 0.05)
+    began = time.perf_counter()
+    for _ in range(1000):
+        bell.tell("cpu", [new_uuid()])
+    assert time.perf_counter() - began < 0.5
+
+
+def test_what_was_told_is_not_taken_for_a_reply(own: Settings) -> None:
+    line = Line(own)
+    line.tell("LPUSH", "list", "1")
+    line.tell("LPUSH")  # refused, which nobody hears
+    line.tell("ECHO", "unheard")
+
+    assert line.execute_command("ECHO", "heard") == b"heard"
+
+
 def test_after_a_failure_the_line_is_tried_again(own: Settings, valkey: Valkey) -> None:
     line = Line(own)
     valkey.stop()
