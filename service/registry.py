@@ -28,6 +28,11 @@ FROM worker, jsonb_array_elements(engines) AS engine WHERE {_ALIVE}
 ORDER BY engine->>'family', engine->>'id', worker.started_at DESC
 """  # noqa: S608
 
+# A size tells of another content without reading it; and one process announces the same as long as it lives.
+_WHO = f"""
+SELECT md5(string_agg(id::text || pg_column_size(engines), ' ' ORDER BY id)) FROM worker WHERE {_ALIVE}
+"""  # noqa: S608
+
 _DEPTHS = """
 SELECT pool, count(*) FILTER (WHERE queued), count(*) FILTER (WHERE NOT queued),
     extract(epoch FROM now() - min(created_at) FILTER (WHERE queued))::double precision
@@ -116,6 +121,13 @@ def engines(conn: Database, settings: Settings) -> list[Engine]:
     """What live workers offer, by family and id; ``workers`` counts them. Of several versions the newest worker's."""
     rows = conn.execute(_ENGINES, {"timeout": settings.worker_timeout_seconds}, prepare=True).fetchall()
     return [Engine.model_validate({**engine, "workers": count}) for engine, count in rows]
+
+
+def who(conn: Database, settings: Settings) -> str | None:
+    """Changes when what ``engines`` gives may have changed, and costs little also for a thousand workers; None: no
+    worker lives."""
+    row = conn.execute(_WHO, {"timeout": settings.worker_timeout_seconds}, prepare=True).fetchone()
+    return None if row is None else row[0]
 
 
 def queue_depths(conn: Database, project_id: UUID | None = None) -> list[QueueDepth]:

@@ -29,6 +29,7 @@ class Catalogue:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engines: list[Engine] = []
+        self._who: str | None = None
         self._read_at = self._seen_at = -_REMEMBERED_SECONDS
         self._lock = threading.Lock()
 
@@ -37,12 +38,13 @@ class Catalogue:
         return self._engines if time.monotonic() - self._read_at < _FRESH_SECONDS else None
 
     def read(self, conn: Database) -> list[Engine]:
-        """Ask the database."""
-        live = registry.engines(conn, self._settings)
+        """Ask the database: for the engines themselves only if there are other workers than before."""
+        who = registry.who(conn, self._settings)
+        live = self._engines if who == self._who else registry.engines(conn, self._settings)
         now = time.monotonic()
         with self._lock:
-            if live:
-                self._engines, self._seen_at = live, now
+            if who is not None and live:
+                self._engines, self._seen_at, self._who = live, now, who
             elif now - self._seen_at > _REMEMBERED_SECONDS:
                 self._engines = []
             self._read_at = now

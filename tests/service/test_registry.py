@@ -9,6 +9,7 @@ import pytest
 from api_schemas.engines import Engine
 from api_schemas.ids import WORKER, encode, new_uuid
 from service import registry
+from service.rest.catalogue import Catalogue
 from service.settings import Settings
 from service.store.connect import Database
 from tests.service.work import Desk
@@ -100,3 +101,18 @@ def test_queue_depths_count_what_waits_and_runs(desk: Desk) -> None:
     assert depth.oldest_queued_seconds is not None
     assert 0 <= depth.oldest_queued_seconds < 60
     assert desk.pool in {depth.pool for depth in registry.queue_depths(desk.conn)}
+
+
+def test_a_process_reads_engines_anew_only_when_other_workers_live(conn: Database, settings: Settings) -> None:
+    catalogue = Catalogue(settings)
+    assert catalogue.read(conn) == []
+    worker = announce(conn, engine("highs"))
+    first = catalogue.read(conn)
+    assert [item.id for item in first] == ["highs"]
+    registry.heartbeat(conn, worker, running=1)
+    assert catalogue.read(conn) is first
+
+    announce(conn, engine("highs"), engine("scip"))
+    assert [(item.id, item.workers) for item in catalogue.read(conn)] == [("highs", 2), ("scip", 1)]
+    registry.retire_all(conn)
+    assert [item.id for item in catalogue.read(conn)] == ["highs", "scip"], "remembered for an hour"
