@@ -10,10 +10,13 @@ branch_labels = None
 depends_on = None
 
 
-# Each would take seconds on a large table, in which nobody could write to it: so they are made beside the service.
+# Each would take seconds on a large table, in which nobody could write to it: so they are made beside the service. The
+# queue's old index stays until the new one is there: without any, every claim would read the whole table meanwhile.
 INDEXES = (
+    "DROP INDEX CONCURRENTLY IF EXISTS job_queue_new",
+    "CREATE INDEX CONCURRENTLY job_queue_new ON job (pool, project_id, priority DESC, id) WHERE state = 'queued'",
     "DROP INDEX CONCURRENTLY IF EXISTS job_queue",
-    "CREATE INDEX CONCURRENTLY job_queue ON job (pool, project_id, priority DESC, id) WHERE state = 'queued'",
+    "ALTER INDEX job_queue_new RENAME TO job_queue",
     "DROP INDEX CONCURRENTLY IF EXISTS job_running",
     "CREATE INDEX CONCURRENTLY job_running ON job (project_id, pool) WHERE state = 'running'",
     "DROP INDEX CONCURRENTLY IF EXISTS job_slot",
