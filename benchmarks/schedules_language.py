@@ -24,7 +24,7 @@ def task() -> Task:
         f"AdamW (batch {BATCH} of {LETTERS} letters), a transformer of one block of width {WIDTH} on the Python "
         "language reference. Loss: on held-out texts, nats a letter.",
         400,
-        (3e-3, 1e-2, 3e-2),
+        (3e-3, 1e-2, 3e-2, 6e-2),
         "l1",
         "training loss",
         train,

@@ -280,7 +280,7 @@ def test_wrong_settings_are_named(client: kantor.Client, schedule: kantor.Schedu
         client.schedules.get("no such schedule")
 
 
-def test_the_command_creates_and_shows(command: Command) -> None:
+def test_the_command_creates_and_shows(command: Command, client: kantor.Client) -> None:
     made = json.loads(
         command("schedules", "create", "by hand", "--horizon", "100", "--policy", "cosine", "--json").stdout
     )
@@ -290,3 +290,11 @@ def test_the_command_creates_and_shows(command: Command) -> None:
     assert "As the request says" in command("schedules", "versions", "by hand").stdout
     assert command("schedules", "promote", "by hand", "7").returncode == 2
     assert command("schedules", "promote", "by hand", "1").returncode == 0
+    with pytest.raises(ZeroDivisionError), client.schedules.get("by hand").run():
+        _ = 1 / 0
+    shown = command("schedules", "runs", "by hand").stdout
+    assert "failed" in shown
+    assert "ZeroDivisionError: division by zero" in shown
+    assert command("schedules", "archive", "by hand").returncode == 0
+    assert command("schedules", "delete", "by hand").returncode == 0
+    assert "by hand" not in command("schedules", "list").stdout

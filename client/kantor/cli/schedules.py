@@ -81,6 +81,25 @@ def versions(name: Name, json: Json = False) -> None:
 
 
 @app.command()
+def runs(name: Name, json: Json = False) -> None:
+    """Trainings that follow it, newest first, and why one failed."""
+    from rich.text import Text
+
+    with session() as client:
+        found = client.schedules.get(name).runs()
+    if json:
+        output.print_json(found)
+        return
+    table = output.table("run>", "version>", "state", "final", "reason", "began")
+    for item in found:
+        final = ", ".join(f"{key}={value:.6g}" for key, value in (item.final or {}).items())
+        table.add_row(
+            str(item.number), str(item.version), item.state, final, Text(item.reason), output.ago(item.created_at)
+        )
+    output.show(table)
+
+
+@app.command()
 def refine(
     name: Name,
     run: Annotated[list[int] | None, typer.Option(help="From this run; repeat it. Else all that finished.")] = None,
@@ -108,3 +127,26 @@ def promote(name: Name, version: Annotated[int, typer.Argument(help="That new ru
         output.print_json(schedule.info)
     else:
         output.say(f"New runs of {schedule.name!r} get version {version}.")
+
+
+@app.command()
+def archive(name: Name, json: Json = False) -> None:
+    """Take no new runs."""
+    with session() as client:
+        schedule = client.schedules.get(name).archive()
+    if json:
+        output.print_json(schedule.info)
+    else:
+        output.say(f"{schedule.name!r} is archived.")
+
+
+@app.command()
+def delete(name: Name, json: Json = False) -> None:
+    """Delete an archived schedule with all its runs."""
+    with session() as client:
+        schedule = client.schedules.get(name)
+        schedule.delete()
+    if json:
+        output.print_json({"deleted": schedule.id})
+    else:
+        output.say(f"{schedule.name!r} is deleted.")
