@@ -63,13 +63,13 @@ def train(rate: float, curve: Array, seed: int) -> Outcome:
         if t % batches == 0:
             shuffled = rng.permutation(fit)
         chosen = shuffled[t % batches * BATCH :][:BATCH]
-        grads = _gradient(w, x[chosen], y[chosen])[1]
+        grads = gradient(w, x[chosen], y[chosen])[1]
         norms[t] = np.sqrt(sum(float(np.sum(g * g)) for g in grads))
         for part, speed, g in zip(w, velocity, grads, strict=True):
             speed *= MOMENTUM
             speed += g
             part -= rate * factor * speed
-    loss = _gradient(w, x[fit], y[fit])[0]
+    loss = gradient(w, x[fit], y[fit])[0]
     wrong = float(np.mean(np.argmax(_scores(w, x[test])[1], axis=1) != y[test]))
     return Outcome(loss if np.isfinite(loss) else np.inf, 100.0 * wrong, norms)
 
@@ -79,7 +79,7 @@ def _scores(w: Sequence[Array], x: Array) -> tuple[Array, Array]:
     return hidden, hidden @ w[2] + w[3]
 
 
-def _gradient(w: Sequence[Array], x: Array, y: Array) -> tuple[float, list[Array]]:
+def gradient(w: Sequence[Array], x: Array, y: Array) -> tuple[float, list[Array]]:
     """Mean cross entropy, and its gradient."""
     hidden, scores = _scores(w, x)
     scores = scores - scores.max(axis=1, keepdims=True)

@@ -87,7 +87,12 @@ _P = 1e-4 * np.array(
 
 
 def hartmann6(x: np.ndarray) -> float:
-    return -float(np.array([1, 1.2, 3, 3.2]) @ np.exp(-(_A * (x - _P) ** 2).sum(axis=1)))
+    return hartmann6_with(x, 1.0)
+
+
+def hartmann6_with(x: np.ndarray, first: float) -> float:
+    """With another weight of the first basin than 1."""
+    return -float(np.array([first, 1.2, 3, 3.2]) @ np.exp(-(_A * (x - _P) ** 2).sum(axis=1)))
 
 
 def ackley(x: np.ndarray) -> float:
