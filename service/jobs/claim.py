@@ -41,7 +41,7 @@ WITH busy AS MATERIALIZED (
     SELECT project_id, count(*) AS running FROM job
     WHERE state = 'running' AND pool = ANY((SELECT %(pools)s::text[])::text[]) GROUP BY project_id
 ), standing AS MATERIALIZED (
-    SELECT waiting.project_id, array_agg(waiting.pool) AS pools, min(project.weight) AS weight,
+    SELECT waiting.project_id, min(project.weight) AS weight,
         min(project.max_running) AS max_running, max(turn.passed) AS passed, max(turn.served_at) AS served_at,
         coalesce(min(busy.running), 0) AS running
     FROM waiting JOIN project ON project.id = waiting.project_id
@@ -52,8 +52,8 @@ WITH busy AS MATERIALIZED (
 ), ahead AS MATERIALIZED (
     SELECT array_agg(passed ORDER BY passed) AS passed FROM (
         SELECT passed FROM (SELECT * FROM standing WHERE passed IS NOT NULL ORDER BY passed) AS standing
-        WHERE EXISTS (SELECT FROM job WHERE job.state = 'queued' AND job.pool = ANY(standing.pools)
-                      AND job.project_id = standing.project_id)
+        WHERE EXISTS (SELECT FROM job WHERE job.state = 'queued' AND job.project_id = standing.project_id
+                      AND job.pool = ANY((SELECT %(pools)s::text[])::text[]))
         LIMIT 2) AS least
 ), ranked AS (
     SELECT standing.*, CASE WHEN standing.passed IS NULL THEN coalesce(ahead.passed[1] - 1, 0)
@@ -74,7 +74,7 @@ WITH busy AS MATERIALIZED (
          ORDER BY random() LIMIT 1)
     ) AS free
     CROSS JOIN LATERAL (
-        SELECT queued.* FROM unnest(ranked.pools) AS wanted (pool) CROSS JOIN LATERAL (
+        SELECT queued.* FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool) CROSS JOIN LATERAL (
             SELECT job.id, job.project_id, job.priority FROM job
             WHERE job.state = 'queued' AND job.project_id = ranked.project_id AND {_FITS}
             ORDER BY job.priority DESC, job.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS queued
