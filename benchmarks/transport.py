@@ -1,65 +1,88 @@
 """Optimal transport: CPU time to marginals of 1e-9, time to a certified gap, and batches, against other libraries.
 
+``python -m benchmarks --only transport``, or in parts, each of which goes on where the last was cut, and prints the
+tables of all that is there: ``python -m benchmarks.transport --kept FILE --for 600``.
+
 Each library runs in a process of its own with one thread; who needs longer than the cap is stopped, and is not tried
-again with other seeds or more points of the same dimension and epsilon. A cell where a peer is faster than Kantor is
-printed as lost.
+again with other seeds or more points of the same dimension and epsilon (caps grow more slowly than the number of
+pairs). A cell where a peer is faster than Kantor is printed as lost.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import argparse
+import itertools
 import os
+import sys
 import time
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.cpu import supported, tree
-from benchmarks.harness.report import Report, Table
+from benchmarks.harness.kept import Kept
+from benchmarks.harness.report import RESULTS, Report
 from benchmarks.harness.scale import Scale
-from benchmarks.transport_peers import installed, serve
+from benchmarks.transport_peers import BATCHED, installed
+from benchmarks.transport_runner import Runner
+from benchmarks.transport_tables import batches_table, gaps_table, marginals_table
 
-#: Marginal error that counts as reached: what the engines are asked for, with room for evaluating the plan anew.
-REACHED = 2e-9
+#: CPU seconds for one solve of one library, by the number of points.
+CAPS = {60: 2.0, 500: 3.0, 1000: 6.0, 2000: 15.0, 5000: 40.0}
+
+#: Points from which there are fewer seeds, and libraries get a fresh process for each cell (for their memory).
+MANY = 2000
+
+#: Problems of a batch that a loop is measured on, and the cap for each problem of a batch.
+LOOP, SMALL_CAP = 10, 0.1
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is measured at one scale; ``cap`` in seconds for one solve of one library."""
+    """What is measured at one scale; ``few`` seeds where there are many points."""
 
     points: tuple[int, ...]
     dimensions: tuple[int, ...]
     epsilons: tuple[float, ...]
     seeds: int
-    cap: float
+    few: int
     batches: tuple[int, ...]
     gaps: tuple[float, ...]
 
+    def seeds_of(self, n: int) -> range:
+        return range(self.seeds if n <= MANY else self.few)
+
 
 SIZES = {
-    "tiny": Sizes((60,), (2,), (1e-2,), 1, 2.0, (10,), (1e-2,)),
-    "quick": Sizes((500,), (2, 64), (1e-2, 1e-3), 1, 3.0, (100,), (1e-2,)),
-    "full": Sizes((500, 1000, 2000, 5000), (2, 64), (1e-1, 1e-2, 1e-3), 5, 15.0, (100, 1000), (1e-2, 1e-3)),
+    "tiny": Sizes((60,), (2,), (1e-2,), 1, 1, (10,), (1e-2,)),
+    "quick": Sizes((500,), (2, 64), (1e-2, 1e-3), 1, 1, (100,), (1e-2,)),
+    "full": Sizes((500, 1000, 2000, 5000), (2, 64), (1e-1, 1e-2, 1e-3), 5, 2, (100, 1000), (1e-2, 1e-3)),
 }
+PARTS = ("marginals", "gaps", "batches")
 
 
-def run(scale: Scale, report: Report) -> None:
-    """Adds three tables."""
+def run(
+    scale: Scale, report: Report, kept: Kept | None = None, points: Sequence[int] = (), parts: Sequence[str] = PARTS
+) -> None:
+    """Adds three tables, of what could be measured in the time that ``kept`` grants."""
     sizes = SIZES[scale.name]
+    sizes = replace(sizes, points=tuple(n for n in sizes.points if not points or n in points))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    rows = _marginals(sizes)
-    report.data["transport_marginals"] = rows
-    report.add(_marginals_table(rows, sizes.cap))
-    gaps = _gaps(sizes)
-    report.data["transport_gaps"] = gaps
-    report.add(_gaps_table(gaps))
-    batches = _batches(sizes)
-    report.data["transport_batches"] = batches
-    report.add(_batches_table(batches))
+    kept = kept or Kept()
+    found: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
+    with kept.part():
+        for part, measure in (("batches", _batches), ("gaps", _gaps), ("marginals", _marginals)):
+            if part in parts:
+                measure(sizes, kept, found[part])
+    for part, table in (("marginals", marginals_table), ("gaps", gaps_table), ("batches", batches_table)):
+        if found[part]:
+            report.data[f"transport_{part}"] = found[part]
+            report.add(table(found[part]))
 
 
 def clouds(n: int, d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,224 +101,118 @@ def _costs(n: int, d: int, seed: int) -> np.ndarray:
     return M
 
 
-class Runner:
-    """A library in a process of its own, started again when it had to be stopped."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._process: Any = None
-
-    def solve(self, M: np.ndarray, epsilon: float, cap: float) -> tuple[float, float] | str:
-        """(CPU seconds, marginal error), ``"cap"``, or the library's error."""
-        context = multiprocessing.get_context("spawn")
-        if self._process is None:
-            self._pipe, other = context.Pipe()
-            self._process = context.Process(target=serve, args=(self.name, other), daemon=True)
-            self._process.start()
-            other.close()
-            self._waits = cap + 20.0  # imports and compilation
-        else:
-            self._waits = cap
-        n, m = M.shape
-        used = self._used()
-        self._pipe.send((M, np.full(n, 1.0 / n), np.full(m, 1.0 / m), epsilon))
-        try:
-            while not self._pipe.poll(0.05):
-                if self._used() - used > self._waits:
-                    self.close()
-                    return "cap"
-            answer: tuple[float, float] | str = self._pipe.recv()
-        except EOFError:
-            self.close()
-            return "died"
-        return "cap" if isinstance(answer, tuple) and answer[0] > cap else answer
-
-    def _used(self) -> float:
-        """CPU seconds of the process; wall-clock seconds where the system does not tell."""
-        return tree(self._process.pid)[0].seconds if supported() else time.monotonic()
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process = None
-
-
-def _marginals(sizes: Sizes) -> list[dict[str, Any]]:
+def _marginals(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
     runners = [Runner(name) for name in installed()]
-    rows = []
     hopeless: set[tuple[str, int, float]] = set()
     try:
-        for n in sizes.points:
-            for d in sizes.dimensions:
-                for epsilon in sizes.epsilons:
-                    for seed in range(sizes.seeds):
-                        M = _costs(n, d, seed)
-                        for runner in runners:
-                            which = runner.name, d, epsilon
-                            found = (
-                                "cap" if which in hopeless else runner.solve(M, epsilon * float(M.mean()), sizes.cap)
-                            )
-                            if found == "cap":
-                                hopeless.add(which)
-                            row: dict[str, Any] = {
-                                "n": n,
-                                "d": d,
-                                "epsilon": epsilon,
-                                "seed": seed,
-                                "peer": runner.name,
-                            }
-                            if isinstance(found, str):
-                                row["failure"] = found
-                            else:
-                                row["seconds"], row["error"] = found
-                            rows.append(row)
+        for n, d, epsilon in itertools.product(sizes.points, sizes.dimensions, sizes.epsilons):
+            for runner in runners:
+                for seed in sizes.seeds_of(n):
+                    cell = {"n": n, "d": d, "epsilon": epsilon, "seed": seed, "peer": runner.name, "cap": CAPS[n]}
+                    found: dict[str, Any] = {"failure": "cap"}
+                    if (runner.name, d, epsilon) not in hopeless:
+                        name = f"marginals/{n}/{d}/{epsilon:g}/{seed}/{runner.name}"
+                        found = kept.get(name, partial(_marginal, runner, n, d, seed, epsilon))
+                    rows.append({**cell, **found})
+                    if found.get("failure") == "cap":
+                        hopeless.add((runner.name, d, epsilon))
+                if n >= MANY:
+                    runner.close()
     finally:
         for runner in runners:
             runner.close()
-    return rows
 
 
-def _marginals_table(rows: list[dict[str, Any]], cap: float) -> Table:
-    peers = list(dict.fromkeys(row["peer"] for row in rows))
-    table = Table(
-        "Entropic transport to marginal errors of 1e-9: CPU seconds (median over seeds), one thread",
-        ("n", "d", "epsilon / mean", *peers, "Kantor / best other"),
-        note=f"'-': not reached within {cap:g} s for one of the seeds or for fewer points (or, with the error in "
-        "brackets, the library ended by itself before). "
-        "The last column below 1: Kantor is ahead; above: this cell is lost.",
-    )
-    cells = list(dict.fromkeys((row["n"], row["d"], row["epsilon"]) for row in rows))
-    for n, d, epsilon in cells:
-        mine = [row for row in rows if (row["n"], row["d"], row["epsilon"]) == (n, d, epsilon)]
-        values: dict[str, float] = {}
-        texts = []
-        for peer in peers:
-            theirs = [row for row in mine if row["peer"] == peer]
-            reached = [row for row in theirs if row.get("error", 1.0) <= REACHED]
-            if len(reached) == len(theirs):
-                values[peer] = median(row["seconds"] for row in reached)
-                texts.append(f"{values[peer]:.3f}")
-            else:
-                worst = max((row["error"] for row in theirs if "error" in row), default=None)
-                texts.append("-" if worst is None else f"- ({worst:.0e})")
-        others = [seconds for peer, seconds in values.items() if peer != "Kantor"]
-        if "Kantor" not in values:
-            verdict = "lost"
-        elif not others:
-            verdict = "alone"
-        else:
-            verdict = f"{values['Kantor'] / min(others):.2f}"
-        table.rows.append((n, d, f"{epsilon:g}", *texts, verdict))
-    return table
+def _marginal(runner: Runner, n: int, d: int, seed: int, epsilon: float) -> dict[str, Any]:
+    return runner.solve(_costs(n, d, seed), epsilon, CAPS[n])
 
 
-def _gaps(sizes: Sizes) -> list[dict[str, Any]]:
+def _gaps(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
     """Without an epsilon from the user: the planner's engine and Sinkhorn-Newton against POT's exact simplex."""
+    for n, d in itertools.product(sizes.points, sizes.dimensions):
+        for seed in sizes.seeds_of(n):
+            exact = kept.get(f"gaps/{n}/{d}/{seed}/POT", partial(_simplex, n, d, seed))
+            for gap in sizes.gaps:
+                found = kept.get(f"gaps/{n}/{d}/{seed}/{gap:g}", partial(_to_gap, n, d, seed, gap))
+                rows.append({"n": n, "d": d, "seed": seed, "gap": gap, "POT emd": exact, **found})
+
+
+def _simplex(n: int, d: int, seed: int) -> float:
     import ot
 
+    weights, M = np.full(n, 1.0 / n), _costs(n, d, seed)
+    began = time.process_time()
+    ot.emd(weights, weights, M, numItermax=10**8)
+    return time.process_time() - began
+
+
+def _to_gap(n: int, d: int, seed: int, gap: float) -> dict[str, Any]:
     from solvers.core import registry
     from solvers.core.engine import LocalContext
+    from solvers.transport.certificates import certify
     from solvers.transport.problem import Transport
     from solvers.transport.select import choose
 
     offered = [registry.load("transport", name).spec for name in registry.names("transport")]
-    rows = []
-    for n in sizes.points:
-        for d in sizes.dimensions:
-            for seed in range(sizes.seeds):
-                x, y = clouds(n, d, seed)
-                problem = Transport.build(x, y)
-                M = _costs(n, d, seed)
-                began = time.process_time()
-                ot.emd(problem.a, problem.b, M, numItermax=10**8)
-                exact = time.process_time() - began
-                for gap in sizes.gaps:
-                    row: dict[str, Any] = {"n": n, "d": d, "gap": gap, "seed": seed, "POT emd": exact}
-                    auto = choose(problem, {"tolerance": gap}, offered).engine
-                    for name in dict.fromkeys((auto, "sinkhorn-newton")):
-                        began = time.process_time()
-                        answer = registry.load("transport", name).solve(
-                            problem, {"tolerance": gap}, LocalContext(sizes.cap)
-                        )
-                        row[name] = time.process_time() - began if answer.status == "optimal" else None
-                    rows.append(row | {"auto": auto})
-    return rows
+    problem, options = Transport.build(*clouds(n, d, seed)), {"tolerance": gap}
+    found: dict[str, Any] = {"auto": choose(problem, options, offered).engine}
+    for name in dict.fromkeys((found["auto"], "sinkhorn-newton")):
+        engine = registry.load("transport", name)
+        engine.solve(Transport.build(*clouds(60, d, seed)), options, LocalContext(CAPS[n]))  # imports are not counted
+        began = time.process_time()
+        answer = engine.solve(problem, options, LocalContext(CAPS[n]))
+        seconds = time.process_time() - began
+        answer, certificate = certify(problem, answer, options)
+        proved = answer.status == "optimal" and certificate.verified
+        found[name] = seconds if proved else None
+        found[f"{name}, certificate"] = certificate.seconds
+    return found
 
 
-def _gaps_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "Without regularization, to a certified relative gap: CPU seconds (median over seeds)",
-        ("n", "d", "gap", "POT emd (exact)", "Kantor auto", "engine", "Sinkhorn-Newton"),
-        note="POT's simplex has no gap to stop at: it always solves exactly. Kantor's times contain the bound.",
-    )
-    for n, d, gap in dict.fromkeys((row["n"], row["d"], row["gap"]) for row in rows):
-        mine = [row for row in rows if (row["n"], row["d"], row["gap"]) == (n, d, gap)]
-        auto = mine[0]["auto"]
-
-        def middle(name: str, mine: list[dict[str, Any]] = mine) -> str:
-            found = [row[name] for row in mine if row.get(name) is not None]
-            return f"{median(found):.3f}" if len(found) == len(mine) else "-"
-
-        table.rows.append((n, d, f"{gap:g}", middle("POT emd"), middle(auto), auto, middle("sinkhorn-newton")))
-    return table
-
-
-def _batches(sizes: Sizes) -> list[dict[str, Any]]:
-    import warnings
-
-    import ot
-
-    from solvers.core import registry
-    from solvers.core.engine import LocalContext
-    from solvers.transport.problem import Transport
-
-    engine = registry.load("transport", "batched-newton")
-    rows = []
-    for count in sizes.batches:
-        for epsilon in (5e-2, 1e-2):
-            clouds_ = [clouds(64, 2, seed) for seed in range(count)]
-            problems = [Transport.build(x, y, regularization=epsilon, relative=True) for x, y in clouds_]
-            began = time.process_time()
-            answer = engine.solve(Transport.batch(problems), {}, LocalContext(sizes.cap))
-            ours = time.process_time() - began
-            few = range(min(count, 10))
-            weights = np.full(64, 1.0 / 64)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                began = time.process_time()
-                for seed in few:
-                    M = _costs(64, 2, seed)
-                    ot.sinkhorn(weights, weights, M, epsilon * M.mean(), stopThr=1e-9, numItermax=100_000)
-                loop = (time.process_time() - began) * count / len(few)
-            worst = max(one.marginal_error or 1.0 for one in answer.batch)
-            rows.append({"count": count, "epsilon": epsilon, "Kantor": ours, "POT loop": loop, "error": worst})
-    return rows
+def _batches(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
+    """Many problems at once; libraries that take one are called in a loop, on a few of them."""
+    for d, epsilon in itertools.product(sizes.dimensions, (5e-2, 1e-2)):
+        hopeless: set[str] = set()
+        for count, peer in itertools.product(sizes.batches, installed()):
+            many = count if peer in BATCHED else min(count, LOOP)
+            cell = {"count": count, "d": d, "epsilon": epsilon, "peer": peer, "cap": SMALL_CAP * count}
+            found: dict[str, Any] = {"failure": "cap"}
+            if peer not in hopeless:
+                found = kept.get(f"batches/{count}/{d}/{epsilon:g}/{peer}", partial(_batch, peer, many, d, epsilon))
+            if found.get("failure") == "cap":
+                hopeless.add(peer)
+            if "seconds" in found:
+                found = {**found, "seconds": found["seconds"] * count / many}
+            rows.append({**cell, **found})
 
 
-def _batches_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "Batches of 64 x 64 problems to marginal errors of 1e-9: CPU seconds",
-        (
-            "problems",
-            "epsilon / mean",
-            "Kantor batched-newton",
-            "worst error",
-            "POT Sinkhorn in a loop",
-            "Kantor / POT",
-        ),
-        note="The loop is measured on ten problems and multiplied up. Kantor's times contain bounds and plans.",
-    )
-    for row in rows:
-        ratio = row["Kantor"] / row["POT loop"]
-        table.rows.append(
-            (
-                row["count"],
-                row["epsilon"],
-                f"{row['Kantor']:.3f}",
-                f"{row['error']:.0e}",
-                f"{row['POT loop']:.3f}",
-                f"{ratio:.2f}",
-            )
-        )
-    return table
+def _batch(peer: str, many: int, d: int, epsilon: float) -> dict[str, Any]:
+    runner = Runner(peer)
+    try:
+        costs = np.stack([_costs(64, d, seed) for seed in range(many)])
+        return runner.solve(costs, epsilon, SMALL_CAP * many)
+    finally:
+        runner.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transport")
+    parser.add_argument("--scale", choices=sorted(SIZES), default="full")
+    parser.add_argument("--only", action="append", choices=PARTS, help="this table (may be given several times)")
+    parser.add_argument("--points", action="append", type=int, help="this size (may be given several times)")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keep results there, and go on from what it holds")
+    parser.add_argument("--for", dest="part", type=float, metavar="SECONDS", help="end this part after so long")
+    options = parser.parse_args(arguments)
+    from benchmarks.harness.facts import summary
+    from benchmarks.harness.scale import SCALES
+
+    report = Report(options.scale, " ".join(["python -m benchmarks.transport", *(arguments or sys.argv[1:])]))
+    print(f"{report.command}\n{summary()}", flush=True)
+    kept = Kept(options.kept, options.part)
+    run(SCALES[options.scale], report, kept, options.points or (), options.only or PARTS)
+    print(f"\n{report.write(RESULTS)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -105,6 +105,8 @@ def checked_transport(
             pointer="/max_nonzeros",
             hint=f"at least {-(-sources // targets)}",
         )
+    if sparse is not None:
+        _enough_room(sparse, weights_a, weights_b)
     if sparse is not None and kind is None and not isinstance(regularization, Regularization):
         kind = "quadratic"
     return cls(
@@ -329,6 +331,19 @@ def _count(value: Any, pointer: str, what: str) -> int | None:
     if isinstance(value, bool) or int(value) != value or int(value) < 1:
         raise InvalidProblem(f"{what}: {value!r}", pointer=pointer, hint="a whole number of at least 1")
     return int(value)
+
+
+def _enough_room(most: int, a: np.ndarray, b: np.ndarray) -> None:
+    """Raises InvalidProblem where the most heavy sources together cannot fill a column."""
+    heaviest = np.cumsum(np.sort(a)[::-1])
+    j = int(b.argmax())
+    if most < len(a) and heaviest[most - 1] < b[j] * (1.0 - 1e-9):
+        raise InvalidProblem(
+            f"column {j} wants {b[j]:.6g}, and the {most} heaviest sources have {heaviest[most - 1]:.6g} together: "
+            f"no plan has at most {most} non-zeros in each column",
+            pointer="/max_nonzeros",
+            hint=f"at least {int(np.searchsorted(heaviest, b[j] * (1.0 - 1e-9))) + 1}",
+        )
 
 
 def _require_finite(array: np.ndarray, pointer: str) -> None:

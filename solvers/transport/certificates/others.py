@@ -1,5 +1,5 @@
-"""Checks of answers to problems without a dual that could be evaluated here: barycenters, Gromov, sliced. What can be
-recomputed is; what rests on the engine is said."""
+"""Checks of answers to problems without a dual that could be evaluated here: Gromov, sliced; and where barycenters are
+checked. What can be recomputed is; what rests on the engine is said."""
 
 from __future__ import annotations
 
@@ -9,22 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from solvers.core.certificate import Check
 from solvers.transport.answer import TransportAnswer
-from solvers.transport.certificates.bounds import lower_bound
-from solvers.transport.certificates.case import case_of
+from solvers.transport.certificates.barycenters import examine_barycenter
 from solvers.transport.certificates.plain import CLAIM, MARGINALS, Examined
-from solvers.transport.certificates.plans import SparseEntries
 from solvers.transport.certificates.repair import staircase
-from solvers.transport.certificates.values import upper_bound
 from solvers.transport.plan import LowRankPlan, SparsePlan
-from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport
-
-#: Largest number of pairs for which transport to a measure is solved anew, as a linear program.
-PAIRS = 40_000
+from solvers.transport.problem import Barycenter, Gromov, Sliced
 
 #: Directions for the estimate that a sliced distance is compared with, and how many standard errors it may be off.
 DIRECTIONS, DEVIATIONS = 256, 6.0
@@ -37,7 +30,7 @@ def examine(problem: Barycenter | Gromov | Sliced, answer: TransportAnswer, opti
     if isinstance(problem, Sliced):
         return _sliced(problem, answer)
     if isinstance(problem, Barycenter):
-        return _barycenter(problem, answer)
+        return examine_barycenter(problem, answer)
     text = "Nothing of this answer can be checked here: it rests on the engine."
     return Examined([Check("answer", "trusted", text)], answer)
 
@@ -96,59 +89,6 @@ def _on_a_line(problem: Sliced, direction: np.ndarray) -> float:
     x, y = problem.x @ direction, problem.y @ direction
     rows, columns, masses = staircase(problem.a, problem.b, np.argsort(x), np.argsort(y))
     return float(masses @ np.abs(x[rows] - y[columns]) ** problem.p)
-
-
-def _barycenter(problem: Barycenter, answer: TransportAnswer) -> Examined:
-    weights, support = answer.weights, answer.support if answer.support is not None else problem.support
-    if weights is None or weights.shape != (len(support),) or support.shape[1] != problem.support.shape[1]:
-        raise ValueError("the barycenter's weights do not fit its points")
-    if not np.isfinite(weights).all() or not np.isfinite(support).all():
-        raise ValueError("the barycenter has entries that are not finite")
-    off = abs(float(weights.sum()) - 1.0) + float(-np.minimum(weights, 0.0).sum())
-    fixed = problem.free or np.array_equal(support, problem.support)
-    words = f"The weights are non-negative and sum to one up to {off:.2g}; the points are as given or free."
-    checks = [Check("weights", "passed" if off <= 1e-9 and fixed else "failed", words, off, 1e-9)]
-    checks.append(_barycenter_cost(problem, np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum(), support, answer))
-    text = "That no other measure is nearer to all of them rests on the engine."
-    checks.append(Check("gap", "trusted" if not problem.free or answer.status != "optimal" else "failed", text))
-    return Examined(checks, answer)
-
-
-def _barycenter_cost(problem: Barycenter, weights: np.ndarray, support: np.ndarray, answer: TransportAnswer) -> Check:
-    sizes = [len(support) * len(measure.weights) for measure in problem.measures]
-    if answer.cost is None or problem.regularization is not None or max(sizes) > PAIRS or sum(sizes) > 10 * PAIRS:
-        return Check("cost", "trusted", "The value at these weights was not computed anew: it is the engine's.")
-    lower = upper = 0.0
-    for share, measure in zip(problem.weights, problem.measures, strict=True):
-        one = Transport.build(
-            support, measure.points, a=weights, b=measure.weights, cost=problem.cost, p=problem.p, normalize=True
-        )
-        found = _by_linear_program(one)
-        lower, upper = lower + share * found[0], upper + share * found[1]
-    allowed = 1e-6 * max(abs(upper), 1e-9 * problem.support.size)
-    off = max(lower - answer.cost, answer.cost - upper, 0.0)
-    text = f"Transport from these weights costs {upper:.10g} in the weighted sum, solved anew and proved."
-    if off <= allowed:
-        return Check("cost", "passed", text, off, allowed)
-    return Check("cost", "failed", f"{text[:-1]}; claimed was {answer.cost:.10g}.", off, allowed)
-
-
-def _by_linear_program(problem: Transport) -> tuple[float, float]:
-    """Bounds on the optimum, by HiGHS's simplex (no engine of this family), proved as any other answer is."""
-    case = case_of(problem, 0.0)
-    n, m = case.costs.n, case.costs.m
-    rows, columns = np.divmod(np.arange(n * m), m)
-    ones = np.ones(2 * n * m)
-    equations = coo_array((ones, (np.concatenate([rows, n + columns]), np.tile(np.arange(n * m), 2))), (n + m, n * m))
-    sides = np.concatenate([case.a.weights, case.b.weights])
-    cost = case.costs.entries(rows, columns)[0]
-    result = linprog(cost, A_eq=equations.tocsr(), b_eq=sides, method="highs-ds")
-    if result.x is None:
-        return 0.0, math.inf
-    duals = result.eqlin.marginals
-    lower = lower_bound(case, duals[:n], duals[n:])
-    plan = SparseEntries(rows, columns, np.maximum(result.x, 0.0))
-    return lower.value, upper_bound(plan, case, lower.lowest, lower.highest).value
 
 
 def _same(name: str, words: str, claimed: float | None, found: float, allowed: float) -> Check:

@@ -29,6 +29,9 @@ from solvers.transport.problem import Barycenter, Transport
 UNREGULARIZED = 2e-3
 LEVEL_SWEEPS, MOST_SWEEPS = 30, 3000
 
+#: Pairs of points for which the value is computed even after a stop.
+QUICK = 40_000
+
 #: Change of the weights (sum of absolute values) at which the last level ends.
 STEADY = 1e-8
 
@@ -110,38 +113,46 @@ class BarycenterEngine:
         potentials = [np.zeros(len(problem.support)) for _ in costs]
         weights, sweeps, change = uniform, 0, np.inf
         schedule = levels(max(float(M.max()) for M in costs), strength)
-        for epsilon in schedule:
-            most = values["iteration_limit"] or MOST_SWEEPS
-            for _ in range(most if epsilon == strength else LEVEL_SWEEPS):
-                watch.check()
-                before = weights
-                weights, potentials = _sweep(problem, costs, potentials, epsilon, watch)
-                sweeps += 1
-                change = float(np.abs(weights - before).sum())
-                watch.note(iterations=sweeps, change=change, epsilon=epsilon)
-                if epsilon == strength and change < STEADY:
-                    break
+        try:
+            for epsilon in schedule:
+                most = values["iteration_limit"] or MOST_SWEEPS
+                for _ in range(most if epsilon == strength else LEVEL_SWEEPS):
+                    watch.check()
+                    before = weights
+                    weights, potentials = _sweep(problem, costs, potentials, epsilon, watch)
+                    sweeps += 1
+                    change = float(np.abs(weights - before).sum())
+                    watch.note(iterations=sweeps, change=change, epsilon=epsilon)
+                    if epsilon == strength and change < STEADY:
+                        break
+        except Stopped:
+            if not sweeps:
+                raise
         weights = weights / weights.sum()
-        steady = change < STEADY
+        steady = change < STEADY and watch.limit is None
         exact = problem.regularization is None
-        cost = (
-            aside(lambda: _exact_cost(problem, problem.support, weights), watch, "POT")
-            if exact
-            else _plan_cost(problem, costs, potentials, strength)
-        )
+        cost: float | None
+        if not exact:
+            cost = _plan_cost(problem, costs, potentials, strength)
+        elif watch.limit is None:
+            cost = aside(lambda: _exact_cost(problem, problem.support, weights), watch, "POT")
+        else:
+            small = max(M.size for M in costs) <= QUICK
+            cost = _exact_cost(problem, problem.support, weights) if small else None
         bound = _bound(problem, costs, potentials)
         watch.end(objective=cost, bound=bound, iterations=sweeps)
         status: Any = "feasible" if exact else "optimal" if steady else "feasible"
         return answered(
             self.spec,
             status,
-            None if steady or exact else "iterations",
+            watch.limit or (None if steady or exact else "iterations"),
             cost=cost,
             bound=bound,
             epsilon=strength,
             epsilon_from=source,
             support=problem.support,
             weights=weights,
+            parameters={"potentials": np.stack(potentials)},
             statistics={"seconds": watch.seconds, "iterations": sweeps, "change": change},
             message=f"weights changed by {change:.1e} in the last of {sweeps} sweeps",
         )

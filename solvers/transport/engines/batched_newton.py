@@ -86,8 +86,8 @@ class BatchedNewton:
             return
         padded = Padded.of(problems, values)
         result = solve_padded(padded, values["marginal_tolerance"], watch)
-        for k, (one, number) in enumerate(zip(problems, numbers, strict=True)):
-            found = result.fields(k, one, padded)
+        fields = result.fields(problems, padded)
+        for k, (one, number, found) in enumerate(zip(problems, numbers, fields, strict=True)):
             if result.error[k] <= values["marginal_tolerance"]:
                 text = f"marginal error {float(result.error[k]):.1e} after {result.steps} Newton steps"
                 answers[number] = answered(self.spec, "optimal", **found, message=text)

@@ -21,7 +21,7 @@ import torch
 from solvers.core.engine import Context, EngineSpec, LocalContext
 from solvers.core.errors import OutOfMemory
 from solvers.transport.answer import Limit, TransportAnswer
-from solvers.transport.engines.common import answered, begin
+from solvers.transport.engines.common import answered, begin, stopped_early
 from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.numerics.newton import Newton
 from solvers.transport.numerics.passes import Passes
@@ -84,14 +84,10 @@ class Quadratic:
             "seconds": watch.seconds,
         }
         if state is None:
-            return answered(
-                self.spec, "no-solution", watch.limit, statistics=statistics, message="stopped before the first level"
-            )
-        wanted = run.wanted
-        reached = run.finished and state.error <= wanted
+            return stopped_early(self.spec, setup.problem, watch.limit, "stopped before the first level", statistics)
+        reached = run.finished and state.error <= run.wanted
         limit: Limit | None = None if reached else run.limit or "slow-progress"
-        tied = run.finished and not reached and setup.problem.max_nonzeros is not None
-        if tied:
+        if not reached and setup.problem.max_nonzeros is not None:
             return self._tied(run, state, statistics)
         found = run.evaluate(state)
         watch.end(objective=found["objective"], bound=found["objective_bound"], marginal_error=state.error)
@@ -107,37 +103,38 @@ class Quadratic:
         )
 
     def _tied(self, run: _Run, state: Projection, statistics: dict[str, Any]) -> TransportAnswer:
-        """Ties at the optimum, where the k-sparse problem and its relaxation differ: the relaxation proves the bound,
-        the plan comes from elsewhere."""
+        """Where the dual gives no plan of the problem (ties at the optimum, where the k-sparse problem and its
+        relaxation differ, or a stop), it proves the bound, and the plan comes from elsewhere."""
         most = run.setup.problem.max_nonzeros
         assert most is not None
-        try:
-            plan = run.supported(state, most)
-        except Stopped:
-            run.limit, plan = run.watch.limit, None
-        statistics = {**statistics, "seconds": run.watch.seconds, "trace": run.watch.trace}
         words = "supports are tied at the optimum, where the k-sparse problem and its relaxation differ"
+        if not run.finished:
+            words = "ended before the dual was solved"
+        plan, impossible = run.supported(state, most)
+        limit = run.limit or run.watch.limit
+        statistics = {**statistics, "seconds": run.watch.seconds, "trace": run.watch.trace}
         if plan is None:
+            text = f"no plan with these marginals and at most {most} non-zeros a column was found"
+            if impossible:
+                text = f"there is no plan with these marginals and at most {most} non-zeros a column (shown by HiGHS)"
             return answered(
                 self.spec,
                 "no-solution",
-                run.limit or "other",
+                limit or "other",
                 statistics=statistics,
-                message=f"{words}; no plan with these marginals and at most {most} non-zeros a column was found: "
-                "a larger max_nonzeros or regularization may help",
+                message=f"{text}: a larger max_nonzeros is needed",
             )
         found = run.evaluate(replace(state, T=plan, error=0.0))
         run.watch.end(objective=found["objective"], bound=found["objective_bound"])
-        text = f"{words}: the plan is as good as its gap says"
         statistics |= {"nonzeros": int(found["plan"].matrix.nnz)}
         return answered(
             self.spec,
             "feasible",
-            run.limit,
+            limit,
             **found,
             epsilon_from=run.setup.epsilon_from,
             statistics=statistics,
-            message=text,
+            message=f"{words}: the plan is as good as its gap says",
         )
 
 
@@ -159,6 +156,7 @@ class _Run:
         self.newton = Newton(Passes(self.geometry, setup.b, setup.a, watch, keep=True))
         self.wanted = float(values["marginal_tolerance"])
         self.most = values["iteration_limit"]
+        self.seed = int(values["seed"])
         self.state: Projection | None = None
         self.alpha: torch.Tensor | None = None
         self.steps = 0
@@ -187,21 +185,26 @@ class _Run:
         return None
 
     def rescue(self) -> None:
-        """A plan at the latest potentials, after a stop; none if there was no level yet."""
+        """A plan at the latest potentials, after a stop; of a k-sparse problem at any: its plan is made from less."""
+        most = self.setup.problem.max_nonzeros
+        if self.alpha is None and most is not None:
+            self.alpha = torch.zeros_like(self.setup.a)
         if self.state is None and self.alpha is not None:
-            self.projector.limit_to(self.setup.problem.max_nonzeros)
+            self.projector.limit_to(most)
             self.projector.watch = Watch(LocalContext())
             self.state = self.projector.at(self.alpha, self.epsilon)
 
-    def supported(self, state: Projection, most: int) -> torch.Tensor | None:
-        """A plan of the problem with at most so many non-zeros a target, (target, source), by its supports."""
+    def supported(self, state: Projection, most: int) -> tuple[torch.Tensor | None, bool]:
+        """A plan of the problem with at most so many non-zeros a target, (target, source), by its supports; and whether
+        it is known that there is none."""
         from solvers.transport.numerics.tied import supported
 
         M = self.geometry.dense
         assert M is not None
         arrays = (M.numpy().T, self.setup.a.numpy(), self.setup.b.numpy(), state.T.numpy().T)
-        plan = supported(*arrays, most, self.epsilon, self.watch)
-        return None if plan is None else torch.from_numpy(np.ascontiguousarray(plan.T))
+        found = supported(*arrays, most, self.epsilon, self.watch, self.seed)
+        plan = None if found.plan is None else torch.from_numpy(np.ascontiguousarray(found.plan.T))
+        return plan, found.impossible
 
     def evaluate(self, state: Projection) -> dict[str, Any]:
         """The numerical fields of the answer."""

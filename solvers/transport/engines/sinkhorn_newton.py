@@ -39,8 +39,8 @@ from solvers.transport.problem import Transport, TransportBatch
 DEFAULT_TOLERANCE = 1e-3
 SMALLEST = 1e-6
 
-#: Costs of at most so many epsilons need no annealing, and sweeps come near by themselves: so many before Newton.
-EASY, EASY_SWEEPS = 64.0, 120
+#: Costs of at most so many epsilons need no annealing.
+EASY = 250.0
 
 #: Marginal error at the last level then, where only rounding is left between cost and bound.
 LAST_ERROR = 1e-10
@@ -204,7 +204,7 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
         run.newton.direct = False
     schedule = levels(setup.geometry.spread(), epsilon)
     if setup.geometry.spread() < EASY * epsilon:
-        schedule, run.first_sweeps = [epsilon], EASY_SWEEPS
+        schedule = [epsilon]
     return run.run(
         torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR * _mass(setup)
     )

@@ -11,6 +11,7 @@ import torch
 
 from solvers.transport.numerics.newton import Newton
 from solvers.transport.numerics.passes import Passes, State
+from solvers.transport.numerics.relaxed import relax, relaxed_state
 from solvers.transport.numerics.sweeps import sweep
 
 #: Marginal error at which a level that is not the last is left. Tighter levels cost few Newton steps and save many
@@ -32,6 +33,9 @@ DAMPINGS = (0.0, 1e-6, 1e-3, 0.1)
 #: Sweeps where Newton's method finds no step and marginals are free.
 RESCUE_SWEEPS = 100
 
+#: Over-relaxed sweeps at a level, how often their scalings are absorbed, and the part of the wanted error they aim at.
+MOST_RELAXED, ABSORPTIONS, RELAXED_ERROR = 400, 4, 0.1
+
 #: Levels closer than this ratio are not divided further.
 CLOSEST = 1.05
 
@@ -45,8 +49,6 @@ class Anneal:
     #: What errors are relative to where mass may be made.
     mass: float = 1.0
     most_steps: float = math.inf
-    #: Sweeps at the beginning of a level, in memory.
-    first_sweeps: int = SWEEPS
     newton_steps: int = 0
     sweeps: int = 0
     state: State | None = None
@@ -82,11 +84,14 @@ class Anneal:
         state = self.passes.state(g, epsilon)
         if self.state is None:
             self.state = state
-        g, _, made = sweep(self.passes, state, self.first_sweeps if self.passes.keep else STREAMED_SWEEPS, 0.5 * wanted)
-        self.sweeps += made
-        near = state.f
-        self.passes.release(state)
-        state = self.passes.state(self.newton.shifted(g, near, epsilon), epsilon, near)
+        if self.passes.exact and state.P is not None:
+            state = self._relaxed(state, wanted)
+        else:
+            g, _, made = sweep(self.passes, state, SWEEPS if self.passes.keep else STREAMED_SWEEPS, 0.5 * wanted)
+            self.sweeps += made
+            near = state.f
+            self.passes.release(state)
+            state = self.passes.state(self.newton.shifted(g, near, epsilon), epsilon, near)
         self._take(state)
         steps, slow = 0, 0
         while state.error > wanted * self._grown(state):
@@ -103,6 +108,20 @@ class Anneal:
             steps += 1
             slow = slow + 1 if state.error > 0.9 * before else 0
         return math.isfinite(state.error)
+
+    def _relaxed(self, state: State, wanted: float) -> State:
+        """The state after over-relaxed sweeps: often all that is needed."""
+        for _ in range(ABSORPTIONS):
+            found = relax(self.passes, state, MOST_RELAXED, RELAXED_ERROR * wanted)
+            self.sweeps += found.made
+            if self.state is state:
+                self.state = None
+            state = relaxed_state(self.passes, state, found)
+            if self.state is None:
+                self.state = state
+            if found.ending != "absorb":
+                break
+        return state
 
     def _grown(self, state: State) -> float:
         """Where mass may be made there may be more of it than there was, and errors are relative to that."""

@@ -16,9 +16,13 @@ import torch
 
 from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.numerics.marginals import CappedTotal, TotalVariation
-from solvers.transport.numerics.passes import Passes, State
+from solvers.transport.numerics.passes import Passes, State, exponential
 from solvers.transport.numerics.setup import Setup
 from solvers.transport.plan import PotentialPlan
+
+#: A repair of less than this share of the mass changes the regularized value by its first-order term, up to this share
+#: of the spread of costs.
+SMALL_REST = 1e-10
 
 #: A gap of this share of the spread of costs, for each unit of mass, is rounding.
 ROUNDING = 1e-12
@@ -44,11 +48,12 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
     for rows in geometry.tiles():
         tile = geometry.tile(rows)
         if state.P is not None:
-            P = state.P[rows] * shrink
+            P, scale = state.P[rows], shrink
         else:
-            P = a[rows, None] * torch.add(h, tile, alpha=-1.0 / epsilon).add_(state.f[rows, None] / epsilon).exp_()
-        row_sums[rows] = P.sum(1)
-        cost += float((P * tile).sum())
+            exponents = torch.add(h, tile, alpha=-1.0 / epsilon).add_(state.f[rows, None] / epsilon)
+            P, scale = exponential(exponents).mul_(a[rows, None]), torch.ones_like(b)
+        row_sums[rows] = P @ scale
+        cost += float(((P * tile) @ scale).sum())
         c_transform[rows] = (tile - feasible_g).amin(1)
         missing = (a[rows] - row_sums[rows]).clamp_min(0.0)
         missing_cost += float(torch.dot(missing, tile @ missing_b))
@@ -60,7 +65,7 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
         if isinstance(passes.columns, CappedTotal):
             wanted = max(0.0, passes.columns.mass - float(row_sums.sum()))
         share = wanted / (left_a * left_b)
-    cost += share * missing_cost
+    kept_cost, cost = cost, cost + share * missing_cost
     marginal_a = row_sums + missing_a * (share * left_b)
     marginal_b = shrink * state.columns + missing_b * (share * left_a)
     penalties = passes.rows.penalty(a, marginal_a) + passes.columns.penalty(b, marginal_b)
@@ -72,7 +77,16 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
         "epsilon": epsilon,
     }
     if regularized:
-        divergence = _divergence(passes, state, h, missing_a, missing_b * share)
+        added = share * left_a * left_b
+        if added <= SMALL_REST * float(row_sums.sum()):
+            divergence = _divergence_without_rest(passes, state, shrink, row_sums, kept_cost)
+            if added > 0.0:
+                logs = torch.dot(missing_a, state.f) * left_b + left_a * torch.dot(
+                    missing_b, state.g + epsilon * shrink.log()
+                )
+                divergence += share * (float(logs) - missing_cost) / epsilon
+        else:
+            divergence = _divergence(passes, state, h, missing_a, missing_b * share)
         rate = setup.scale * epsilon
         outside = setup.scale * (setup.scale - 1.0) * epsilon - rate * math.log(setup.scale)
         mass = float(a.sum() * b.sum())
@@ -119,6 +133,17 @@ def _bounded(passes: Passes, g: torch.Tensor) -> torch.Tensor:
     for rows in passes.geometry.tiles():
         lowest = torch.minimum(lowest, passes.geometry.tile(rows).amin(0))
     return torch.minimum(g, passes.rows.tau + lowest)
+
+
+def _divergence_without_rest(
+    passes: Passes, state: State, shrink: torch.Tensor, row_sums: torch.Tensor, cost: float
+) -> float:
+    """``KL(P | a b')`` of the shrunk plan, of which all sums are known: its logarithms are sums of potentials and
+    costs."""
+    columns = shrink * state.columns
+    logs = torch.dot(row_sums, state.f) + torch.dot(columns, state.g + state.epsilon * shrink.log())
+    mass = float(passes.a.sum() * passes.b.sum())
+    return (float(logs) - cost) / state.epsilon - float(row_sums.sum()) + mass
 
 
 def _divergence(

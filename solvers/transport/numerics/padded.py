@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import xlogy
 
+from solvers.transport.numerics.finish import SMALL_REST
 from solvers.transport.numerics.geometry import matrix_of
+from solvers.transport.numerics.passes import exponential
+from solvers.transport.numerics.relaxed import native, relax_all
 from solvers.transport.numerics.setup import device_of
 from solvers.transport.numerics.watch import Watch
 from solvers.transport.plan import PotentialPlan
 from solvers.transport.problem import Transport
 
-SWEEPS = 6
+#: Over-relaxed sweeps at a level; and the largest ratio of an eighth of the spread of costs to epsilon that needs no
+#: annealing.
+MOST_RELAXED, EASY = 150, 32.0
 LEVEL_ERROR = 0.01
 LEVEL_STEPS = 6
 MOST_STEPS = 60
@@ -71,56 +78,73 @@ class Solved:
     error: torch.Tensor
     steps: int
 
-    def fields(self, k: int, problem: Transport, padded: Padded) -> dict[str, Any]:
-        """The numerical fields of problem k's answer; as ``numerics.finish``, for small matrices."""
-        n, m = problem.n, problem.m
-        epsilon, scale = float(padded.epsilon[k]), float(padded.scale[k])
-        M = padded.M[k, :n, :m].cpu().numpy()
-        a, b = padded.a[k, :n].cpu().numpy(), padded.b[k, :m].cpu().numpy()
-        f, g, P = self.f[k, :n].cpu().numpy(), self.g[k, :m].cpu().numpy(), self.P[k, :n, :m].cpu().numpy()
-        shrink = np.minimum(1.0, b / np.maximum(P.sum(axis=0), 1e-290))
-        shrink[b <= 0.0] = 1.0
-        P = P * shrink
-        missing_a = np.maximum(a - P.sum(axis=1), 0.0)
-        missing_b = np.maximum(b - P.sum(axis=0), 0.0)
-        total = missing_b.sum()
-        share = 1.0 / missing_a.sum() if total > 0.0 and missing_a.sum() > 0.0 else 0.0
-        if share:
-            share *= float(total / missing_b.sum())
-        P = P + np.outer(missing_a, missing_b * share)
-        cost = float((P * M).sum())
-        product = np.outer(a, b)
-        inside = product > 0.0
-        ratio = np.where(inside, P / np.where(inside, product, 1.0), 1.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            divergence = float((product * (np.where(ratio > 0.0, ratio * np.log(ratio), 0.0) - ratio + 1.0)).sum())
-        outside = epsilon * scale * (scale - 1.0 - np.log(scale))
-        dual = float(a @ f + b @ g)
-        if (b <= 0.0).any():  # the soft c-transform, as everywhere else
-            with np.errstate(divide="ignore"):
-                logs = (f[:, None] - M[:, b <= 0.0]) / epsilon + np.log(a)[:, None]
-            g = g.copy()
-            g[b <= 0.0] = -epsilon * np.logaddexp.reduce(logs, axis=0)
-        lowest = (M[:, b > 0.0] - g[b > 0.0]).min(axis=1)
-        return {
-            "cost": scale * cost,
-            "bound": scale * float(a @ lowest + b[b > 0.0] @ g[b > 0.0]),
-            "objective": scale * (cost + epsilon * divergence) + outside,
-            "objective_bound": scale * dual + outside,
-            "epsilon": epsilon,
-            "epsilon_from": "relative" if problem.regularization and problem.regularization.relative else "problem",
-            "marginal_error": scale * float(self.error[k]),
-            "f": f - epsilon * np.log(scale),
-            "g": g,
-            "plan": PotentialPlan(
-                f - epsilon * np.log(scale),
-                g + epsilon * np.log(shrink),
-                epsilon,
-                missing_a * scale,
-                missing_b * share,
-            ),
-            "statistics": {"iterations": self.steps, "mean_cost": float(padded.mean[k])},
-        }
+    def fields(self, problems: list[Transport], padded: Padded) -> list[dict[str, Any]]:
+        """The numerical fields of the answers; as ``numerics.finish``, for small matrices."""
+        put = (padded.M, padded.a, padded.b, self.f, self.g, self.P, self.error, padded.epsilon, padded.mean)
+        M, a, b, f, g, P, error, epsilon, mean = (array.cpu().numpy() for array in put)
+        scale = padded.scale
+        columns = P.sum(axis=1)
+        shrink = np.where(b > 0.0, np.minimum(1.0, b / np.maximum(columns, 1e-290)), 1.0)
+        rows = (P @ shrink[:, :, None])[:, :, 0]
+        kept = ((P * M) @ shrink[:, :, None]).sum(axis=(1, 2))
+        missing_a, missing_b = np.maximum(a - rows, 0.0), np.maximum(b - shrink * columns, 0.0)
+        left_a, left_b = missing_a.sum(axis=1), missing_b.sum(axis=1)
+        share = np.where((left_a > 0.0) & (left_b > 0.0), 1.0 / np.where(left_a > 0.0, left_a, 1.0), 0.0)
+        missing_cost = ((M @ missing_b[:, :, None])[:, :, 0] * missing_a).sum(axis=1)
+        cost = kept + share * missing_cost
+        # KL(P | a b'), whose logarithms are sums of potentials and costs; a tiny rest counts by its first-order term
+        lowered = np.where(b > 0.0, g, 0.0) + epsilon[:, None] * np.log(shrink)
+        logs = (rows * f).sum(axis=1) + (shrink * columns * lowered).sum(axis=1) - kept
+        logs += share * (
+            (missing_a * f).sum(axis=1) * left_b + left_a * (missing_b * lowered).sum(axis=1) - missing_cost
+        )
+        divergence = logs / epsilon - rows.sum(axis=1) + 1.0
+        lowest = (M - np.where(b > 0.0, g, -np.inf)[:, None, :]).min(axis=2)
+        bound = (a * np.where(a > 0.0, lowest, 0.0)).sum(axis=1) + (b * np.where(b > 0.0, g, 0.0)).sum(axis=1)
+        dual = (a * f).sum(axis=1) + (b * np.where(b > 0.0, g, 0.0)).sum(axis=1)
+        found = []
+        for k, one in enumerate(problems):
+            n, m, e, total = one.n, one.m, float(epsilon[k]), float(scale[k])
+            if share[k] * left_a[k] * left_b[k] > SMALL_REST:
+                divergence[k] = _divergence(
+                    P[k, :n, :m] * shrink[k, :m],
+                    a[k, :n],
+                    b[k, :m],
+                    np.outer(missing_a[k, :n], missing_b[k, :m] * share[k]),
+                )
+            outside = e * total * (total - 1.0 - math.log(total))
+            mine_f, mine_g = f[k, :n], g[k, :m].copy()
+            empty = b[k, :m] <= 0.0
+            if empty.any():  # the soft c-transform, as everywhere else
+                with np.errstate(divide="ignore"):
+                    reach = (mine_f[:, None] - M[k, :n, :m][:, empty]) / e + np.log(a[k, :n])[:, None]
+                mine_g[empty] = -e * np.logaddexp.reduce(reach, axis=0)
+            moved = mine_f - e * math.log(total)
+            plan_g = mine_g + e * np.log(shrink[k, :m])
+            relative = one.regularization is not None and one.regularization.relative
+            found.append(
+                {
+                    "cost": total * float(cost[k]),
+                    "bound": total * float(bound[k]),
+                    "objective": total * float(cost[k] + e * divergence[k]) + outside,
+                    "objective_bound": total * float(dual[k]) + outside,
+                    "epsilon": e,
+                    "epsilon_from": "relative" if relative else "problem",
+                    "marginal_error": total * float(error[k]),
+                    "f": moved,
+                    "g": mine_g,
+                    "plan": PotentialPlan(moved, plan_g, e, missing_a[k, :n] * total, missing_b[k, :m] * share[k]),
+                    "statistics": {"iterations": self.steps, "mean_cost": float(mean[k])},
+                }
+            )
+        return found
+
+
+def _divergence(P: np.ndarray, a: np.ndarray, b: np.ndarray, rest: np.ndarray) -> float:
+    """``KL(P + rest | a b')``."""
+    product = np.outer(a, b)
+    ratio = np.divide(P + rest, product, out=np.ones_like(product), where=product > 0.0)
+    return float((product * (xlogy(ratio, ratio) - ratio + 1.0)).sum())
 
 
 def solve_padded(padded: Padded, tolerance: float, watch: Watch) -> Solved:
@@ -141,17 +165,19 @@ def solve_padded(padded: Padded, tolerance: float, watch: Watch) -> Solved:
     top = torch.maximum((padded.M.amax((1, 2)) - padded.M.amin((1, 2))) / 8.0, padded.epsilon)
     ratio = float((top / padded.epsilon).max())
     depth = max(0, int(np.ceil(np.log(max(ratio, 1.0)) / np.log(FACTOR))))
+    if ratio <= EASY:
+        depth = 0
     whole = _Active.of(padded, torch.arange(count, device=padded.a.device), torch.zeros_like(padded.b))
     for level in range(depth):
         epsilon = torch.maximum(padded.epsilon, top / FACTOR**level)
-        whole.sweep(epsilon, watch)
+        whole.sweep(epsilon, LEVEL_ERROR, watch)
         for _ in range(LEVEL_STEPS):
             if not bool((whole.error > LEVEL_ERROR).any()):
                 break
             whole.step(epsilon, watch)
             result.steps += 1
     active, epsilon = whole, padded.epsilon
-    active.sweep(epsilon, watch)
+    active.sweep(epsilon, 0.1 * tolerance, watch)
     for _ in range(MOST_STEPS):
         done = active.error <= tolerance
         if bool(done.any()):
@@ -206,7 +232,7 @@ class _Active:
         logs = self.M / -epsilon[:, None, None]
         logs += h[:, None, :]
         shift = logs.amax(2, keepdim=True)
-        P = logs.sub_(shift).exp_()
+        P = exponential(logs.sub_(shift))
         sums = P.sum(2)
         f = -epsilon[:, None] * (shift[:, :, 0] + sums.log())
         P.mul_((self.a / sums)[:, :, None])
@@ -216,16 +242,12 @@ class _Active:
     def take(self, epsilon: torch.Tensor) -> None:
         self.f, self.P, self.error, self.value = self.state(self.g, epsilon)
 
-    def sweep(self, epsilon: torch.Tensor, watch: Watch) -> None:
-        """A few absorbed sweeps from the current g."""
+    def sweep(self, epsilon: torch.Tensor, wanted: float, watch: Watch) -> None:
+        """Over-relaxed sweeps from the current g: of most problems they are all that is needed."""
         watch.check()
         self.take(epsilon)
-        v = torch.ones_like(self.b)
-        columns = self.P.sum(1)
-        for _ in range(SWEEPS):
-            v = torch.where(self.b > 0.0, self.b / columns.clamp_min(1e-290), 1.0)
-            u = self.a / torch.bmm(self.P, v[:, :, None])[:, :, 0].clamp_min(1e-290)
-            columns = torch.bmm(u[:, None, :], self.P)[:, 0, :]
+        v = relax_all(native(self.P), native(self.a), native(self.b), wanted, MOST_RELAXED, watch.check)
+        v = torch.as_tensor(v, device=self.b.device)
         self.g = self.g + epsilon[:, None] * v.log()
         self.take(epsilon)
 
