@@ -52,7 +52,7 @@ class Answer:
         self.engine_version = contract.engine_version
         self.why = contract.why
         self.statistics: dict[str, Any] = contract.statistics
-        self.certificate = Certificate(contract.certificate)
+        self.certificate = Certificate(contract.certificate, contract.status)
         self._decode = Decoder(fetch)
         self._program = problem
         self._positions: dict[str, int] | None = None

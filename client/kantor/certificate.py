@@ -12,19 +12,29 @@ if TYPE_CHECKING:
 SIGNS = {"passed": "✓", "failed": "✗", "trusted": "?", "skipped": "-"}
 
 
+#: What a reader might take for proved beside these words for a status, but is not claimed.
+_UNPROVED = {
+    "feasible": "that there is no better point is not claimed",
+    "locally-stationary": "that there is no better point elsewhere is not claimed",
+    "not-verified": "that the point solves the problem is not claimed",
+}
+
+
 class Certificate:
     """What Kantor checked itself about an answer, on the problem as it was sent, with code that no engine shares.
 
     Attributes:
         verified: at least one claim was checked, and none failed.
-        proved: every claim was checked and passed: nothing rests on the engine's word.
+        proved: every claim was checked and passed: nothing rests on the engine's word. What is claimed is the answer's
+            status: of one that is "feasible", that no better point exists is no part of it.
         rests_on_engine: names of the claims that no check could decide.
         checks: each with name, outcome, text, value, tolerance and arithmetic.
         seconds: time spent checking.
     """
 
-    def __init__(self, contract: Contract | None) -> None:
+    def __init__(self, contract: Contract | None, status: str | None = None) -> None:
         self.contract = contract
+        self._status = status
         self.verified = contract is not None and contract.verified
         self.proved = contract is not None and contract.proved
         self.rests_on_engine: list[str] = list(contract.rests_on_engine) if contract else []
@@ -44,7 +54,8 @@ class Certificate:
         if self.failed:
             return f"NOT verified: {', '.join(check.name for check in self.failed)} failed"
         if self.proved:
-            return "proved: Kantor checked every claim itself"
+            limits = _UNPROVED.get(self._status or "")
+            return "proved: Kantor checked every claim itself" + (f"; {limits}" if limits else "")
         if not self.verified:
             return "not verified: no claim could be checked"
         return f"verified: every check passed; on the engine's word: {', '.join(self.rests_on_engine) or 'the rest'}"

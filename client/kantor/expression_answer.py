@@ -69,7 +69,7 @@ class ExpressionAnswer:
         self.engine_version: str = contract.engine_version
         self.why: str = contract.why
         self.statistics: dict[str, Any] = contract.statistics
-        self.certificate = Certificate(contract.certificate)
+        self.certificate = Certificate(contract.certificate, contract.status)
         self._decode = Decoder(fetch)
         words = f" ({self.message})" if self.message else ""
         self._why_not = f"the answer has no point: its status is {self.status}{words}"

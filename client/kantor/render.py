@@ -42,8 +42,14 @@ def summary(answer: Answer) -> str:
         parts.append(f"stopped by {answer.limit}")
     if answer.engine:
         parts.append(answer.engine)
+    # "feasible, proved" would be taken for an optimum
+    done = answer.status not in ("feasible", "locally-stationary", "not-verified")
     parts.append(
-        "proved" if answer.certificate.proved else "verified" if answer.certificate.verified else "not verified"
+        "proved"
+        if answer.certificate.proved and done
+        else "verified"
+        if answer.certificate.verified
+        else "not verified"
     )
     return ", ".join(parts)
 

@@ -223,24 +223,32 @@ def _derivatives_check(problem: Minimize, x: np.ndarray, real: type[np.floating[
     random = np.random.default_rng(0)
     oracle = problem.oracle
     _, slope = oracle.gradient(x, oracle.smooth)
+    if not np.isfinite(slope).all():
+        return Check("derivatives", "skipped", "the objective has no finite slope at the point")
     output = "smooth" if "smooth" in problem.program.outputs else "objective"
-    step = real(1e-6 if real is np.longdouble else 6e-6)
+    # where a function curves much a large step is wrong, where it is large a small one drowns in rounding: any will do
+    steps = (1e-6, 1e-8, 1e-10) if real is np.longdouble else (6e-6, 1e-7)
     worst = 0.0
     for _ in range(DIRECTIONS):
         direction = random.normal(size=problem.n)
-        direction *= max(1.0, float(np.abs(x).max(initial=0.0))) / max(float(np.linalg.norm(direction)), 1e-300)
-        ends = []
-        for sign in (1, -1):
-            moved = np.asarray(x, dtype=real) + sign * step * np.asarray(direction, dtype=real)
-            given = {**problem.data, **problem.layout.split(moved)}
-            ends.append(evaluate(problem.program, output, given, real))
-        measured = float((ends[0] - ends[1]) / (2 * step))
-        if not np.isfinite(measured):
-            return Check("derivatives", "skipped", "the objective is not defined around the point")
+        direction *= np.maximum(1.0, np.abs(x)) / max(float(np.linalg.norm(direction)), 1e-300)
         expected = float(slope @ direction)
-        rounding = float(np.abs(ends[0])) * np.finfo(real).eps / float(step)
-        size = max(1.0, abs(expected), float(np.linalg.norm(slope) * np.linalg.norm(direction)))
-        worst = max(worst, max(0.0, abs(measured - expected) - 10.0 * float(rounding)) / size)
+        size = max(1.0, abs(expected), float(np.linalg.norm(slope * direction)))
+        errors = []
+        for step in map(real, steps):
+            ends = []
+            for sign in (1, -1):
+                moved = np.asarray(x, dtype=real) + sign * step * np.asarray(direction, dtype=real)
+                given = {**problem.data, **problem.layout.split(moved)}
+                ends.append(evaluate(problem.program, output, given, real))
+            measured = float((ends[0] - ends[1]) / (2 * step))
+            if not np.isfinite(measured):
+                return Check("derivatives", "skipped", "the objective is not defined around the point")
+            rounding = float(np.abs(ends[0])) * np.finfo(real).eps / float(step)
+            errors.append(max(0.0, abs(measured - expected) - 10.0 * float(rounding)) / size)
+            if errors[-1] <= DERIVATIVE_TOLERANCE:
+                break
+        worst = max(worst, min(errors))
     outcome = "passed" if worst <= DERIVATIVE_TOLERANCE else "failed"
     text = "gradients agree with differences of independently computed values"
     return Check("derivatives", outcome, text, worst, DERIVATIVE_TOLERANCE)  # type: ignore[arg-type]

@@ -34,3 +34,13 @@ OPTIONS: tuple[Option, ...] = (
     Option("seed", "integer", 0, "Random seed: same seed, same engine, same answer", minimum=0, maximum=2**31 - 1),
     Option("log", "boolean", True, "Keep the engine's log"),
 )
+
+STARTS = Option(
+    "starts",
+    "integer",
+    None,
+    "Starting points, of which the best answer is kept; None: several for small problems not known to be convex",
+    minimum=1,
+    maximum=4096,
+)
+"""Of engines that go downhill from where they begin."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from solvers.core.engine import Context, EngineSpec
+from solvers.core.errors import InvalidProblem
 from solvers.core.run import BaseRun
 from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.options import OPTIONS
@@ -16,6 +17,8 @@ from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
 #: Values below this are taken for those of a problem without a minimum.
 RUN_AWAY = -1e15
+#: Points looked at for each distance from a start at which a function is not defined.
+TRIES = 20
 
 
 class Stopped(Exception):
@@ -76,12 +79,44 @@ class Run(BaseRun):
 
 
 def started(run: Run, options: Mapping[str, Any]) -> np.ndarray:
-    """The warm start if there is one, else the problem's start; within the bounds."""
+    """The warm start if there is one, else the problem's start; within the bounds.
+
+    Where a function or a slope is infinite or undefined at the start (``sqrt`` and ``norm2`` at 0), a point near it,
+    or else one within the bounds, is taken.
+
+    Raises:
+        InvalidProblem: no point was found at which all functions have values.
+    """
     problem = run.problem
     given = options.get("start")
     x = problem.start if given is None else np.asarray(given, dtype=np.float64)
     begin: np.ndarray = np.clip(x, problem.lower, problem.upper)
-    return begin
+    if _defined(problem, begin):
+        return begin
+    random = np.random.default_rng(run["seed"])
+    for reach in (1e-6, 1e-3, 0.1, 1.0, 10.0):
+        for _ in range(TRIES):
+            step = reach * np.maximum(1.0, np.abs(begin)) * random.uniform(-1.0, 1.0, begin.size)
+            near: np.ndarray = np.clip(begin + step, problem.lower, problem.upper)
+            if _defined(problem, near):
+                run.context.log(f"not defined at the start: begun {np.abs(near - begin).max():.1g} from it")
+                return near
+    raise InvalidProblem(
+        "the objective or a constraint has no finite value at the start, nor at points around it",
+        pointer="/variables",
+        hint="give a start at which every expression is defined, and bounds that keep variables where it is",
+    )
+
+
+def _defined(problem: Minimize, x: np.ndarray) -> bool:
+    oracle = problem.oracle
+    value, slope = oracle.gradient(x)
+    if not (np.isfinite(value) and np.isfinite(slope).all()):
+        return False
+    for which in (oracle.inequalities, oracle.equalities):
+        if problem.constraints and not np.isfinite(oracle.values(which, x)).all():
+            return False
+    return True
 
 
 def projected(x: np.ndarray, slope: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:

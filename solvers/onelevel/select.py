@@ -63,8 +63,24 @@ def ranked(problem: Minimize, offered: Sequence[EngineSpec]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*order, *fits]))
 
 
+def _kinks(problem: Minimize) -> str | None:
+    """``linear`` or ``quadratic`` of a problem whose kinks can be spelled out, else None."""
+    from solvers.onelevel.engines.as_program import kinked
+
+    found = kinked(problem)
+    return None if found is None else "linear" if found[0].Q is None else "quadratic"
+
+
 def _preferences(problem: Minimize) -> list[tuple[str, str]]:
     """Engines with reasons, the best first."""
+    if not problem.smooth and not problem.regularizers:
+        kind = _kinks(problem)
+        if kind == "linear":
+            words = "piecewise linear and convex, so a linear program in which kinks are variables"
+            return [("highs", words), ("scip", words)]
+        if kind == "quadratic" and not problem.integrality.any():
+            words = "piecewise quadratic and convex, so a quadratic program in which kinks are variables"
+            return [("clarabel", words), ("highs", words)]
     if problem.integrality.any():
         return [("scip", "integer variables need branch and bound")]
     degrees = [problem.facts.degree, *(constraint.facts.degree for constraint in problem.constraints)]

@@ -12,7 +12,10 @@ from solvers.pareto.problem import FEATURE_WORDS, Pareto
 def describe(problem: Pareto) -> str:
     """The problem in a line: ``2 objectives, convex quadratic, 10 variables with bounds, 1 constraint``."""
     bounded = (problem.lower > -float("inf")).any() or (problem.upper < float("inf")).any()
-    parts = [f"{problem.k} objectives, {problem.words}", f"{problem.n} variables" + (" with bounds" if bounded else "")]
+    parts = [
+        f"{problem.k} objectives, {problem.words}",
+        f"{problem.n} variable{'' if problem.n == 1 else 's'}" + (" with bounds" if bounded else ""),
+    ]
     count = len(problem.weighted.constraints)
     if count:
         parts.append(f"{count} constraint{'' if count == 1 else 's'}")

@@ -15,7 +15,7 @@ LARGEST_PROGRAM = 2000
 def describe(problem: Saddle) -> str:
     """The problem in a line: ``bilinear, 3 variables against 3, 2 constraints``."""
     constraints = len(problem.minimizer.constraints) + len(problem.maximizer.constraints)
-    parts = [problem.words, f"{problem.n} variables against {problem.m}"]
+    parts = [problem.words, f"{problem.n} variable{'' if problem.n == 1 else 's'} against {problem.m}"]
     if constraints:
         parts.append(f"{constraints} constraint{'' if constraints == 1 else 's'}")
     return ", ".join(parts)

@@ -12,7 +12,7 @@ from solvers.core.engine import LocalContext
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.certificates import certify
 from solvers.onelevel.problem import Minimize
-from tests.onelevel.solving import NoFiles, document
+from tests.onelevel.solving import NoFiles, document, solve
 from workers.families.minimize import FAMILY
 
 RIDGE = {
@@ -144,3 +144,15 @@ def test_a_wrong_point_where_the_slope_of_an_entropy_is_infinite_is_never_proved
     assert settled.bound is None or settled.bound <= -np.log(3) + 1e-9
     bound = next(check for check in certificate.checks if check.name == "global-bound")
     assert bound.outcome != "passed"
+
+
+def test_a_slope_is_confirmed_where_the_objective_curves_without_measure() -> None:
+    """Brown's badly scaled function: at its minimum third derivatives are 1e12 times its first ones."""
+    problem = {
+        "variables": {"x": {"shape": [2], "start": 1}},
+        "minimize": "(x[0] - 1e6)**2 + (x[1] - 2e-6)**2 + (x[0]*x[1] - 2)**2",
+    }
+    answer = solve(problem)
+    assert answer.status == "globally-optimal"
+    assert answer.certificate is not None
+    assert answer.certificate.verified

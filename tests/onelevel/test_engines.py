@@ -138,9 +138,13 @@ def test_an_infeasible_problem_is_called_so_or_has_no_verified_point() -> None:
     assert not answer.certificate.verified
 
 
-def test_a_start_where_the_objective_is_not_defined_is_not_called_a_success() -> None:
+def test_a_start_where_the_objective_is_not_defined_is_left_for_one_nearby() -> None:
     answer = solve({"variables": {"x": {"shape": [2], "start": -1}}, "minimize": "sum(x - log(x))"}, "lbfgs")
-    assert answer.status == "not-verified"
+    assert answer.objective == pytest.approx(2.0, abs=1e-6)
+    nowhere = {"variables": {"x": {"start": -50, "upper": -40}}, "minimize": "x - log(x)"}
+    with pytest.raises(SolverError, match="no finite value at the start") as refused:
+        solve(nowhere, "lbfgs")
+    assert refused.value.pointer == "/problem/variables"
 
 
 @pytest.mark.parametrize("engine", ["lbfgs", "newton", "gauss-newton", "proximal", "augmented-lagrangian"])

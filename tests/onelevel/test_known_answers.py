@@ -50,6 +50,17 @@ def test_the_known_optima_are_those_of_the_collection() -> None:
         assert len(compared) > 25
 
 
+@pytest.mark.parametrize(("name", "single"), [("HS16", 23.144661), ("HS44", -13.0)])
+def test_several_starts_find_the_best_of_several_local_optima(name: str, single: float) -> None:
+    known = next(known for known in PROBLEMS if known.name == name)
+    several, one = (solve(known.problem, options=options) for options in ({}, {"engine_options": {"starts": 1}}))
+    assert one.objective == pytest.approx(single, rel=1e-6)
+    assert several.objective == pytest.approx(known.optima[0], rel=1e-6)
+    assert several.statistics["starts"] > 1
+    assert several.certificate is not None
+    assert several.certificate.verified
+
+
 @pytest.mark.parametrize("name", ["HS16", "HS33", "HS44", "HS71"])
 def test_scip_proves_the_best_of_several_local_optima(name: str) -> None:
     known = next(known for known in PROBLEMS if known.name == name)

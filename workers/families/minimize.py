@@ -47,7 +47,10 @@ class MinimizeFamily:
 
     def solve(self, work: Work, engine: str, why: str, context: Context) -> MinimizeAnswer:
         try:
-            answer: MinimizeAnswer = registry.load("minimize", engine).solve(work.problem, work.options, context)
+            from solvers.onelevel import starts
+
+            one = registry.load("minimize", engine).solve
+            answer = starts.solve(engine, one, work.problem, work.options, context)
         except SolverError as error:
             if error.code == "invalid-option":
                 error.pointer = OPTION_RULES.pointer(error.pointer, work.options)

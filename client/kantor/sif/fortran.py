@@ -22,8 +22,7 @@ _OTHER = {
     "LOG10": "log({0})/2.302585092994046",
     "ASIN": _ARCSINE,
     "ACOS": f"(1.5707963267948966 - {_ARCSINE})",
-    # the half-angle form holds but on the negative first axis
-    "ATAN2": "(2*arctan(({0})/(sqrt(({0})**2 + ({1})**2) + ({1}))))",
+    "ATAN2": "(arctan(({0})/({1})) + where({1} >= 0, 0, where({0} >= 0, 3.141592653589793, -3.141592653589793)))",
 }
 
 #: The text of an expression, and how tightly it binds: 1 sum, 2 product, 3 sign, 4 power, 5 atom.

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from solvers.expression.coefficients import affine, quadratic
 from solvers.expression.scalars import spelled
+from solvers.onelevel.engines.epigraph import Epigraph, Unfit
 from solvers.onelevel.problem import Minimize
 from solvers.programs.problem import Expression, Nonlinear, Program
 
@@ -67,6 +68,55 @@ def as_program(problem: Minimize) -> tuple[Program, list[tuple[int, int]]]:
         upper=problem.upper,
         integrality=problem.integrality.astype(np.uint8),
         nonlinear=Nonlinear(objective, rows) if objective is not None or rows else None,
+        variable_names=None,
+    )
+    return program, ranges
+
+
+def kinked(problem: Minimize) -> tuple[Program, list[tuple[int, int]]] | None:
+    """As ``as_program``, of a convex piecewise linear or quadratic problem, whose kinks are spelled out with variables
+    that follow the problem's own; None if it is not known to be such a one."""
+    offsets = {name: part.start for name, part in problem.layout.slices.items()}
+    epigraph = Epigraph(problem.program, problem.data, offsets, problem.n)
+    outputs = problem.program.outputs
+    try:
+        objective = epigraph.above(outputs["objective"])
+        sides = []
+        for constraint in problem.constraints:
+            part = epigraph.above(outputs[constraint.output], negated=constraint.sense == ">=")
+            if part.D.nnz or (constraint.sense == "==" and not part.exact):
+                return None
+            sides.append(part)
+    except Unfit:
+        return None
+    blocks, lower, upper, ranges = [], [], [], []
+    begin = 0
+    for constraint, part in zip(problem.constraints, sides, strict=True):
+        sign = -1.0 if constraint.sense == ">=" else 1.0
+        blocks.append(sign * epigraph.padded(part.A))
+        lower.append(np.full(part.size, -np.inf) if constraint.sense == "<=" else -sign * part.b)
+        upper.append(np.full(part.size, np.inf) if constraint.sense == ">=" else -part.b)
+        ranges.append((begin, begin + part.size))
+        begin += part.size
+    for matrix, low, high in epigraph.rows:
+        blocks.append(epigraph.padded(matrix))
+        lower.append(low)
+        upper.append(high)
+    added = epigraph.columns - problem.n
+    least = np.concatenate([problem.lower, np.full(added, -np.inf)])
+    for first, last in epigraph.nonnegative:
+        least[first:last] = 0.0
+    squares = epigraph.padded(objective.D).toarray()[0]
+    program = Program.build(
+        c=epigraph.padded(objective.A).toarray()[0],
+        offset=float(objective.b[0]),
+        Q=sp.diags_array(squares, format="csr") if squares.any() else None,
+        A=sp.vstack(blocks, format="csr") if blocks else None,
+        row_lower=np.concatenate(lower) if lower else None,
+        row_upper=np.concatenate(upper) if upper else None,
+        lower=least,
+        upper=np.concatenate([problem.upper, np.full(added, np.inf)]),
+        integrality=np.concatenate([problem.integrality, np.zeros(added, dtype=bool)]).astype(np.uint8),
         variable_names=None,
     )
     return program, ranges

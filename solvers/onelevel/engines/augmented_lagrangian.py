@@ -22,6 +22,7 @@ from scipy.optimize import minimize
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.kkt import Point, multipliers_by_constraint, polished, residual
+from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run, Stopped, started
 
@@ -33,7 +34,10 @@ SPEC = EngineSpec(
     summary="Smooth functions with nonlinear constraints.",
     solves=frozenset({"bounds", "constraints", "general"}),
     capabilities=frozenset({"warm-start", "duals", "deterministic"}),
-    options=(Option("penalty", "float", 10.0, "First penalty", minimum=1e-6, maximum=1e8),),
+    options=(
+        STARTS,
+        Option("penalty", "float", 10.0, "First penalty", minimum=1e-6, maximum=1e8),
+    ),
     process_group="torch",
     requires=("torch", "scipy"),
     citation="Andreani, Birgin, Martinez, Schuverdt, SIAM J. Optim. 18 (2007) 1286-1309",

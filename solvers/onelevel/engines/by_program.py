@@ -11,7 +11,7 @@ from solvers.core import registry
 from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import UnsupportedProblem
 from solvers.onelevel.answer import MinimizeAnswer, Status
-from solvers.onelevel.engines.as_program import as_program
+from solvers.onelevel.engines.as_program import as_program, kinked
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run
 from solvers.programs.answer import ProgramAnswer
@@ -36,7 +36,9 @@ class ByProgram:
 
     def solve(self, problem: Minimize, options: Mapping[str, Any], context: Context) -> MinimizeAnswer:
         run = Run(self.spec, problem, options, context)
-        program, ranges = as_program(problem)
+        # SCIP takes kinks as they are
+        spelled = None if problem.smooth or self._solver == "scip" else kinked(problem)
+        program, ranges = spelled or as_program(problem)
         solver = registry.load("program", self._solver)
         if not solver.spec.accepts(program.features):
             raise UnsupportedProblem(
@@ -46,7 +48,9 @@ class ByProgram:
             )
         given = {name: run[name] for name in ("time_limit", "relative_gap", "threads", "seed", "log")}
         given["primal_tolerance"] = min(max(0.1 * float(run["feasibility_tolerance"]), 1e-9), 1e-2)
-        given["start"] = Start(problem.start, None, None)
+        begin = np.full(program.n, np.nan)
+        begin[: problem.n] = problem.start
+        given["start"] = Start(begin if spelled else problem.start, None, None)
         signed = _Signed(context, problem)
         found: ProgramAnswer = solver.solve(program, {k: v for k, v in given.items() if v is not None}, signed)
         status = _STATUS.get(found.status, "no-solution")
@@ -61,7 +65,7 @@ class ByProgram:
                 engine=self.spec.id,
                 engine_version=version,
             )
-        x = np.clip(found.x, problem.lower, problem.upper)
+        x = np.clip(found.x[: problem.n], problem.lower, problem.upper)
         x[problem.integrality] = np.rint(x[problem.integrality])
         run.limit = limit
         return run.answer(
@@ -91,7 +95,7 @@ class _Signed:
         self._context.report(**metrics)
 
     def incumbent(self, objective: float, x: np.ndarray) -> None:
-        self._context.incumbent(self._problem.signed(objective), x)
+        self._context.incumbent(self._problem.signed(objective), x[: self._problem.n])
 
     def log(self, text: str) -> None:
         self._context.log(text)

@@ -21,6 +21,7 @@ from solvers.core.engine import Context, EngineSpec, Option
 from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.engines.patterns import Derivatives
 from solvers.onelevel.kkt import Point, multipliers_by_constraint, polished, residual
+from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run, started
 
@@ -33,6 +34,7 @@ SPEC = EngineSpec(
     solves=frozenset({"bounds", "constraints", "general"}),
     capabilities=frozenset({"warm-start", "duals", "deterministic"}),
     options=(
+        STARTS,
         Option("hessian", "string", "auto", "Exact, or by quasi-Newton", choices=("auto", "exact", "limited-memory")),
         Option("max_iter", "integer", 3000, "Ipopt's own limit of iterations", minimum=1),
     ),

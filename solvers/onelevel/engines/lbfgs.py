@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run, Stopped, projected, started
 
@@ -27,7 +28,10 @@ SPEC = EngineSpec(
     summary="Smooth functions of many variables, with bounds.",
     solves=frozenset({"bounds", "general", "nonsmooth", "regularizers"}),
     capabilities=frozenset({"warm-start", "incumbents-out", "deterministic"}),
-    options=(Option("history", "integer", 20, "Pairs kept of past steps", minimum=1, maximum=100),),
+    options=(
+        STARTS,
+        Option("history", "integer", 20, "Pairs kept of past steps", minimum=1, maximum=100),
+    ),
     process_group="torch",
     requires=("torch", "scipy"),
     citation="Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16 (1995) 1190-1208",

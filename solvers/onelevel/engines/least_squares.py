@@ -14,6 +14,7 @@ from scipy.optimize import least_squares
 
 from solvers.core.engine import Context, EngineSpec
 from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run, Stopped, started
 
@@ -25,6 +26,7 @@ SPEC = EngineSpec(
     summary="Sums of squares, also badly scaled ones: curve fitting, systems of equations.",
     solves=frozenset({"bounds"}),
     capabilities=frozenset({"warm-start", "incumbents-out", "deterministic"}),
+    options=(STARTS,),
     process_group="torch",
     requires=("torch", "scipy"),
     citation="Branch, Coleman, Li, SIAM J. Sci. Comput. 21 (1999) 1-23",

@@ -17,6 +17,7 @@ import scipy.linalg as sl
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.run import Run, projected, started
 
@@ -28,7 +29,10 @@ SPEC = EngineSpec(
     summary="Smooth functions of up to about a thousand variables, to high accuracy.",
     solves=frozenset({"bounds", "general"}),
     capabilities=frozenset({"warm-start", "incumbents-out", "deterministic"}),
-    options=(Option("gamma", "float", 1.0, "First inverse regularization", minimum=1e-12, maximum=1e12),),
+    options=(
+        STARTS,
+        Option("gamma", "float", 1.0, "First inverse regularization", minimum=1e-12, maximum=1e12),
+    ),
     process_group="torch",
     requires=("torch",),
     citation="Semenov, Jaggi, Doikov, ICLR 2026; step rule from the authors' code",
