@@ -30,7 +30,9 @@ async def ask(state: State, project_id: UUID, study_id: UUID, request: AskReques
     Raises:
         KantorError: as ``studies.ask``.
     """
-    asked = await state.database(studies.ask, project_id, study_id, request, stale=request.wait <= 0)
+    asked = await state.database(
+        studies.ask, project_id, study_id, request, stale=request.wait <= 0, waiting=_lacking[study_id]
+    )
     why = ""
     if _short(asked, request) and request.wait > 0:
         asked, why = await _patiently(state, asked, request)
@@ -73,7 +75,13 @@ async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[A
             if over in ("queued", "running"):
                 continue
             asked = await state.database(
-                studies.ask, study.project_id, study.id, request, got=asked.trials, stale=bool(request.fixed)
+                studies.ask,
+                study.project_id,
+                study.id,
+                request,
+                got=asked.trials,
+                stale=bool(request.fixed),
+                waiting=_lacking[study.id],
             )
             if not _short(asked, request):
                 return asked, ""

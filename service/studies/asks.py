@@ -100,13 +100,21 @@ _MOST_KNOWN = 200
 
 
 def ask(
-    conn: Database, project_id: UUID, study_id: UUID, request: AskRequest, *, got: Sequence[TrialRow] = (), stale: bool
+    conn: Database,
+    project_id: UUID,
+    study_id: UUID,
+    request: AskRequest,
+    *,
+    got: Sequence[TrialRow] = (),
+    stale: bool,
+    waiting: int = 0,
 ) -> Asked:
     """Hand out what there is, without waiting for anything.
 
     Args:
         got: what the same request got before.
         stale: also suggestions that miss more of the newest results than evaluators at work explain.
+        waiting: evaluators who wait for a trial now: they are as good as at work.
 
     Raises:
         KantorError: ``not-found``; ``conflict`` for a study that is paused or archived; ``invalid-request`` for fixed
@@ -120,7 +128,7 @@ def ask(
     running = conn.execute(_OPEN, {**parameters, "least": 0}, prepare=True).fetchone()
     assert running is not None
     # Of p evaluators at work, p/2 results on average came in since any of their suggestions was made.
-    least = 0 if stale else max(0, study.told - running[0] // 2)
+    least = 0 if stale else max(0, study.told - (running[0] + waiting) // 2)
     with conn.transaction():
         if request.client_id:
             conn.execute(_ALONE, (f"{study_id} {request.client_id}",))

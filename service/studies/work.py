@@ -23,6 +23,7 @@ from service.studies.rows import STUDY as COLUMNS
 from service.studies.rows import StudyRow
 
 MOST_PREPARED = 32
+MOST_AT_ONCE = 256
 
 # The newest change of each trial up to a watermark: what was known then.
 _DATA = """
@@ -72,7 +73,7 @@ def load(conn: Database, claim: Claim) -> bytes:
     if work["work"] == "suggest" and not fixed:
         running = conn.execute(_RUNNING, (study.id,), prepare=False).fetchone()
         wanted = study.definition.get("prefetch") or min(MOST_PREPARED, running[0] if running else 0)
-        count = min(256, max(count, wanted, 1))
+        count = min(MOST_AT_ONCE, max(count, wanted, 1))
     elif work["work"] == "replay":
         replayed = trial_row(conn, study, int(work["trial"])).made
         if "watermark" not in replayed:
@@ -132,7 +133,9 @@ def on_finish(conn: Database, claim: Claim, finished: Finish, settings: Settings
         (result.get("message", ""), mine, study.id),
     )
     if mine and study.told > result["told"] and study.state == "active":
-        return pool.follow_up(conn, study, count=1, pool=claim.pool, settings=settings).job_id
+        # whoever told a result meanwhile wants another trial
+        count = min(MOST_AT_ONCE, study.told - result["told"])
+        return pool.follow_up(conn, study, count=count, pool=claim.pool, settings=settings).job_id
     return None
 
 

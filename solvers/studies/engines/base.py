@@ -92,7 +92,7 @@ class Base:
             region = self.region(fixed, rows + [self.encoding.places([s.parameters])[0] for s in chosen])
             self.admit(self.inside(fixed), region, set(region.taken), found, count - len(chosen))
             chosen += [self._initial(row) for row in found]
-        if len(chosen) < count and self._finding is None:
+        if len(chosen) < count and self._finding is None and self.context.should_stop() is None:
             words = (
                 "No point was found that is new and meets the constraints on the inputs."
                 if self.study.space.constraints

@@ -1,7 +1,8 @@
 """Bayesian optimization with Gaussian processes: the default engine.
 
-Matern-5/2 models of objectives, constraints and failures; log expected improvement (hypervolume improvement for several
-objectives) times the probability of feasibility; points under way are believed to come out as predicted.
+Matern-5/2 models of objectives, constraints and failures (in studies with constraints the Gaussian kernel, where the
+evidence is for it); log expected improvement (hypervolume improvement for several objectives) times the probability of
+feasibility; points under way are believed to come out as predicted.
 
 Floor for n trials in d dimensions: a fit is about 40 evaluations of 2 n^3 flops, the search about 200 of 2 n^2: on one
 core of 10 GFlop/s 30 ms at n = 200, of which a third is Python's own time. Beyond 300 trials hyperparameters see 300
@@ -252,6 +253,8 @@ class GaussianProcess(Random):
             ],
         }
         names = (*self.study.names, *(constraint.name for constraint in self.study.constraints))
+        models = (*belief.objectives, *belief.slacks)
+        why["kernels"] = {name: model.kernel.name for name, model in zip(names, models, strict=False)}
         bent = [n for n, w in zip(names, (*belief.warps, *belief.slack_warps), strict=False) if w.kind != "none"]
         if bent:
             why["transformed"] = bent
@@ -268,7 +271,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="gp",
         family="study",
-        version="2",
+        version="3",
         title="Gaussian process",
         summary="For evaluations that cost more than a tenth of a second; up to about thirty parameters.",
         solves=ALL_FEATURES,

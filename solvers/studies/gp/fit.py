@@ -1,6 +1,6 @@
 """Hyperparameters of a Gaussian process: maximum of marginal likelihood times prior, with analytic gradients.
 
-Model: y = m + f + e, f with variance s times a Matern-5/2 kernel, e with variance v (plus known variances). Values are
+Model: y = m + f + e, f with variance s times a kernel, e with variance v (plus known variances). Values are
 expected to be standardised (mean 0, variance 1). m is profiled out under a normal prior. The prior of a lengthscale is
 log-normal with a median that grows with the square root of the number of dimensions (Hvarfner, Hellsten, Nardi:
 Vanilla Bayesian Optimization Performs Great in High Dimensions, ICML 2024, sec. 4), so that the model's complexity
@@ -19,7 +19,7 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from solvers.studies.encoding import Array, Indices
-from solvers.studies.gp.kernel import matern52_slope, square_distances
+from solvers.studies.gp.kernel import MATERN52, Kernel, square_distances
 
 JITTER = 1e-10
 _MEAN_PRECISION = 1.0
@@ -53,24 +53,25 @@ class Prior:
 @dataclass(frozen=True)
 class Hyperparameters:
     """On feature rows and standardised values: lengthscale of each group, variances of signal and noise; the negative
-    log posterior that they reached (of the values that were used for the fit)."""
+    log posterior that they reached (of the values that were used for the fit); the kernel."""
 
     lengthscales: Array
     signal: float
     noise: float
     misfit: float = math.inf
+    kernel: Kernel = MATERN52
 
     def vector(self) -> Array:
         return np.asarray(np.log(np.concatenate([self.lengthscales, [self.signal, self.noise]])))
 
     @classmethod
-    def of(cls, vector: Array, misfit: float = math.inf) -> Hyperparameters:
+    def of(cls, vector: Array, misfit: float = math.inf, kernel: Kernel = MATERN52) -> Hyperparameters:
         values = np.exp(vector)
-        return cls(values[:-2], float(values[-2]), float(values[-1]), misfit)
+        return cls(values[:-2], float(values[-2]), float(values[-1]), misfit, kernel)
 
 
 def negative_log_posterior(
-    vector: Array, features: Array, group: Indices, y: Array, known: Array, prior: Prior
+    vector: Array, features: Array, group: Indices, y: Array, known: Array, prior: Prior, kernel: Kernel = MATERN52
 ) -> tuple[float, Array]:
     """The function that ``fit`` minimises, and its gradient.
 
@@ -83,16 +84,16 @@ def negative_log_posterior(
     count = len(y)
     signal, noise = math.exp(vector[-2]), math.exp(vector[-1])
     scaled = features * np.exp(-vector[:groups])[group]
-    kernel, slope = matern52_slope(square_distances(scaled, scaled))
-    covariance = signal * kernel
+    values, slope = kernel.slope(square_distances(scaled, scaled))
+    covariance = signal * values
     covariance.flat[:: count + 1] += noise + known + JITTER * signal
-    factor, info = lapack.dpotrf(covariance, lower=1, clean=0)
+    factor, info = lapack.dpotrf(covariance, lower=1, clean=1)
     if info != 0:
         return 1e25, np.zeros_like(vector)
     half = float(np.log(np.diagonal(factor)).sum())
     inverse, _ = lapack.dpotri(factor, lower=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
+    inverse += inverse.T
+    inverse.flat[:: count + 1] *= 0.5
     whole = inverse @ np.column_stack([y, np.ones(count)])
     mean = whole[:, 0].sum() / (whole[:, 1].sum() + _MEAN_PRECISION)
     alpha = whole[:, 0] - mean * whole[:, 1]
@@ -100,7 +101,7 @@ def negative_log_posterior(
 
     inverse -= np.outer(alpha, alpha)
     gradient = np.empty_like(vector)
-    gradient[-2] = 0.5 * signal * (float(np.vdot(inverse, kernel)) + JITTER * float(np.trace(inverse)))
+    gradient[-2] = 0.5 * signal * (float(np.vdot(inverse, values)) + JITTER * float(np.trace(inverse)))
     gradient[-1] = 0.5 * noise * float(np.trace(inverse))
     slope *= inverse
     slope *= signal
@@ -129,6 +130,7 @@ def fit(
     prior: Prior | None = None,
     start: Hyperparameters | None = None,
     iterations: int = 60,
+    kernel: Kernel = MATERN52,
 ) -> Hyperparameters:
     """The most probable hyperparameters, from one fixed start: by default the prior's median. Deterministic.
 
@@ -149,14 +151,14 @@ def fit(
     found = minimize(
         negative_log_posterior,
         first,
-        args=(features, group, y, known, prior),
+        args=(features, group, y, known, prior, kernel),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-7, "gtol": 1e-3},
     )
     good = np.isfinite(found.fun) and found.fun < 1e24
-    return Hyperparameters.of(found.x if good else first, float(found.fun) if good else math.inf)
+    return Hyperparameters.of(found.x if good else first, float(found.fun) if good else math.inf, kernel)
 
 
 def spread_subset(y: Array, limit: int) -> Indices:

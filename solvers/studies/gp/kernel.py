@@ -1,11 +1,15 @@
-"""The Matern kernel of smoothness 5/2 on feature rows, with one lengthscale for each group of columns.
+"""Kernels on feature rows, with one lengthscale for each group of columns; r^2 = sum over groups of
+|x_g - x'_g|^2 / l_g^2 (Rasmussen & Williams, Gaussian Processes for Machine Learning, chapter 4).
 
-k(x, x') = (1 + u + u^2/3) exp(-u), u = sqrt(5) r, r^2 = sum over groups of |x_g - x'_g|^2 / l_g^2
-(Rasmussen & Williams, Gaussian Processes for Machine Learning, eq. 4.17). In s = r^2 its derivative is
--(5/6)(1 + u) exp(-u): bounded, so that no gradient is lost where points coincide.
+Matern of smoothness 5/2: k = (1 + u + u^2/3) exp(-u), u = sqrt(5) r (eq. 4.17); in s = r^2 its derivative is
+-(5/6)(1 + u) exp(-u): bounded, so that no gradient is lost where points coincide. Gaussian: k = exp(-s/2) (eq. 4.9):
+for functions without kinks, of which it knows more between and beyond the points than the other.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,3 +36,27 @@ def matern52_slope(square: Array) -> tuple[Array, Array]:
     decay = np.exp(-u)
     slope = (1.0 + u) * decay
     return slope + (u * u / 3.0) * decay, slope * (-5.0 / 6.0)
+
+
+def gaussian(square: Array) -> Array:
+    """The kernel (variance 1) at squared scaled distances."""
+    return np.asarray(np.exp(-0.5 * square))
+
+
+def gaussian_slope(square: Array) -> tuple[Array, Array]:
+    """The kernel and its derivative with respect to the squared scaled distance."""
+    value = gaussian(square)
+    return value, -0.5 * value
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function of the squared scaled distance; ``slope`` gives its derivative too."""
+
+    name: str
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], tuple[Array, Array]]
+
+
+MATERN52 = Kernel("matern-5/2", matern52, matern52_slope)
+GAUSSIAN = Kernel("gaussian", gaussian, gaussian_slope)

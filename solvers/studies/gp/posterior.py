@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, lapack, solve_triangular
@@ -11,7 +11,7 @@ from scipy.linalg import cho_solve, lapack, solve_triangular
 from solvers.core.errors import EngineFailure
 from solvers.studies.encoding import Array, Indices
 from solvers.studies.gp.fit import _MEAN_PRECISION, JITTER, Hyperparameters
-from solvers.studies.gp.kernel import matern52, matern52_slope, square_distances
+from solvers.studies.gp.kernel import MATERN52, Kernel, square_distances
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Posterior:
         factor: (n, n) lower Cholesky factor of the covariance of the values seen.
         alpha: (n,) the covariance's inverse times (y - mean).
         mean: the constant mean.
+        kernel: of the prior.
     """
 
     features: Array
@@ -35,6 +36,7 @@ class Posterior:
     factor: Array
     alpha: Array
     mean: float
+    kernel: Kernel = MATERN52
 
     @classmethod
     def of(
@@ -48,7 +50,7 @@ class Posterior:
         scale = 1.0 / hyper.lengthscales[group] if len(group) else np.ones(0)
         scaled = features * scale
         count = len(y)
-        covariance = hyper.signal * matern52(square_distances(scaled, scaled))
+        covariance = hyper.signal * hyper.kernel.value(square_distances(scaled, scaled))
         base = hyper.noise + (0.0 if known is None else known) + JITTER * hyper.signal
         extra = 0.0
         for _ in range(6):
@@ -62,7 +64,8 @@ class Posterior:
             raise EngineFailure("the covariance of the trials cannot be factored")
         ones = cho_solve((factor, True), np.column_stack([y, np.ones(count)]))
         mean = float(ones[:, 0].sum() / (ones[:, 1].sum() + _MEAN_PRECISION))
-        return cls(features, y, scale, hyper.signal, hyper.noise, factor, ones[:, 0] - mean * ones[:, 1], mean)
+        alpha = ones[:, 0] - mean * ones[:, 1]
+        return cls(features, y, scale, hyper.signal, hyper.noise, factor, alpha, mean, hyper.kernel)
 
     def given(self, features: Array, y: Array, noise: float | None = None) -> Posterior:
         """Condition on q more values with a block row added to the factor: n^2 q flops, nothing is factored again.
@@ -73,8 +76,8 @@ class Posterior:
         if extra == 0:
             return self
         scaled = features * self.scale
-        cross = self.signal * matern52(square_distances(self.features * self.scale, scaled))
-        corner = self.signal * matern52(square_distances(scaled, scaled))
+        cross = self.signal * self.kernel.value(square_distances(self.features * self.scale, scaled))
+        corner = self.signal * self.kernel.value(square_distances(scaled, scaled))
         corner.flat[:: extra + 1] += (self.noise if noise is None else noise) + JITTER * self.signal
         below = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         corner -= below.T @ below
@@ -87,13 +90,11 @@ class Posterior:
         factor[count:, count:] = last
         values = np.concatenate([self.y, y])
         alpha = cho_solve((factor, True), values - self.mean, check_finite=False)
-        return Posterior(
-            np.vstack([self.features, features]), values, self.scale, self.signal, self.noise, factor, alpha, self.mean
-        )
+        return replace(self, features=np.vstack([self.features, features]), y=values, factor=factor, alpha=alpha)
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of f (without noise) at q rows: (q,), (q,)."""
-        cross = self.signal * matern52(square_distances(features * self.scale, self.features * self.scale))
+        cross = self.signal * self.kernel.value(square_distances(features * self.scale, self.features * self.scale))
         mean = self.mean + cross @ self.alpha
         half = solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
         variance = self.signal - np.einsum("ij,ij->j", half, half)
@@ -101,21 +102,21 @@ class Posterior:
 
     def mean_at(self, features: Array) -> Array:
         """The mean alone, in n q m flops."""
-        cross = matern52(square_distances(features * self.scale, self.features * self.scale))
+        cross = self.kernel.value(square_distances(features * self.scale, self.features * self.scale))
         return np.asarray(self.mean + self.signal * (cross @ self.alpha))
 
     def covariance(self, features: Array) -> Array:
         """The joint covariance of f at q rows, (q, q)."""
         scaled = features * self.scale
-        cross = self.signal * matern52(square_distances(self.features * self.scale, scaled))
+        cross = self.signal * self.kernel.value(square_distances(self.features * self.scale, scaled))
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        return np.asarray(self.signal * matern52(square_distances(scaled, scaled)) - half.T @ half)
+        return np.asarray(self.signal * self.kernel.value(square_distances(scaled, scaled)) - half.T @ half)
 
     def average(self, features: Array) -> tuple[Array, float]:
         """Of the average of f over q rows: its prior covariance with the values seen (n,), and its prior variance."""
         scaled = features * self.scale
-        cross = self.signal * matern52(square_distances(self.features * self.scale, scaled))
-        return cross.mean(axis=1), float(self.signal * matern52(square_distances(scaled, scaled)).mean())
+        cross = self.signal * self.kernel.value(square_distances(self.features * self.scale, scaled))
+        return cross.mean(axis=1), float(self.signal * self.kernel.value(square_distances(scaled, scaled)).mean())
 
     def of_averages(self, crosses: Array, priors: Array) -> tuple[Array, Array]:
         """Posterior mean and variance of averages, from what ``average`` gave: (n, g) and (g,) to (g,) and (g,)."""
@@ -125,7 +126,7 @@ class Posterior:
 
     def slopes(self, features: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, standard deviation, and their derivatives with respect to the features: (q,), (q,), (q, m), (q, m)."""
-        kernel, slope = matern52_slope(square_distances(features * self.scale, self.features * self.scale))
+        kernel, slope = self.kernel.slope(square_distances(features * self.scale, self.features * self.scale))
         mean = self.mean + self.signal * (kernel @ self.alpha)
         half = solve_triangular(self.factor, kernel.T, lower=True, check_finite=False)
         whole = solve_triangular(self.factor, half, lower=True, trans=1, check_finite=False).T

@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from solvers.studies.encoding import Array, Encoding
 from solvers.studies.gp.fit import FIT_LIMIT, Hyperparameters, Prior, fit, spread_subset
+from solvers.studies.gp.kernel import GAUSSIAN, MATERN52, Kernel
 from solvers.studies.gp.posterior import Posterior
 from solvers.studies.gp.warp import Warp, better, candidate
 from solvers.studies.outcomes import Outcomes, Scale
@@ -53,8 +54,10 @@ class Surrogate:
         # on spaces of choices alone there is no valley whose bottom is to be found, and it did not help
         alone = outcomes.y.shape[1] == 1 and len(encoding.smooth) > 0
         kind = "log" if warped and study.noise != "high" and alone else "none"
+        # feasible regions are looked for beyond the points, valleys between them: for these a choice won nothing
+        fitting = (MATERN52, GAUSSIAN) if study.constraints and len(encoding.smooth) > 0 else (MATERN52,)
         both = [
-            warped_model(encoding, features, outcomes.y[:, k], study.noise, outcomes.known[:, k], kind)
+            warped_model(encoding, features, outcomes.y[:, k], study.noise, outcomes.known[:, k], kind, kernels=fitting)
             for k in range(outcomes.y.shape[1])
         ]
         slacks, limits, slack_scales, slack_warps = [], [], [], []
@@ -67,7 +70,7 @@ class Surrogate:
             zero = float(scale.forward(np.zeros(1))[0])
             kind = "signed" if warped and study.noise != "high" else "none"
             slack, warp = warped_model(
-                encoding, features[known], scale.forward(values), study.noise, kind=kind, zero=zero
+                encoding, features[known], scale.forward(values), study.noise, kind=kind, zero=zero, kernels=fitting
             )
             slacks.append(slack)
             limits.append(float(warp.forward(np.array([zero]))[0]))
@@ -159,8 +162,11 @@ def warped_model(
     known: Array | None = None,
     kind: str = "none",
     zero: float = 0.0,
+    kernels: tuple[Kernel, ...] = (MATERN52,),
 ) -> tuple[Posterior, Warp]:
-    """As ``model``; of plain and transformed values those that are more likely."""
+    """As ``model``; of plain and transformed values those that are more likely, by the kernel under which the plain
+    ones are. On smooth functions the Matern kernel finds thin feasible regions much later than the Gaussian one: it
+    forgets the slope on the way there."""
     if len(y) > POSTERIOR_LIMIT:
         chosen = spread_subset(y, POSTERIOR_LIMIT)
         features, y, known = features[chosen], y[chosen], None if known is None else known[chosen]
@@ -168,21 +174,39 @@ def warped_model(
     used = spread_subset(y, FIT_LIMIT) if len(y) > FIT_LIMIT else np.arange(len(y))
     known = np.zeros(len(y)) if known is None else known
 
-    def fitted(z: Array, variances: Array, start: Hyperparameters | None = None) -> Hyperparameters:
+    def fitted(
+        z: Array, variances: Array, start: Hyperparameters | None = None, kernel: Kernel = MATERN52
+    ) -> Hyperparameters:
         return fit(
-            features[used], encoding.group, encoding.groups, z[used], known=variances[used], prior=prior, start=start
+            features[used],
+            encoding.group,
+            encoding.groups,
+            z[used],
+            known=variances[used],
+            prior=prior,
+            start=start,
+            kernel=kernel,
         )
 
-    hyper = fitted(y, known)
+    hyper = fitted(y, known, kernel=kernels[0])
+    for kernel in kernels[1:]:
+        hyper = min(hyper, fitted(y, known, hyper, kernel), key=lambda found: found.misfit)
     warp = candidate(y, kind, zero)
     if warp is not None:
         z, variances = warp.forward(y), known * warp.slope(y) ** 2
-        other = fitted(z, variances, hyper)
+        other = fitted(z, variances, hyper, hyper.kernel)
         if better(warp, y[used], hyper.misfit, other.misfit):
             return Posterior.of(features, encoding.group, z, other, variances), warp
     return Posterior.of(features, encoding.group, y, hyper, known), Warp()
 
 
-def model(encoding: Encoding, features: Array, y: Array, noise: str, known: Array | None = None) -> Posterior:
+def model(
+    encoding: Encoding,
+    features: Array,
+    y: Array,
+    noise: str,
+    known: Array | None = None,
+    kernels: tuple[Kernel, ...] = (MATERN52,),
+) -> Posterior:
     """Hyperparameters and posterior of one outcome."""
-    return warped_model(encoding, features, y, noise, known)[0]
+    return warped_model(encoding, features, y, noise, known, kernels=kernels)[0]

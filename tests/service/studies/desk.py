@@ -55,10 +55,12 @@ class StudyDesk:
     def counts(self) -> dict[str, int]:
         return studies.get(self.conn, self.project, self.study.id).counts
 
-    def try_ask(self, count: int = 1, *, stale: bool = True, conn: Database | None = None, **fields: Any) -> Asked:
+    def try_ask(
+        self, count: int = 1, *, stale: bool = True, waiting: int = 0, conn: Database | None = None, **fields: Any
+    ) -> Asked:
         """What is ready."""
         request = AskRequest(count=count, **fields)
-        return studies.ask(conn or self.conn, self.project, self.study.id, request, stale=stale)
+        return studies.ask(conn or self.conn, self.project, self.study.id, request, stale=stale, waiting=waiting)
 
     def ask(self, count: int = 1, *, conn: Database | None = None, **fields: Any) -> list[TrialRow]:
         """Trials, quasi-random ones if nothing is ready."""

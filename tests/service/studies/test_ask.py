@@ -94,6 +94,17 @@ def test_with_many_evaluators_at_work_points_may_miss_as_many_results_as_came_in
     assert desk.try_ask(stale=False).trials == [], "3 are at work, but 4 results are missing"
 
 
+def test_evaluators_who_wait_count_as_at_work(desk: StudyDesk) -> None:
+    """Else many evaluators of something quick, of whom none is ever at work for long, would wait for each other."""
+    trials = desk.ask(4)
+    desk.prepare(point(0.01))
+    for trial in trials:
+        desk.tell(trial)
+
+    assert desk.try_ask(stale=False, waiting=7).trials == [], "half of 7 is less than 4"
+    assert len(desk.try_ask(stale=False, waiting=8).trials) == 1
+
+
 def test_quasi_random_points_fit_the_space_meet_the_constraints_and_differ(
     conn: Database, project: UUID, settings: Settings
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from uuid import UUID
 
+import orjson
 import pytest
 
 from api_schemas.errors import KantorError
@@ -204,6 +205,17 @@ def test_results_that_came_in_while_a_job_ran_are_followed_by_another(desk: Stud
     assert desk.finish(claim, desk.load(claim), [point(0.02)]) is None
     assert desk.row.suggesting is None
     assert [t.params["lr"] for t in desk.try_ask(2).trials] == [0.02], "what knew less was replaced"
+
+
+def test_a_job_that_follows_makes_a_point_for_each_evaluator_that_told_meanwhile(desk: StudyDesk) -> None:
+    trials = desk.ask(12)
+    claim = desk.claim()
+    document = desk.load(claim)
+    for trial in trials:
+        desk.tell(trial)
+
+    assert desk.finish(claim, document, [point(0.01)]) is not None
+    assert orjson.loads(desk.load(desk.claim()))["problem"]["step"]["count"] == 12
 
 
 def test_points_that_exist_already_are_not_kept(desk: StudyDesk) -> None:

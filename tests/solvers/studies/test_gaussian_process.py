@@ -9,10 +9,14 @@ from scipy.optimize import check_grad
 
 from solvers.studies.encoding import Encoding
 from solvers.studies.gp.fit import JITTER, Hyperparameters, Prior, fit, negative_log_posterior
-from solvers.studies.gp.kernel import matern52, matern52_slope
+from solvers.studies.gp.kernel import GAUSSIAN, MATERN52, Kernel, matern52
 from solvers.studies.gp.posterior import Posterior
 from solvers.studies.gp.preference import likelihood, preference_posterior
-from tests.solvers.studies.problems import MIXED, random_trials
+from solvers.studies.gp.surrogate import model
+from solvers.studies.sampling import sobol
+from tests.solvers.studies.problems import MIXED, cube, random_trials
+
+KERNELS = [MATERN52, GAUSSIAN]
 
 
 def data(count: int = 12, width: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,23 +34,43 @@ def test_the_kernel_is_the_matern_kernel_of_smoothness_five_halves() -> None:
         assert float(matern52(np.array([r * r]))[0]) == pytest.approx(float(expected), rel=1e-12)
 
 
-def test_the_slope_of_the_kernel_is_its_derivative_in_the_squared_distance() -> None:
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_the_slope_of_the_kernel_is_its_derivative_in_the_squared_distance(kernel: Kernel) -> None:
     square = np.array([0.0, 0.01, 0.5, 3.0])
-    value, slope = matern52_slope(square)
-    assert value == pytest.approx(matern52(square))
+    value, slope = kernel.slope(square)
+    assert value == pytest.approx(kernel.value(square))
     step = 1e-6
-    assert slope == pytest.approx((matern52(square + step) - matern52(square)) / step, rel=1e-3)
+    assert slope == pytest.approx((kernel.value(square + step) - kernel.value(square)) / step, rel=1e-3)
 
 
-def test_the_posterior_is_the_conditional_normal() -> None:
+def test_a_smooth_function_is_given_the_gaussian_kernel_and_one_with_kinks_is_not() -> None:
+    encoding = Encoding(cube([(0, 1), (0, 1)]))
+    x = sobol(encoding, 32, 0)
+    smooth = np.sin(4 * x[:, 0]) * np.cos(3 * x[:, 1])
+    kinked = np.abs(x[:, 0] - 0.37) + np.abs(np.abs(x[:, 1] - 0.61) - 0.2)
+
+    both = (MATERN52, GAUSSIAN)
+    kernels = [model(encoding, x, (y - y.mean()) / y.std(), "none", kernels=both).kernel for y in (smooth, kinked)]
+
+    assert kernels == [GAUSSIAN, MATERN52]
+    held = np.random.default_rng(0).random((50, 2))
+    truth = np.sin(4 * held[:, 0]) * np.cos(3 * held[:, 1])
+    found = model(encoding, x, (smooth - smooth.mean()) / smooth.std(), "none", kernels=both).mean_at(held)
+    assert np.abs(found * smooth.std() + smooth.mean() - truth).max() < 0.01
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_the_posterior_is_the_conditional_normal(kernel: Kernel) -> None:
     """Mean and covariance by explicit inverses, the constant mean being a normal variable of variance 1."""
     x, group, y = data()
     new = np.random.default_rng(1).random((5, 3))
-    hyper = Hyperparameters(np.array([0.4, 0.7, 1.5]), 1.3, 0.02)
+    hyper = Hyperparameters(np.array([0.4, 0.7, 1.5]), 1.3, 0.02, kernel=kernel)
     posterior = Posterior.of(x, group, y, hyper)
 
     def k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         square = (((a[:, None] - b[None]) / hyper.lengthscales) ** 2).sum(-1)
+        if kernel == GAUSSIAN:
+            return 1.3 * np.exp(-square / 2)
         r = np.sqrt(5 * square)
         return 1.3 * (1 + r + r**2 / 3) * np.exp(-r)
 
@@ -61,14 +85,15 @@ def test_the_posterior_is_the_conditional_normal() -> None:
     assert posterior.mean_at(new) == pytest.approx(mean)
 
 
-def test_the_gradient_of_the_likelihood_is_right() -> None:
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_the_gradient_of_the_likelihood_is_right(kernel: Kernel) -> None:
     x, group, y = data()
     known = np.linspace(0, 0.1, len(y))
     prior = Prior.for_dimensions(3)
     for point in (np.zeros(5), np.array([0.3, -1.0, 0.8, 0.5, -4.0])):
         error = check_grad(
-            lambda v: negative_log_posterior(v, x, group, y, known, prior)[0],
-            lambda v: negative_log_posterior(v, x, group, y, known, prior)[1],
+            lambda v: negative_log_posterior(v, x, group, y, known, prior, kernel)[0],
+            lambda v: negative_log_posterior(v, x, group, y, known, prior, kernel)[1],
             point,
         )
         assert error < 1e-4
@@ -91,9 +116,11 @@ def test_the_likelihood_is_that_of_a_multivariate_normal() -> None:
     assert negative_log_posterior(vector, x, group, y, np.zeros(6), flat)[0] == pytest.approx(expected, rel=1e-10)
 
 
-def test_predicted_slopes_are_derivatives() -> None:
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_predicted_slopes_are_derivatives(kernel: Kernel) -> None:
     x, group, y = data()
-    posterior = Posterior.of(x, group, y, Hyperparameters(np.array([0.4, 0.7, 1.5]), 1.3, 0.02))
+    hyper = Hyperparameters(np.array([0.4, 0.7, 1.5]), 1.3, 0.02, kernel=kernel)
+    posterior = Posterior.of(x, group, y, hyper)
     at = np.random.default_rng(2).random((4, 3))
     mean, std, mean_slope, std_slope = posterior.slopes(at)
     assert (mean, std) == (pytest.approx(posterior.predict(at)[0]), pytest.approx(posterior.predict(at)[1]))
