@@ -8,6 +8,8 @@ backend, no time limit, no revoke and no acknowledgement here.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from typing import Any
 
 import structlog
@@ -81,7 +83,13 @@ def _start(instance: Any, **_: Any) -> None:
         queue.no_ack = True
     pools = sorted(queues)
     worker = Worker(settings, own, pools=pools, concurrency=int(instance.concurrency))
-    worker.start()
+    try:
+        worker.start()
+    except Exception:
+        # Celery would log it and go on: hear rings and do nothing.
+        log.exception("the worker cannot start")
+        sys.stderr.flush()
+        os._exit(1)  # what it has started ends with it
     telemetry.serve(settings)
     tracing.start("worker")
 

@@ -25,7 +25,8 @@ from service.bell import Bell
 from service.broker import Line
 from service.jobs import Claim
 from service.settings import Settings
-from service.store.connect import Database, pool
+from service.store import migrate
+from service.store.connect import Database, connect, pool
 from service.telemetry import metrics, origin
 from service.telemetry.alive import Pulse
 from workers.ear import Ear
@@ -62,13 +63,14 @@ class Worker:
         self._closed = False
 
     def start(self) -> None:
-        """Find the engines, start what solves, announce.
+        """Wait for the database, find the engines, start what solves, announce.
 
         Raises:
-            psycopg.OperationalError: the database cannot be reached.
+            psycopg.OperationalError: the database was lost meanwhile.
             RuntimeError: no engine can be offered.
             ZygoteLostError: nothing that solves can be started.
         """
+        _await_database(self.settings)
         self.database = pool(self.settings, name="kantor worker", min_size=1, max_size=self.concurrency + 3)
         only = {name.strip() for name in self.own.engines.split(",") if name.strip()}
         self.zygotes = Zygotes()
@@ -384,6 +386,23 @@ class Worker:
         """What runners are cut off from: "closed", or why it is open."""
         held = sandbox.probe()
         return held if self.own.sandbox else dict.fromkeys(held, "open: KANTOR_WORKER_SANDBOX is off")
+
+
+def _await_database(settings: Settings) -> None:
+    """Until the database answers and has the tables of this version: roles may be started in any order."""
+    pulse, pause = Pulse(settings.alive_file), 0.2
+    while True:
+        pulse.beat()
+        try:
+            with connect(settings, name="kantor worker") as conn:
+                lacks = migrate.missing(conn)
+        except psycopg.OperationalError as error:
+            lacks = f"The database cannot be reached: {str(error).strip()}"
+        if lacks is None:
+            return
+        log.warning("the worker waits", why=lacks)
+        time.sleep(pause)
+        pause = min(2 * pause, 5.0)
 
 
 def _count(claim: Claim, outcome: Outcome, seconds: float) -> None:

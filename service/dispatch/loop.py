@@ -64,6 +64,11 @@ class Duty(threading.Thread):
                 pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
                 log.warning("database_lost", duty=self.name, error=str(error).strip(), next_try_seconds=round(pause, 2))
                 self._pause(pause)
+            except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+                failures += 1
+                words = str(error).partition("\n")[0]
+                log.error("database_not_migrated", duty=self.name, error=words, hint="python -m service.store.migrate")
+                self._pause(_LONGEST_PAUSE)
             except Exception:
                 # A mistake of ours must not end the duty, nor be repeated in haste.
                 failures += 1

@@ -18,7 +18,7 @@ from service.rest.catalogue import DEFAULT_POOL
 from service.rest.openapi import ok
 from service.rest.problems import documented
 from service.rest.routing import Route
-from service.store.connect import Database
+from service.store import migrate
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Route)
 
@@ -46,17 +46,15 @@ async def live() -> Response:
     },
 )
 async def ready(request: Request) -> Response:
-    """The database answers; and does the broker?"""
+    """The database answers, and has the tables of this version; and does the broker?"""
     state = states.of(request)
     try:
         async with asyncio.timeout(_PATIENCE):
-            await state.database(_ask)
+            lacks = await state.database(migrate.missing)
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError):
         raise KantorError("unavailable", "The database does not answer.") from None
+    if lacks is not None:
+        raise KantorError("unavailable", lacks)
     broker = await asyncio.to_thread(state.bell.waiting, DEFAULT_POOL) is not None
     health = Health(status="ok" if broker else "degraded", database=True, broker=broker)
     return views.json_response(health.model_dump_json().encode())
-
-
-def _ask(conn: Database) -> None:
-    conn.execute("SELECT 1")

@@ -73,6 +73,9 @@ def translate(error: Exception, request: Request) -> KantorError:
     if isinstance(error, psycopg.OperationalError):
         log.warning("database_unavailable", error=str(error).strip(), request_id=request_id(request))
         return KantorError("unavailable", "The database cannot be reached now; try again shortly.")
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+        log.error("database_not_migrated", error=str(error).strip(), hint="python -m service.store.migrate")
+        return KantorError("unavailable", "The service is being set up; try again shortly.")
     log.error("unexpected_exception", exc_info=error, request_id=request_id(request))
     return internal()
 

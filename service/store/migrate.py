@@ -10,11 +10,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 TRIES = 60
@@ -34,6 +36,28 @@ def head() -> str:
     if len(newest) != 1:
         raise RuntimeError(f"the migrations have {len(newest)} heads: {sorted(newest)}")
     return newest.pop()
+
+
+def missing(conn: psycopg.Connection[Any]) -> str | None:
+    """What the database lacks for this version, in words for an operator; None: nothing. A newer form is fine: for one
+    version old code runs on new tables.
+
+    Raises:
+        psycopg.Error: the database cannot be asked.
+    """
+    try:
+        row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    if row is not None and str(row[0]) >= _head():
+        return None
+    what = "has no tables of Kantor" if row is None else f"is at revision {row[0]}, and this version needs {_head()}"
+    return f"The database {what}: run `python -m service.store.migrate` with this version, once."
+
+
+@lru_cache(maxsize=1)
+def _head() -> str:
+    return head()
 
 
 def current(database_url: str) -> str | None:
@@ -96,13 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m service.store.migrate", description=__doc__)
     parser.add_argument("--to", metavar="REVISION", help="back to an older form (deletes what came later)")
     chosen = parser.parse_args(arguments)
-    url = Settings.load().database_url
-    before = current(url)
-    if chosen.to is None:
-        upgrade(url)
-    else:
-        downgrade(url, chosen.to)
-    after = current(url)
+    try:
+        url = Settings.load().database_url
+        before = current(url)
+        if chosen.to is None:
+            upgrade(url)
+        else:
+            downgrade(url, chosen.to)
+        after = current(url)
+    except (SettingsError, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except psycopg.OperationalError as error:
+        sys.stderr.write(f"The database of KANTOR_DATABASE_URL cannot be reached: {str(error).strip()}\n")
+        return 1
     words = "nothing to do" if after == before else f"migrated from {before}"
     sys.stdout.write(f"database at revision {after}, {words}\n")
     return 0
