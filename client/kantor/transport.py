@@ -28,7 +28,10 @@ class TransportProblem:
 
     def __init__(self, arrays: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         self.arrays = {name: array for name, array in arrays.items() if array is not None}
-        self.fields = {name: value for name, value in fields.items() if value not in (None, False, "")}
+        # a 0 is none of these, though equal to False: it is sent, and refused where it must not be
+        self.fields = {
+            name: value for name, value in fields.items() if not (value is None or value is False or value == "")
+        }
 
     def large_arrays(self) -> dict[str, Numbers]:
         """Those that are uploaded instead of sent in the request; none if the problem is small as a whole."""

@@ -162,6 +162,7 @@ def test_what_only_the_worker_sees_is_told_with_its_pointer(client: kantor.Clien
     with pytest.raises(kantor.InvalidProblem) as caught:
         client.solve(kantor.Transport(X, Y, variant="partial", mass=3.0))
     assert caught.value.errors[0].pointer == "/problem/mass"
+    assert kantor.Transport(X, Y, variant="partial", mass=0.0).fields["mass"] == 0.0  # sent, and refused there
     with pytest.raises(kantor.InvalidOption, match="did you mean 'tolerance'"):
         client.solve(kantor.Transport(X, Y), tolerence=1e-3)
     report = client.inspect(kantor.Transport(X, Y))

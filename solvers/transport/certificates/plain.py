@@ -14,6 +14,7 @@ from solvers.core.certificate import Check, Outcome
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates.bounds import LowerBound, lower_bound
 from solvers.transport.certificates.case import Case, case_of
+from solvers.transport.certificates.costs import UNIT
 from solvers.transport.certificates.duals import regularized_bound
 from solvers.transport.certificates.plans import SparseEntries, evaluated, product_cost
 from solvers.transport.certificates.sums import total
@@ -33,6 +34,9 @@ REGULARIZED_GAP = 1e-6
 
 #: A gap below this part of (mass times the largest cost) is rounding, whatever the optimum's own size.
 ROUNDING_GAP = 1e-12
+
+#: What rounding may leave of the terms of a regularization, as a part of its strength.
+ROUNDING_TERMS = 1e-10
 
 #: Below this, numbers lose their digits.
 SMALLEST = 1e-300
@@ -90,7 +94,7 @@ class _Seen:
         self.problem, self.answer, self.options, self.case = problem, answer, options, case
         self.lower, self.upper = lower, upper
         self.size = case.scale * max(abs(lower.lowest), abs(lower.highest))
-        self.rounding = 4.0 * case.scale * case.costs.uncertainty + SMALLEST
+        self.rounding = 4.0 * case.scale * case.costs.uncertainty + SMALLEST + _penalty_rounding(case)
         self.dual: float | None = None
         self.potential_error: float | None = None
         if case.epsilon and f is not None and g is not None:
@@ -211,7 +215,9 @@ class _Seen:
                 name, "trusted", f"How near the regularized optimum is rests on the engine: there are no {missing}."
             )
         wanted = float(self.options.get("marginal_tolerance") or MARGINALS)
-        allowed = max(REGULARIZED_GAP * max(abs(upper), abs(lower)), 10 * wanted * self.size, self.rounding)
+        # with a large regularization both values are small differences of numbers of its size
+        terms = ROUNDING_TERMS * self.case.epsilon * max(self.case.scale, self.case.scale**2)
+        allowed = max(REGULARIZED_GAP * max(abs(upper), abs(lower)), 10 * wanted * self.size, self.rounding, terms)
         gap = upper - lower
         text = (
             f"With regularization {self.case.epsilon:.6g} the optimum lies between {lower:.10g} and {upper:.10g}:"
@@ -220,6 +226,12 @@ class _Seen:
         if self.answer.status != "optimal" or gap <= allowed:
             return Check(name, "passed", f"{text}.", gap, allowed if self.answer.status == "optimal" else None)
         return Check(name, "failed", f"{text}, too much to call it optimal.", gap, allowed)
+
+
+def _penalty_rounding(case: Case) -> float:
+    """What rounding leaves of penalties: differences of masses, times their strengths."""
+    sides = [side for side in (case.a, case.b) if math.isfinite(side.strength)]
+    return sum(128 * UNIT * side.strength * total(side.weights) for side in sides)
 
 
 def _strength(problem: Transport, answer: TransportAnswer) -> tuple[float, list[Check]]:

@@ -32,6 +32,9 @@ LEVEL_SWEEPS, MOST_SWEEPS = 30, 3000
 #: Pairs of points for which the value is computed even after a stop.
 QUICK = 40_000
 
+#: Logarithms of scalings from which kernels are made anew.
+WIDEST = 60.0
+
 #: Change of the weights (sum of absolute values) at which the last level ends.
 STEADY = 1e-8
 
@@ -113,21 +116,23 @@ class BarycenterEngine:
         potentials = [np.zeros(len(problem.support)) for _ in costs]
         weights, sweeps, change = uniform, 0, np.inf
         schedule = levels(max(float(M.max()) for M in costs), strength)
+        run: _Level | None = None
         try:
             for epsilon in schedule:
                 most = values["iteration_limit"] or MOST_SWEEPS
+                run = _Level(problem, costs, potentials, epsilon)
                 for _ in range(most if epsilon == strength else LEVEL_SWEEPS):
                     watch.check()
                     before = weights
-                    weights, potentials = _sweep(problem, costs, potentials, epsilon, watch)
+                    weights = run.sweep()
                     sweeps += 1
                     change = float(np.abs(weights - before).sum())
                     watch.note(iterations=sweeps, change=change, epsilon=epsilon)
                     if epsilon == strength and change < STEADY:
                         break
+                potentials = run.potentials()
         except Stopped:
-            if not sweeps:
-                raise
+            potentials = potentials if run is None else run.potentials()
         weights = weights / weights.sum()
         steady = change < STEADY and watch.limit is None
         exact = problem.regularization is None
@@ -154,7 +159,7 @@ class BarycenterEngine:
             weights=weights,
             parameters={"potentials": np.stack(potentials)},
             statistics={"seconds": watch.seconds, "iterations": sweeps, "change": change},
-            message=f"weights changed by {change:.1e} in the last of {sweeps} sweeps",
+            message=f"weights changed by {change:.1e} in the last of {sweeps} sweeps" if sweeps else "stopped at once",
         )
 
 
@@ -162,20 +167,46 @@ def _costs(problem: Barycenter, points: np.ndarray) -> np.ndarray:
     return matrix_of(Transport.build(problem.support, points, cost=problem.cost, p=problem.p))
 
 
-def _sweep(
-    problem: Barycenter, costs: list[np.ndarray], potentials: list[np.ndarray], epsilon: float, watch: Watch
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """One round of projections: marginals mu_k, then a common marginal q (the geometric mean)."""
-    logs = []
-    for M, f, measure in zip(costs, potentials, problem.measures, strict=True):
-        watch.check()
-        kept = measure.weights > 0.0
-        scaled = (f[:, None] - M[:, kept]) / epsilon
-        g = np.log(measure.weights[kept]) - logsumexp(scaled, axis=0)
-        logs.append(logsumexp(scaled + g, axis=1))
-    log_q = sum(w * one for w, one in zip(problem.weights, logs, strict=True))
-    fresh = [f + epsilon * (log_q - one) for f, one in zip(potentials, logs, strict=True)]
-    return np.exp(log_q), fresh
+class _Level:
+    """Sweeps at one epsilon, on kernels that hold the potentials so far; changes are scalings, until they grow wide."""
+
+    def __init__(
+        self, problem: Barycenter, costs: list[np.ndarray], potentials: list[np.ndarray], epsilon: float
+    ) -> None:
+        self.shares, self.epsilon = problem.weights, epsilon
+        self.kept = [measure.weights > 0.0 for measure in problem.measures]
+        self.masses = [one.weights[kept] for one, kept in zip(problem.measures, self.kept, strict=True)]
+        self.costs = [M[:, kept] for M, kept in zip(costs, self.kept, strict=True)]
+        self.held = potentials
+        self.absorb()
+
+    def absorb(self) -> None:
+        """Kernels anew, with columns that sum to their masses."""
+        self.kernels = []
+        for M, f, masses in zip(self.costs, self.held, self.masses, strict=True):
+            scaled = (f[:, None] - M) / self.epsilon
+            scaled -= scaled.max(axis=0)
+            np.exp(scaled, out=scaled)
+            scaled *= masses / scaled.sum(axis=0)
+            self.kernels.append(scaled)
+        self.logs = [np.zeros_like(f) for f in self.held]
+
+    def sweep(self) -> np.ndarray:
+        """One round of projections: marginals mu_k, then a common one (their geometric mean), which is returned."""
+        rows = []
+        for kernel, log_u, masses in zip(self.kernels, self.logs, self.masses, strict=True):
+            u = np.exp(log_u)
+            v = masses / np.maximum(u @ kernel, 1e-290)
+            rows.append(log_u + np.log(np.maximum(kernel @ v, 1e-290)))
+        log_q = sum(w * one for w, one in zip(self.shares, rows, strict=True))
+        self.logs = [log_u + log_q - one for log_u, one in zip(self.logs, rows, strict=True)]
+        if max(float(np.abs(one).max()) for one in self.logs) > WIDEST:
+            self.held = self.potentials()
+            self.absorb()
+        return np.asarray(np.exp(log_q))
+
+    def potentials(self) -> list[np.ndarray]:
+        return [f + self.epsilon * one for f, one in zip(self.held, self.logs, strict=True)]
 
 
 def _exact_cost(problem: Barycenter, support: np.ndarray, weights: np.ndarray) -> float:

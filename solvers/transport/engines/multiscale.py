@@ -89,6 +89,8 @@ class Multiscale:
         if not run.best:
             words = "stopped before the first scale"
             return stopped_early(self.spec, problem, watch.limit, words, statistics)
+        if not np.isfinite(run.best["bound"]):
+            run.best["bound"] = None
         watch.end(objective=run.best["cost"], bound=run.best["bound"])
         statistics["nonzeros"] = int(run.best["plan"].matrix.nnz)
         return answered(
@@ -123,7 +125,7 @@ class _Run:
 
     def words(self) -> str:
         if not np.isfinite(self.gap):
-            return "stopped before the potentials of the first scale: the plan is there, a good bound is not"
+            return "stopped at the first scale: the plan and potentials are there, their bound is the certificate's"
         more = "" if self.reached else "; more cells, or sinkhorn-newton, come nearer"
         return f"a gap of {self.gap:.2g} with {self.cells:,} cells{more}"
 
@@ -191,6 +193,9 @@ class _Run:
         assert problem.x is not None
         assert problem.y is not None
         f = softened(places, masses, potential, self.x, width, self.watch)
+        if "f" not in self.best:  # who stops now still has them: the certificate transforms them anew
+            self.best["f"] = np.zeros(problem.n)
+            self.best["f"][self.rows] = f
         g = transform(self.x, f, problem.y, self.watch)
         bound = float(self.a @ f + problem.b @ g)
         whole = len(self.rows) == problem.n

@@ -1,0 +1,79 @@
+"""What users send and no textbook has: their answers are certified all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from solvers.core import registry
+from solvers.core.engine import LocalContext
+from solvers.transport.certificates import certify
+from solvers.transport.engines import multiscale
+from solvers.transport.numerics.watch import Stopped
+from solvers.transport.problem import Transport
+from solvers.transport.select import choose
+
+_R = np.random.default_rng(0)
+_X, _Y = _R.normal(size=(60, 2)), _R.normal(size=(50, 2)) + 1.0
+_OFFERED = [registry.load("transport", name).spec for name in registry.names("transport")]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(Transport.build(np.ones((30, 2)), np.ones((20, 2))), id="all points are one"),
+        pytest.param(
+            Transport.build(np.ones((30, 2)), np.ones((20, 2)), regularization=0.1, relative=True),
+            id="all points are one, entropic",
+        ),
+        pytest.param(Transport.build(_X, _Y, regularization=1e6), id="hardly anything but entropy"),
+        pytest.param(
+            Transport.build(_X, _Y, variant="unbalanced", strength=1e9, regularization=0.1), id="as good as balanced"
+        ),
+        pytest.param(Transport.build(_X, _Y, variant="unbalanced", strength=1e-9, regularization=0.1), id="free"),
+        pytest.param(Transport.build(_X[:1], _Y), id="one source"),
+        pytest.param(Transport.build(_X, _Y[:1], regularization=0.1), id="one target, entropic"),
+        pytest.param(Transport.build(_X, _Y, a=np.full(60, 1e12 / 60), b=np.full(50, 1e12 / 50)), id="huge masses"),
+        pytest.param(
+            Transport.build(_X, _Y, a=np.full(60, 1e-12 / 60), b=np.full(50, 1e-12 / 50), regularization=0.1),
+            id="tiny masses, entropic",
+        ),
+        pytest.param(Transport.build(M=-_R.random((30, 20))), id="negative costs"),
+    ],
+)
+def test_the_planners_engine_is_optimal_and_certified(problem: Transport) -> None:
+    options: dict[str, Any] = {}
+    engine = registry.load("transport", choose(problem, options, _OFFERED).engine)
+    answer, certificate = certify(problem, engine.solve(problem, options, LocalContext()), options)
+    assert answer.status == "optimal", answer.message
+    assert certificate.verified
+
+
+def test_penalties_that_are_almost_constraints_do_not_make_an_answer_imprecise() -> None:
+    problem = Transport.build(_X, _Y, variant="unbalanced", divergence="tv", strength=1e9)
+    engine = registry.load("transport", choose(problem, {}, _OFFERED).engine)
+    answer, certificate = certify(problem, engine.solve(problem, {}, LocalContext()), {})
+    assert answer.status in ("optimal", "feasible"), answer.message
+    assert certificate.verified
+
+
+def test_a_stop_before_the_first_bound_of_cells_leaves_potentials_that_prove_a_good_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    r = np.random.default_rng(1)
+    problem = Transport.build(r.random((3000, 2)), 0.5 * r.random((3000, 2)))
+
+    def stops(*_: Any) -> np.ndarray:
+        raise Stopped
+
+    monkeypatch.setattr(multiscale, "transform", stops)
+    given = multiscale.ENGINE.solve(problem, {}, LocalContext())
+    assert given.bound is None
+    answer, certificate = certify(problem, given, {})
+    assert answer.status == "feasible"
+    assert certificate.verified
+    assert answer.bound is not None
+    assert answer.cost is not None
+    assert answer.cost - answer.bound < 0.05 * answer.cost
