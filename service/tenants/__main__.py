@@ -42,6 +42,12 @@ def main(
     except psycopg.errors.UndefinedTable:
         sys.stderr.write("The database is empty, or of an older version; first: python -m service.store.migrate\n")
         return 1
+    except (psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation, psycopg.errors.DataError) as error:
+        sys.stderr.write(
+            "A quota does not fit: weights are 1 to 100, running jobs 1 to 10,000, requests a minute at least 1 "
+            f"({error.diag.message_primary}).\n"
+        )
+        return 1
     except (KantorError, SettingsError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -72,21 +78,39 @@ def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> ob
 
 def _list(conn: Database, _given: argparse.Namespace, _settings: Settings) -> object:
     rows = conn.execute(
-        "SELECT organisation.name, project.id, project.name, weight, archived_at FROM project"
-        " JOIN organisation ON organisation.id = organisation_id ORDER BY 1, 3"
+        "SELECT organisation.name, project.id, project.name, archived_at,"  # noqa: S608
+        f" {', '.join(f'project.{name}' for name in _QUOTAS)}"
+        " FROM project JOIN organisation ON organisation.id = organisation_id ORDER BY 1, 3"
     ).fetchall()
-    names = ("organisation", "id", "project", "weight", "archived_at")
+    names = ("organisation", "id", "project", "archived_at", *_QUOTAS)
     return [dict(zip(names, (row[0], encode(PROJECT, row[1]), *row[2:]), strict=True)) for row in rows]
+
+
+def _amount(text: str) -> float | None:
+    """A quota; None: there is none.
+
+    Raises:
+        argparse.ArgumentTypeError: neither a number nor "none".
+    """
+    if text == "none":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 2**53:
+        raise argparse.ArgumentTypeError(f"a number from 0 on, or none; not {text!r}")
+    return number
 
 
 def _quota(conn: Database, given: argparse.Namespace, settings: Settings) -> object:
     project_id = decode(PROJECT, given.project)
     for name in _QUOTAS:
-        value = getattr(given, name)
-        if value is not None:
+        if hasattr(given, name):
+            value = getattr(given, name)
             changed = conn.execute(
                 f"UPDATE project SET {name} = %s WHERE id = %s RETURNING id",  # noqa: S608
-                (None if value == "none" else float(value) if name == "max_solver_seconds" else int(value), project_id),
+                (value if value is None or name == "max_solver_seconds" else int(value), project_id),
             ).fetchone()
             if changed is None:
                 raise KantorError("not-found", f"There is no project {given.project}.")
@@ -106,7 +130,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     quota = commands.add_parser("quota", help="show or set quotas of a project: a number, or none")
     quota.add_argument("project", metavar="prj_...")
     for name in _QUOTAS:
-        quota.add_argument(f"--{name.replace('_', '-')}", metavar="N")
+        quota.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=_amount, default=argparse.SUPPRESS)
     quota.set_defaults(run=_quota)
     return parser
 

@@ -178,3 +178,5 @@ def test_the_operator_sets_quotas(operate: Callable[..., Any]) -> None:
     assert (shown["max_running"], shown["max_solver_seconds"]) == (None, 3600.0)
     assert next(row["weight"] for row in operate("list") if row["id"] == made["project"]) == 3
     assert "no project" in operate("quota", "prj_" + "0" * 26, "--weight", "2", status=1)
+    assert "1 to 100" in operate("quota", made["project"], "--weight", "0", status=1)
+    assert "or none" in operate("quota", made["project"], "--max-queued", "many", status=2)
