@@ -25,6 +25,8 @@ def marginals_table(rows: list[dict[str, Any]]) -> Table:
     )
     for n, d, epsilon in dict.fromkeys((row["n"], row["d"], row["epsilon"]) for row in rows):
         mine = [row for row in rows if (row["n"], row["d"], row["epsilon"]) == (n, d, epsilon)]
+        if len(mine) != len(peers) * len({row["seed"] for row in mine}):
+            continue  # this cell was cut
         texts, values = _cells(mine, peers)
         certified = [row["certified"] for row in mine if "certified" in row]
         seeds = len({row["seed"] for row in mine})
@@ -44,6 +46,8 @@ def batches_table(rows: list[dict[str, Any]]) -> Table:
     )
     for count, d, epsilon in dict.fromkeys((row["count"], row["d"], row["epsilon"]) for row in rows):
         mine = [row for row in rows if (row["count"], row["d"], row["epsilon"]) == (count, d, epsilon)]
+        if len(mine) != len(peers):
+            continue
         texts, values = _cells(mine, peers)
         table.rows.append((count, d, f"{epsilon:g}", *texts, _verdict(values)))
     return table
