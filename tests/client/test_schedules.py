@@ -290,9 +290,12 @@ def test_the_command_creates_and_shows(command: Command, live_kantor: dict[str, 
     assert "As the request says" in command("schedules", "versions", "by hand").stdout
     assert command("schedules", "promote", "by hand", "7").returncode == 2
     assert command("schedules", "promote", "by hand", "1").returncode == 0
-    with kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client:
-        with pytest.raises(ZeroDivisionError), client.schedules.get("by hand").run():
-            _ = 1 / 0
+    with (
+        kantor.Client(live_kantor["url"], live_kantor["api_key"]) as client,
+        pytest.raises(ZeroDivisionError),
+        client.schedules.get("by hand").run(),
+    ):
+        _ = 1 / 0
     shown = command("schedules", "runs", "by hand").stdout
     assert "failed" in shown
     assert "ZeroDivisionError: division by zero" in shown
