@@ -15,7 +15,7 @@ import argparse
 import json
 import multiprocessing
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -78,21 +78,28 @@ def _methods(name: str, seed: int, sizes: Sizes) -> list[dict[str, Any]]:
             notes[method] = found
         else:
             traces[method] = found
-    curves = {method: _best(made, trace) for method, trace in traces.items()}
-    start = made.value(made.x0)
-    least = min([start, *(values[-1] for _, values in curves.values() if len(values))])
     rows = []
     for method in sizes.methods:
         row: dict[str, Any] = {"method": method, "seed": seed, "note": notes.get(method, "")}
-        if method in curves:
-            times, values = curves[method]
-            row["final"] = values[-1] if len(values) else start
-            for share in (0.9, 0.99):
-                goal = start - share * (start - least)
-                hit = np.flatnonzero(np.array(values) <= goal)
-                row[f"t{share:g}"] = float(times[hit[0]]) if hit.size else None
+        if method in traces:
+            times, values = _best(made, traces[method])
+            row |= {"times": times, "values": values, "start": made.value(made.x0)}
         rows.append(row)
     return rows
+
+
+def _shares(rows: list[dict[str, Any]]) -> None:
+    """Adds to each row the last value and the times to both shares of the gap to the best of all rows of its seed."""
+    for row in rows:
+        if "values" not in row:
+            continue
+        start = row["start"]
+        others = [other["values"][-1] for other in rows if other["seed"] == row["seed"] and other.get("values")]
+        least = min([start, *others])
+        row["final"] = row["values"][-1] if row["values"] else start
+        for share in (0.9, 0.99):
+            hit = np.flatnonzero(np.array(row["values"]) <= start - share * (start - least))
+            row[f"t{share:g}"] = row["times"][hit[0]] if hit.size else None
 
 
 def _apart(method: str, name: str, seed: int, sizes: Sizes) -> list[tuple[float, np.ndarray]] | str:
@@ -115,9 +122,9 @@ def _apart(method: str, name: str, seed: int, sizes: Sizes) -> list[tuple[float,
 
 
 def _best(made: Task, trace: list[tuple[float, np.ndarray]]) -> tuple[list[float], list[float]]:
-    """Times and the least exact F so far, at no more than 60 points of the trace."""
-    if len(trace) > 60:
-        places = np.unique(np.geomspace(1, len(trace), 60).astype(int) - 1)
+    """Times and the least exact F so far, at no more than 40 points of the trace."""
+    if len(trace) > 40:
+        places = np.unique(np.geomspace(1, len(trace), 40).astype(int) - 1)
         trace = [trace[k] for k in places]
     times, values, best = [], [], np.inf
     for at, x in trace:
@@ -130,6 +137,7 @@ def _best(made: Task, trace: list[tuple[float, np.ndarray]]) -> tuple[list[float
 
 
 def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
+    _shares(rows)
     table = Table(
         f"{name}: CPU seconds to a share of the gap, median of {len({row['seed'] for row in rows})} seeds"
         f" ({sizes.budget:g} s each)",
@@ -138,6 +146,8 @@ def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
     )
     for method in sizes.methods:
         mine = [row for row in rows if row["method"] == method]
+        if not mine:
+            continue
         if not any("final" in row for row in mine):
             table.rows.append((method, "-", "-", "-", mine[0]["note"]))
             continue
@@ -177,10 +187,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bilevel", description=__doc__)
     parser.add_argument("part", nargs="?", choices=("ridge", "digits", "linear"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--methods", nargs="+", default=METHODS, metavar="METHOD")
+    parser.add_argument("--budget", type=float, default=SIZES["full"].budget, help="CPU seconds (%(default)g)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="where the rows go, as JSON")
     parser.add_argument("--from", dest="parts", type=Path, nargs="+", metavar="FILE", help="only print what is there")
     given = parser.parse_args()
-    sizes = SIZES["full"]
+    sizes = replace(SIZES["full"], methods=tuple(given.methods), budget=given.budget)
     _one_thread()
     found: dict[str, list[dict[str, Any]]] = {}
     for path in given.parts or ():

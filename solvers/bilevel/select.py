@@ -61,7 +61,7 @@ def _worth_global(problem: Bilevel) -> bool:
         return False
     if problem.lower_strongly_convex and not problem.lower.constrained:
         return False
-    from solvers.bilevel.engines.global_search import able
+    from solvers.bilevel.engines.global_parts import able
 
     return able(problem)
 

@@ -185,3 +185,16 @@ def test_limits_and_unfit_problems_are_obeyed_and_refused() -> None:
     with pytest.raises(SolverError, match="leave no point"):
         solve(empty, "extragradient")
     assert set(registry.names("saddle")) == set(ENGINES)
+
+
+def test_a_game_without_end_is_said_to_run_away() -> None:
+    """x[1] falls for ever, without constraint."""
+    problem = {
+        "minimize_over": {"x": {"shape": [2]}},
+        "maximize_over": {"y": {"shape": [2]}},
+        "objective": "0.01*x[1] + softplus(x[1]) + x[0]*y[0] - norm2sq(y)",
+    }
+    answer = solve(problem, "extragradient")
+    assert answer.status not in ("globally-optimal", "locally-stationary")
+    assert "minimizing player's variables run away" in answer.message
+    assert answer.statistics["iterations"] < 5000

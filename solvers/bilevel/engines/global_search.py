@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer
-from solvers.bilevel.engines.run import Candidate, Run
+from solvers.bilevel.engines.global_parts import Stated, Within, implied_box, spread
+from solvers.bilevel.engines.lower import LowerPoint, LowerSolver
+from solvers.bilevel.engines.mpcc import MOST_UNKNOWNS, Mpcc, Point
+from solvers.bilevel.engines.run import Candidate, Run, violation
 from solvers.bilevel.problem import Bilevel, tensor
 from solvers.bilevel.settings import settings_of
-from solvers.bilevel.sources import Row, Sources, difference, program, variables
+from solvers.bilevel.sources import Row, Sources, difference, program
 from solvers.core import registry
-from solvers.core.engine import Context, Engine, EngineSpec, LocalContext, Option, StopReason
-from solvers.core.errors import UnsupportedProblem
+from solvers.core.engine import Context, Engine, EngineSpec, Option
+from solvers.core.errors import EngineFailure, UnsupportedProblem
 from solvers.programs.answer import ProgramAnswer
 from solvers.programs.problem import Expression, Program
 from solvers.programs.start import Start
@@ -62,6 +65,12 @@ LOSS, SHRINK, LEAST_LOSS = 1e-2, 0.1, 1e-7
 SAME_VALUE = 2e-7
 #: The gap, relative, at which nonlinear programs with tolerances of their own are called closed.
 CLOSED = 1e-4
+#: That at which the point is called optimal.
+CLAIMED = 1e-5
+#: Starts of the local search before the first round, rounds of each with cuts, and their seconds in all.
+STARTS, REPEATS, EXPLORING = 12, 4, 8.0
+#: By how much (relative) SCIP's tolerances may make a point look better than it is.
+INEXACT = 1e-2
 
 
 class GlobalEngine:
@@ -79,51 +88,23 @@ class GlobalEngine:
 ENGINE = GlobalEngine()
 
 
-def able(problem: Bilevel) -> bool:
-    """Whether the engine takes the problem's expressions."""
-    if problem.sources is None:
-        return False
-    try:
-        _Stated(problem, problem.sources)
-    except UnsupportedProblem:
-        return False
-    return True
-
-
-class _Stated:
-    """The problem in scalar expressions.
-
-    Attributes:
-        objective, below: of both levels; constraints: of both.
-        shared: of the lower constraints, which contain upper variables.
-    """
-
-    def __init__(self, problem: Bilevel, sources: Sources) -> None:
-        self.objective = sources.objective("upper")
-        self.below = sources.objective("lower")
-        rows = sources.rows("lower")
-        self.constraints = [*sources.rows("upper"), *rows]
-        self.shared = np.array([any(k < problem.n for k in variables(row.body)) for row in rows], dtype=bool)
-        if any(row.equal for row, both in zip(rows, self.shared, strict=True) if both):
-            raise UnsupportedProblem(
-                "the global search does not take lower equations with upper variables in them",
-                pointer="/engine",
-                hint="engine: auto",
-            )
-
-
 class _Search:
     """One solve."""
 
     def __init__(self, run: Run, sources: Sources) -> None:
         self.of, self.problem, self.sources = run, run.problem, sources
         self.n, self.m = self.problem.n, self.problem.m
-        stated = _Stated(self.problem, sources)
+        stated = self.stated = Stated(self.problem, sources)
         self.objective, self.below = stated.objective, stated.below
         self.constraints, self.shared = stated.constraints, stated.shared
+        self.box = (np.zeros(0), np.zeros(0))
         self.cuts: list[Row] = []
         self.binaries = 0
         self.best: tuple[float, np.ndarray, np.ndarray] | None = None
+        #: whether y of the best point solves the lower level to full accuracy, not only to SCIP's
+        self.exact = False
+        self._until = np.inf
+        self.mpcc = Mpcc(self.problem, self._late)
         self.bound = -np.inf
         self.loss: dict[bytes, float] = {}
 
@@ -131,6 +112,7 @@ class _Search:
         run, message = self.of, ""
         x = self.problem.upper.start if run.settings.start is None else run.settings.start[0]
         self._visit(self._inside(x))
+        self.box = implied_box(self.problem, self.stated, self._solve)
         while run.stopping() is None and run.iterations < run.settings["round_limit"]:
             run.iterations += 1
             found = self._solve(self._relaxation(), self._known())
@@ -144,6 +126,8 @@ class _Search:
             x = self._inside(found.x[: self.n])
             value = self._visit(x)
             self._report(value, x, found.x[self.n : self.n + self.m])
+            if run.iterations == 1 and not self.closed:
+                self._explore()
             if self.closed:
                 break
             key = np.round(x, 7).tobytes()
@@ -155,6 +139,40 @@ class _Search:
             run.limit = run.limit or "iterations"
         return self._answer(message)
 
+    def _late(self) -> bool:
+        return self.of.stopping() is not None or time.monotonic() > self._until
+
+    def _explore(self) -> None:
+        """Points of the lower level's first-order conditions from several starts: most often one of them is optimal."""
+        if self._integers or self.mpcc.unknowns > MOST_UNKNOWNS:
+            return
+        limit = self.of.settings["time_limit"]
+        self._until = time.monotonic() + min(EXPLORING, np.inf if limit is None else 0.4 * limit)
+        seed = self.of.settings["seed"]
+        for x, y in spread(self.problem, *self.box, STARTS, seed):
+            if self._late() or self.closed:
+                break
+            solved = self._lower(x, y)
+            y = y if solved is None else solved
+            found = self.mpcc.search(x, y)
+            for _ in range(REPEATS):
+                if found is None or self._known_better(found.value):
+                    break
+                before = len(self.mpcc.others)
+                self._visit(self._inside(found.x), found.y)
+                if len(self.mpcc.others) == before:
+                    break
+                found = self.mpcc.search(x, y)
+            self.mpcc.others.clear()
+        self._until = np.inf
+
+    @property
+    def _integers(self) -> bool:
+        return bool(self.problem.upper.integrality.any() or self.problem.lower.integrality.any())
+
+    def _known_better(self, value: float) -> bool:
+        return self.best is not None and self.best[0] <= value - 1e-9 * (1.0 + abs(value))
+
     @property
     def closed(self) -> bool:
         if self.best is None:
@@ -162,36 +180,105 @@ class _Search:
         gap = max(CLOSED, self.of.settings["relative_gap"])
         return bool(self.best[0] - self.bound <= gap * max(1.0, abs(self.best[0])))
 
+    @property
+    def _proved(self) -> bool:
+        """Whether the bound meets the best point as nearly as an optimum is claimed."""
+        return self.best is not None and self.best[0] - self.bound <= CLAIMED * (1.0 + abs(self.best[0]))
+
     def _relaxation(self) -> Program:
         upper, lower, extra = self.problem.upper, self.problem.lower, self.binaries
         return program(
             self.objective,
             [*self.constraints, *self.cuts],
-            np.concatenate([upper.lower, lower.lower, np.zeros(extra)]),
-            np.concatenate([upper.upper, lower.upper, np.ones(extra)]),
+            np.concatenate([self.box[0], np.zeros(extra)]),
+            np.concatenate([self.box[1], np.ones(extra)]),
             np.concatenate([upper.integrality, lower.integrality, np.ones(extra, dtype=bool)]),
         )
 
-    def _visit(self, x: np.ndarray) -> float | None:
-        """Solve the lower level at x, cut, and take the best of its solutions as a point. The lower value, or None."""
+    def _visit(self, x: np.ndarray, y: np.ndarray | None = None) -> float | None:
+        """Solve the lower level at x, cut, and take the best of its solutions as a point. The lower value, or None.
+
+        Args:
+            y: of which it is asked whether it is such a solution; if it is not, the one found joins ``mpcc.others``.
+        """
         level = self.problem.lower
         objective, rows = self.sources.objective("lower", x=x), self.sources.rows("lower", x=x)
         box = (level.lower, level.upper, level.integrality)
-        lower = self._solve(program(objective, rows, *box))
-        if lower.x is None:
+        solved = self._lower(x, level.start if y is None else y)
+        if solved is None:
             return None
-        value = self._value("lower", x, lower.x)
-        self._cut(self._moved(x, lower.x, value, objective, rows))
+        value = self._value("lower", x, solved)
+        self._cut(self._moved(x, solved, value, objective, rows))
+        if y is not None:
+            if self._value("lower", x, y) <= value + SAME_VALUE * (1.0 + abs(value)):
+                self._offer(self._value("upper", x, y), x, y, exact=True)
+                return value
+            self.mpcc.others.append(solved)
         near = Row(difference(objective, value + SAME_VALUE * (1.0 + abs(value))))
         above = self.sources.rows("upper", x=x)
         choice = self._solve(program(self.sources.objective("upper", x=x), [*rows, *above, near], *box))
         if choice.x is not None:
             y = np.clip(np.where(level.integrality, np.round(choice.x), choice.x), level.lower, level.upper)
-            reached = self._value("upper", x, y)
-            if np.isfinite(reached) and (self.best is None or reached < self.best[0]):
-                self.best = reached, x, y
-                self.of.incumbent(reached, tensor(x), tensor(y))
+            self._take(x, y)
+        elif violation(self.problem, tensor(x), tensor(solved)) == 0.0:
+            self._take(x, solved)
         return value
+
+    def _lower(self, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """A global solution of the lower level at x: where it is convex by Newton's method, else by SCIP."""
+        level = self.problem.lower
+        if self.problem.lower_convex:
+            found = LowerSolver(self.problem, tolerance=1e-9, stop=self._late)(tensor(x), LowerPoint(tensor(y)))
+            if found.residual <= 1e-7 and found.violation <= 1e-8:
+                return found.y.numpy()
+        solved = self._solve(
+            program(
+                self.sources.objective("lower", x=x),
+                self.sources.rows("lower", x=x),
+                level.lower,
+                level.upper,
+                level.integrality,
+            )
+        )
+        return None if solved.x is None else np.clip(solved.x, level.lower, level.upper)
+
+    def _take(self, x: np.ndarray, y: np.ndarray) -> None:
+        """A lower solution by SCIP's tolerance, which may be far from the true one where the objective is flat: made
+        exact if it can be."""
+        reached = self._value("upper", x, y)
+        better = not self.exact or self.best is None or reached < self.best[0] - INEXACT * (1.0 + abs(reached))
+        if not np.isfinite(reached) or not better:
+            return
+        if not self._integers and self.mpcc.unknowns <= MOST_UNKNOWNS:
+            found = self._improved(x, y)
+            if found is not None and found.value <= reached + INEXACT * (1.0 + abs(reached)):
+                self._offer(*found, exact=True)
+                return
+        self._offer(reached, x, y, exact=self._integers)
+
+    def _improved(self, x: np.ndarray, y: np.ndarray) -> Point | None:
+        """The best point with the constraints that are active at (x, y), where y does solve the lower level."""
+        self.mpcc.others = []
+        for _ in range(REPEATS):
+            found = self.mpcc.polished(x, y)
+            lower = None if found is None else self._lower(found.x, found.y)
+            if found is None or lower is None:
+                break
+            least = self._value("lower", found.x, lower)
+            if self._value("lower", found.x, found.y) <= least + SAME_VALUE * (1.0 + abs(least)):
+                self.mpcc.others = []
+                return found
+            self.mpcc.others.append(lower)
+        self.mpcc.others = []
+        return None
+
+    def _offer(self, value: float, x: np.ndarray, y: np.ndarray, *, exact: bool) -> None:
+        if not np.isfinite(value):
+            return
+        near = INEXACT * (1.0 + abs(value)) if exact and not self.exact else 0.0
+        if self.best is None or value < self.best[0] + near:
+            self.best, self.exact = (value, x, y), exact
+            self.of.incumbent(value, tensor(x), tensor(y))
 
     def _moved(self, x: np.ndarray, y: np.ndarray, value: float, objective: Expression, rows: list[Row]) -> np.ndarray:
         """A y' as far inside the constraints with x in them as the allowed loss of the lower objective lets it."""
@@ -258,7 +345,11 @@ class _Search:
             known[: start.size] = start
             options["start"] = Start(x=known)
         solver: Engine[Program, ProgramAnswer] = registry.load("program", "scip")
-        return solver.solve(given, options, _Within(self.of.context))
+        try:
+            return solver.solve(given, options, Within(self.of.context))
+        except EngineFailure as error:
+            # SCIP breaks down on some nonlinear programs: that one gives nothing then
+            return ProgramAnswer(status="no-solution", message=str(error))
 
     def _report(self, value: float | None, x: np.ndarray, y: np.ndarray) -> None:
         above = None if value is None else max(0.0, self._value("lower", x, y) - value)
@@ -284,9 +375,9 @@ class _Search:
         if refined.x is not None and refined.objective is not None:
             better = self.problem.signed(refined.objective) <= value + 1e-6 * (1.0 + abs(value))
             if better and not self.problem.upper.constrained and not self.problem.lower.integrality.any():
-                return replace(refined, bound=bound, status="globally-optimal" if self.closed else refined.status)
+                return replace(refined, bound=bound, status="globally-optimal" if self._proved else refined.status)
         return BilevelAnswer(
-            status="globally-optimal" if self.closed else "feasible",
+            status="globally-optimal" if self._proved else "feasible",
             limit=run.limit,
             x=x,
             y=y,
@@ -298,14 +389,3 @@ class _Search:
             engine=SPEC.id,
             engine_version=SPEC.version,
         )
-
-
-class _Within(LocalContext):
-    """The caller's stop for the programs within; their progress is not that of the whole."""
-
-    def __init__(self, outer: Context) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def should_stop(self) -> StopReason | None:
-        return self._outer.should_stop()

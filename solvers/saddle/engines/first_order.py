@@ -28,6 +28,11 @@ POLISH_BELOW = 1e-1
 #: Of step sizes, tried in turn where f is not convex-concave.
 RATIOS = (4.0, 16.0, 64.0, 1.0, 256.0)
 SMALLEST_STEP = 1e-14
+#: Points this many times farther out than the start, with half of its residual still there, after so many iterations:
+#: the game has no saddle point, or one that nothing leads to.
+FAR, PATIENCE = 1e3, 1000
+#: From here on it is at least said.
+SUSPECT = 1e2
 
 
 class Method(Protocol):
@@ -66,7 +71,7 @@ def iterate(run: Run, method: Method, timescale: float | None) -> SaddleAnswer:
     z = problem.sets.project(problem.start)
     start = z
     value, slope = oracle.operator(z)
-    last = run.look(z, value, slope, timescale=ratio)
+    first = last = run.look(z, value, slope, timescale=ratio)
     if not np.isfinite(last):
         return run.answer("not-verified", message="the objective or its gradient has no finite value at the start")
     method.begin(z, scales(problem.n, problem.m, ratio))
@@ -89,6 +94,8 @@ def iterate(run: Run, method: Method, timescale: float | None) -> SaddleAnswer:
         value, slope = oracle.operator(method.z)
         found = run.look(method.z, value, slope, timescale=ratio, step=method.step)
         candidate = method.z
+        if run.iterations >= PATIENCE and run.residual > 0.5 * first and _distance(run, method.z) > FAR:
+            break
         if not np.isfinite(found) or method.step < SMALLEST_STEP:
             message = "no step is short enough: the gradients change without bound"
             break
@@ -122,7 +129,20 @@ def iterate(run: Run, method: Method, timescale: float | None) -> SaddleAnswer:
                 ratio, window = RATIOS[restarts % len(RATIOS)], window * 1.5
                 method.begin(run.best, scales(problem.n, problem.m, ratio))
             window_best, epoch = run.residual, 0
+    if not message and _distance(run, method.z) > SUSPECT and (run.residual > goal or _distance(run, run.best) > FAR):
+        who = (
+            "minimizing" if np.abs(method.z[: problem.n]).max() >= np.abs(method.z[problem.n :]).max() else "maximizing"
+        )
+        message = (
+            f"the {who} player's variables run away ({np.abs(method.z).max():.1g}) and no saddle point came nearer: the"
+            " game seems to be unbounded; give the variables bounds"
+        )
     return run.answer(message=message, statistics={"restarts": restarts, "timescale": ratio})
+
+
+def _distance(run: Run, z: np.ndarray) -> float:
+    """Of z's largest entry, in units of the start's."""
+    return float(np.abs(z).max(initial=0.0)) / (1.0 + float(np.abs(run.problem.start).max(initial=0.0)))
 
 
 def _rebalanced(ratio: float, moved: np.ndarray, n: int) -> float:
