@@ -158,13 +158,14 @@ class StudyFamily:
 
 class _Impatient:
     """A context that ends a long row of suggestions: who waits is better served by a few soon, and then by others that
-    know more. Engines make them one after the other, so those that were made are the same as in a longer row."""
+    know more. Engines make them one after the other, so those that were made are the same as in a longer row. Seconds
+    are of CPU: how busy the machine is decides nothing."""
 
     SECONDS = 2.0
 
     def __init__(self, inner: Context) -> None:
         self._inner = inner
-        self._end = time.monotonic() + self.SECONDS
+        self._end = time.process_time() + self.SECONDS
         self._made = False
 
     @property
@@ -186,7 +187,7 @@ class _Impatient:
         self._inner.log(text)
 
     def should_stop(self) -> StopReason | None:
-        return self._inner.should_stop() or ("time" if self._made and time.monotonic() > self._end else None)
+        return self._inner.should_stop() or ("time" if self._made and time.process_time() > self._end else None)
 
     def foreign_incumbent(self) -> Any:
         return self._inner.foreign_incumbent()
