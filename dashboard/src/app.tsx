@@ -15,6 +15,7 @@ const StudiesPage = lazy(() => import("./pages/study/list"));
 const StudyPage = lazy(() => import("./pages/study/page"));
 const SchedulesPage = lazy(() => import("./pages/schedule/list"));
 const SchedulePage = lazy(() => import("./pages/schedule/page"));
+const SettingsPage = lazy(() => import("./pages/settings/page"));
 const ComparePage = lazy(() => import("./pages/compare"));
 
 const PLACES = [
@@ -87,6 +88,7 @@ function Frame(): ReactNode {
               <Route path="/schedules/:id">{({ id }) => <SchedulePage key={id} id={id} />}</Route>
               <Route path="/submit" component={SubmitPage} />
               <Route path="/engines" component={EnginesPage} />
+              <Route path="/settings" component={SettingsPage} />
               <Route path="/compare" component={ComparePage} />
               <Route>
                 <h1>No such page</h1>
@@ -139,6 +141,9 @@ function Menu(): ReactNode {
       <button type="button" className="small" onClick={change} aria-label={`Theme: ${theme}`} title={`Theme: ${theme}`}>
         {{ system: "◐", light: "☀", dark: "☾" }[theme]}
       </button>
+      <Link href="/settings" className="button small" aria-label="Settings" title="Settings (g ,)">
+        ⚙
+      </Link>
       <a className="button small wide" href="/docs">
         API
       </a>
@@ -159,6 +164,7 @@ function useKeys(): void {
       if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return;
       const place = PLACES.find((candidate) => candidate.key === event.key);
       if (before === "g" && place) navigate(place.path);
+      else if (before === "g" && event.key === ",") navigate("/settings");
       else if (event.key === "/") {
         const search = document.querySelector<HTMLInputElement>("input[type=search]");
         if (search) {

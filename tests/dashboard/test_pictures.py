@@ -16,6 +16,7 @@ from tests.dashboard.test_browser import shipped
 
 FOLDER = Path(__file__).parents[2] / "build" / "pictures"
 STUDY_TABS = ("history", "front", "parallel", "slices", "surface", "importance", "curves", "model", "trials", "ask")
+SETTINGS_TABS = ("usage", "keys", "webhooks", "members", "projects", "audit")
 SIZES = {"desk": (1280, 860), "phone": (390, 844)}
 
 
@@ -65,6 +66,7 @@ def pages(server: Embedded) -> Iterator[dict[str, str]]:
             "jobs": "/jobs",
             "submit": "/submit",
             "engines": "/engines",
+            **{f"settings-{tab}": f"/settings?tab={tab}" for tab in SETTINGS_TABS},
             "live": f"/jobs/{runs.id}?tab=curves",
             "curves": f"/jobs/{highs.id}?tab=curves",
             "answer": f"/jobs/{linear.id}?tab=answer&x.nonzero=1",
