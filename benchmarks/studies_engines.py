@@ -226,4 +226,4 @@ def players() -> dict[str, Callable[[Problem, int], Player]]:
 
 
 def finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
