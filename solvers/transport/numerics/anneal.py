@@ -33,8 +33,9 @@ DAMPINGS = (0.0, 1e-6, 1e-3, 0.1)
 #: Sweeps where Newton's method finds no step and marginals are free.
 RESCUE_SWEEPS = 100
 
-#: Over-relaxed sweeps at a level, how often their scalings are absorbed, and the part of the wanted error they aim at.
-MOST_RELAXED, ABSORPTIONS, RELAXED_ERROR = 400, 4, 0.1
+#: Over-relaxed sweeps at a level, how often their scalings are absorbed, and the part of a fine error that they aim at:
+#: the repair of what they leave is then no more than rounding.
+MOST_RELAXED, ABSORPTIONS, RELAXED_ERROR, FINE = 400, 4, 0.1, 1e-6
 
 #: Levels closer than this ratio are not divided further.
 CLOSEST = 1.05
@@ -112,7 +113,7 @@ class Anneal:
     def _relaxed(self, state: State, wanted: float) -> State:
         """The state after over-relaxed sweeps: often all that is needed."""
         for _ in range(ABSORPTIONS):
-            found = relax(self.passes, state, MOST_RELAXED, RELAXED_ERROR * wanted)
+            found = relax(self.passes, state, MOST_RELAXED, (0.5 if wanted > FINE else RELAXED_ERROR) * wanted)
             self.sweeps += found.made
             if self.state is state:
                 self.state = None

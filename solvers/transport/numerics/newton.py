@@ -205,12 +205,13 @@ def _forcing(error: float) -> float:
 def _sparsified(P: torch.Tensor, a: torch.Tensor, error: float) -> sp.csr_array | None:
     """P without its smallest entries as CSR, or None if too many stay."""
     n, m = P.shape
-    mask = (a * (DELTA * min(error, 0.1) / m))[:, None] < P
-    per_row = mask.sum(1)
+    # in numpy: torch takes three to seven times as long to count and to find on a CPU
+    mask = ((a * (DELTA * min(error, 0.1) / m))[:, None] < P).cpu().numpy()
+    per_row = np.count_nonzero(mask, axis=1)
     if int(per_row.sum()) > DENSITY * n * m:
         return None
-    flat = mask.view(-1).nonzero().squeeze(1)
+    flat = np.flatnonzero(mask)
     pointers = np.zeros(n + 1, dtype=np.int32)
-    np.cumsum(per_row.cpu().numpy(), out=pointers[1:])
-    indices = (flat % m).to(torch.int32).cpu().numpy()
-    return sp.csr_array((P.view(-1)[flat].cpu().numpy(), indices, pointers), shape=(n, m))
+    np.cumsum(per_row, out=pointers[1:])
+    values = P.reshape(-1).cpu().numpy()[flat]
+    return sp.csr_array((values, (flat % m).astype(np.int32), pointers), shape=(n, m))

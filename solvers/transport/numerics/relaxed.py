@@ -29,7 +29,7 @@ from solvers.transport.numerics.passes import Passes, State
 LOOK_EVERY, PLAIN = 5, 10
 
 #: Iterations from which the rate is believed, and so many more that it may promise at most.
-BELIEVED, PATIENCE = 40, 250
+BELIEVED, PATIENCE = 30, 100
 
 #: Scalings beyond this are absorbed by a new pass: the kept plan no longer represents the kernel well.
 WIDEST = 1e60
