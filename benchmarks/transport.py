@@ -40,7 +40,7 @@ SEEDS = {1000: 3, 2000: 2, 5000: 1}
 MANY = 2000
 
 #: Problems of a batch that a loop is measured on, and the cap for each problem of a batch.
-LOOP, SMALL_CAP = 10, 0.1
+LOOP, SMALL_CAP = 10, 0.03
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def run(
     kept = kept or Kept()
     found: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
     with kept.part():
-        for part, measure in (("batches", _batches), ("gaps", _gaps), ("marginals", _marginals)):
+        for part, measure in (("marginals", _marginals), ("gaps", _gaps), ("batches", _batches)):
             if part in parts:
                 measure(sizes, kept, found[part])
     for part, table in (("marginals", marginals_table), ("gaps", gaps_table), ("batches", batches_table)):
