@@ -33,19 +33,17 @@ class Ear:
         self._lines: list[Line] = []
         self._look_at = time.monotonic() + UNRUNG
 
-    def listen(self) -> bool | None:
-        """True: there was a ring, which is gone now. False: there was none. None: look for a job without one; if you
-        find it, tell ``unrung``.
+    def listen(self) -> bool:
+        """Whether there was a ring (it is gone now). Else look for a job without one, before you go back to Celery; if
+        you find it, tell ``unrung``.
         """
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + UNRUNG
-            return None
+            return False
         try:
             return self._line().execute_command("BRPOP", *self._pools, str(LINGER)) is not None
-        except BrokerDownError:
-            return None
-        except redis.ResponseError:  # a server that knows whole seconds only
+        except (BrokerDownError, redis.ResponseError):  # the latter: a server that knows whole seconds only
             return False
 
     def unrung(self, pool: str) -> None:

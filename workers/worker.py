@@ -108,17 +108,17 @@ class Worker:
         """The bell has rung: do jobs until there are none, or the worker ends.
 
         A ring says that there is work, not which: the best job is claimed. After it the slot itself listens for the
-        next ring for a moment, and every second it looks without one. So a ring that was lost delays its job by a
-        second at most while somebody works; one that comes too late finds nothing.
+        next ring for a moment; and it looks without one every second, and before it leaves. So a ring that was lost
+        delays its job only if nobody is working; one that comes too late finds nothing.
         """
         claim = self._claim(job_id)
         while claim is not None:
             self.do(claim)
-            rung = self.ear.listen() if self._may_claim() else False
-            if rung is False:
+            if not self._may_claim():
                 return
+            rung = self.ear.listen()
             claim = self._claim(job_id)
-            if claim is not None and rung is None:
+            if claim is not None and not rung:
                 self.ear.unrung(claim.pool)
 
     def _may_claim(self) -> bool:
