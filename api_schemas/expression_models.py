@@ -163,7 +163,13 @@ def constraints(scope: Scope, sources: Iterable[str], pointer: str) -> list[Cons
     checked = []
     for k, source in enumerate(sources):
         with at(f"{pointer}/{k}"):
-            checked.append(scope.constraint(source))
+            found = scope.constraint(source)
+        reached = (scope.operations[index] for index in reachable(scope.operations, [found.root]))
+        names = [operation.attribute("name") for operation in reached if operation.op == "input"]
+        if not any(scope.inputs[name].role == "variable" for name in names):
+            words = "the constraint contains no variable: it holds always or never"
+            raise fail(f"{pointer}/{k}", words, "remove it, or compare something that depends on a variable")
+        checked.append(found)
     return checked
 
 

@@ -92,6 +92,9 @@ class _Lowering:
             found = entropy.inner(scope, left, right)
             return scope.add("matmul", (left, right), shape) if found is None else found
         if node.text != "**":
+            divisor = scope.operations[right]
+            if node.text == "/" and divisor.op == "constant" and divisor.attribute("value") == 0.0:
+                raise self.fail("a division by zero", self.nodes[node.children[1]])
             return self.apply(_ARITHMETIC[node.text], node, left, right)
         exponent = scope.operations[right]
         if exponent.op != "constant" or scope.operations[left].op == "constant":

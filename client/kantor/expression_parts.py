@@ -37,7 +37,7 @@ def variables_of(
         fields = dict(variable) if isinstance(variable, Mapping) else {"shape": variable}
         known(fields, VARIABLE, place)
         shape = fields.get("shape", ())
-        fields["shape"] = [int(size) for size in ([shape] if isinstance(shape, int) else shape)]
+        fields["shape"] = _shape(shape, place)
         for field in ("start", "lower", "upper"):
             value = fields.get(field)
             if value is None:
@@ -46,12 +46,30 @@ def variables_of(
                 key = f"{place[1:]}/{field}"
                 arrays[key] = as_array(value, f"/{key}", real=True)
                 fields[field] = Placed(key)
+            elif not _is_number(value):
+                raise wrong(f"{place}/{field}", f"a {field} is a number or an array, not {value!r}")
             elif field == "start" and not math.isfinite(float(value)):
                 raise wrong(f"{place}/start", f"a start is a finite number, not {value}")
             else:
                 fields[field] = bound(float(value))
         variables[name] = fields
     return variables
+
+
+def _shape(given: Any, place: str) -> list[int]:
+    sizes = [given] if isinstance(given, int | float) else given
+    whole = isinstance(sizes, list | tuple) or hasattr(sizes, "__array__")
+    if not whole or not all(_is_number(size) and float(size).is_integer() for size in sizes):
+        raise wrong(f"{place}/shape", f"a shape is a list of whole numbers, such as [30, 2], not {given!r}")
+    return [int(size) for size in sizes]
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def written(

@@ -54,7 +54,7 @@ class Minimize(ExpressionProblem):
 
     def __repr__(self) -> str:
         word = next(iter(self.objective))
-        constraints = f", {len(self.constraints)} constraints" if self.constraints else ""
+        constraints = f", {plural(len(self.constraints), 'constraint')}" if self.constraints else ""
         prefix = "" if word == "minimize" else "maximize="
         variables = plural(size_of(self.variables), "variable")
         return f"Minimize({prefix}{brief(self.objective[word])}, {variables}{constraints})"

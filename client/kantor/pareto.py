@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kantor.arrays import wrong
 from kantor.expression_answer import ExpressionAnswer, plain, plain_values
 from kantor.expression_parts import known, variables_of, written
 from kantor.expression_problem import ExpressionProblem, Write, plural, size_of
@@ -47,6 +48,9 @@ class Pareto(ExpressionProblem):
         name: str = "",
     ) -> None:
         super().__init__(data, let, constraints, name)
+        if not isinstance(objectives, Mapping):
+            words = 'objectives have names: {"cost": "sum(x)", "risk": {"maximize": "..."}}'
+            raise wrong("/objectives", words)
         self.objectives = {key: _goal(goal, f"/objectives/{key}") for key, goal in objectives.items()}
         self.variables = variables_of(variables, "", self.arrays)
         self._check()

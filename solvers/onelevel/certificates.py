@@ -270,7 +270,7 @@ def _multipliers(problem: Minimize, answer: MinimizeAnswer, x: np.ndarray) -> tu
     at_lower, at_upper = x <= problem.lower + 1e-9, x >= problem.upper - 1e-9
     identity = np.eye(problem.n)
     columns = np.concatenate([Jg[active].T, Jh.T, -identity[:, at_lower], identity[:, at_upper]], axis=1)
-    if not columns.shape[1] or not np.isfinite(columns).all():
+    if not columns.shape[1] or not (np.isfinite(columns).all() and np.isfinite(slope).all()):
         return np.zeros_like(g), np.zeros_like(h)
     low = np.zeros(columns.shape[1])
     low[int(active.sum()) : int(active.sum()) + h.size] = -np.inf

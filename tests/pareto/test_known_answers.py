@@ -192,3 +192,20 @@ def test_limits_are_obeyed_and_wrong_options_pointed_at() -> None:
         reports.update(report)
     assert {"hypervolume", "points", "iterations"} <= set(reports)
     assert set(registry.names("pareto")) == set(ENGINES)
+
+
+def test_a_point_where_slopes_are_infinite_proves_nothing_of_the_front() -> None:
+    """Two entropies against a cost: at a corner of the simplex p*log(p) has no slope, so there is no bound there."""
+    entropies = {
+        "variables": {"p": {"shape": [3], "lower": 0, "upper": 1, "start": 0.3}},
+        "objectives": {"order": {"minimize": "sum(p*log(p))"}, "cost": {"minimize": "sum(p*log(p)) + 0.1*p[0]"}},
+        "constraints": ["sum(p) == 1"],
+    }
+    work = FAMILY.decode(document(entropies), NoFiles())
+    answer = FAMILY.solve(work, "weighted-sum", "", LocalContext())
+    assert answer.X is not None
+    corner = np.array([[1.0, 0.0, 0.0]])
+    settled = FAMILY.certify(work, replace(answer, X=corner, values=work.problem.oracle.values(corner))).answer
+    assert settled.status not in ("globally-optimal", "locally-stationary")
+    assert settled.points[0].gap is None or settled.points[0].gap > 0.5
+    assert settled.hypervolume_bound is None or np.isfinite(settled.hypervolume_bound)
