@@ -57,7 +57,7 @@ def hard_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def environment(live_kantor: dict[str, str]) -> dict[str, str]:
     """Of a user of the live server who has set the two variables."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("KANTOR_")}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("KANTOR_") and name != "COLUMNS"}
     return {
         **plain,
         "KANTOR_URL": live_kantor["url"],

@@ -11,6 +11,7 @@ import kantor
 import numpy as np
 import pytest
 from kantor.errors import InvalidProblem
+from kantor.sif import parameters
 from kantor.sif.fortran import Translator
 
 from api_schemas.expression import Scope
@@ -175,7 +176,10 @@ def test_a_compressed_file_is_solved_by_the_command_too(tmp_path: Path) -> None:
         (" RF ROOT      SQRT      16.0", " RF ROOT      SQRT      -1.0", "is not defined"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_what_is_wrong_in_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, words: str
+) -> None:
+    monkeypatch.setattr(parameters, "MOST_CARDS", 10_000)
     assert old in FILE
     with pytest.raises(InvalidProblem, match=words):
         read(tmp_path, FILE.replace(old, new))

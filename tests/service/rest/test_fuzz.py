@@ -51,7 +51,6 @@ def existing(client: httpx.Client, conn: Database, project: UUID) -> dict[str, I
     }
 
 
-@pytest.mark.timeout(110)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("with_worker", [False, True], ids=["no worker", "a worker"])
 def test_whatever_is_sent_gets_a_documented_reply(

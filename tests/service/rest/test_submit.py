@@ -128,12 +128,14 @@ def test_submits_that_arrive_together_share_a_commit(
 def test_the_stored_document_is_the_request_normalised_and_complete(
     submit: Callable[..., dict[str, Any]], client: httpx.Client, conn: Database, project: UUID
 ) -> None:
+    # of an engine that another test's worker may have offered
+    options = {"depth": 1, "quick": True, "mood": "calm", "scale": 0.5}
     problem = {"objective": [1, 0.1], "lower": ["-Infinity", 2], "integrality": [0, 1]}
-    job = submit(problem=problem, options={"time_limit": 5, "engine_options": {"a": 1, "b": True, "c": "x", "d": 0.5}})
+    job = submit(problem=problem, options={"time_limit": 5, "engine_options": options})
     document = jobs.input_document(conn, project, decode(JOB, job["id"]))
     assert document == (
         b'{"problem":{"kind":"program","objective":[1.0,0.1],"lower":["-Infinity",2.0],"integrality":[0,1]},'
-        b'"options":{"time_limit":5.0,"engine_options":{"a":1,"b":true,"c":"x","d":0.5}}}'
+        b'"options":{"time_limit":5.0,"engine_options":{"depth":1,"quick":true,"mood":"calm","scale":0.5}}}'
     )
     assert client.get(f"/v1/jobs/{job['id']}/problem").content == document
     JobRequest.model_validate_json(document)

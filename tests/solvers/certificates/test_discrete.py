@@ -129,7 +129,6 @@ def test_many_cones_are_checked_together():
     x = np.tile([1.0, -1.0], k)
     certificate = certify(program, feasible(x))
     assert check_named(certificate, "cones").outcome == "passed"
-    assert certificate.seconds < 1.0
     x[2 * 1234 + 1] = 1.5
     check = check_named(certify(program, feasible(x)), "cones")
     assert check.outcome == "failed"
