@@ -29,11 +29,13 @@ serve: $(READY) ## keep an embedded Kantor running, with its dashboard at http:/
 	@$(BIN)/python dashboard/build.py --optional --fetch
 	@$(BIN)/kantor up
 
-test: $(READY) ## the tests (slow sets left out)
-	$(BIN)/python -m pytest -m "not slow"
+# each process has servers of its own; much of a test is waiting
+JOBS ?= 2
+test: $(READY) ## the tests (slow sets left out), in JOBS=2 processes
+	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile
 
 test-all: $(READY) ## the tests and the slow sets
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 SECONDS ?= 3600
 fuzz: $(READY) ## random expressions against the language, for SECONDS=3600
