@@ -34,6 +34,9 @@ BELIEVED, PATIENCE = 30, 100
 #: Scalings beyond this are absorbed by a new pass: the kept plan no longer represents the kernel well.
 WIDEST = 1e60
 
+#: An error that grows beyond this multiple of the first is no convergence.
+FARTHEST = 1e3
+
 #: The closest that eta comes to 1.
 CLOSEST = 1e-6
 
@@ -57,6 +60,7 @@ class Relaxed:
     ending: Ending
 
 
+@np.errstate(all="ignore")
 def relax(passes: Passes, state: State, most: int, wanted: float) -> Relaxed:
     """At most so many iterations from a state that keeps its plan, with exact marginals, until ``sum |b - columns|``
     is ``wanted``. On a CPU in numpy, whose small operations cost least.
@@ -86,11 +90,11 @@ def relax(passes: Passes, state: State, most: int, wanted: float) -> Relaxed:
         if error < wanted:
             ending = "reached"
             break
+        if not error < FARTHEST * first:  # not near enough yet for a relaxation: as if nothing had been done
+            return Relaxed(a / a, b / b, native(state.columns), made, "slow")
         widest = max(float(v.max()), 1.0 / max(float(v.min()), 1e-300))
         if not widest < WIDEST:
             ending = "absorb"
-            break
-        if not error < 1e3 * first:
             break
         if made >= PLAIN:
             w = _faster(w, (error / last) ** (1.0 / LOOK_EVERY))
@@ -119,6 +123,7 @@ def relaxed_state(passes: Passes, state: State, found: Relaxed) -> State:
     return passes.described(f, g, columns, epsilon, P)
 
 
+@np.errstate(all="ignore")
 def relax_all(P: Any, a: Any, b: Any, wanted: float, most: int, check: Callable[[], None]) -> Any:
     """The same for many problems at once: P (B, n, m), a (B, n), b (B, m), zeros where problems are padded; numpy
     arrays, or tensors on a GPU. Returns v (B, m); problems that are slow, or whose scalings grow too wide, are left
@@ -149,7 +154,8 @@ def relax_all(P: Any, a: Any, b: Any, wanted: float, most: int, check: Callable[
         off = abs(b - v * (columns + no_column)).sum(1) + abs(a - u * rows).sum(1)
         error = np.asarray(off if isinstance(P, np.ndarray) else off.cpu())
         wide = v.max(1) if isinstance(P, np.ndarray) else v.amax(1).cpu().numpy()
-        found[numbers] = v
+        fine = np.isfinite(error) & np.isfinite(wide)
+        found[numbers[fine]] = v[fine]
         if made >= PLAIN:
             rates = (error / last) ** (1.0 / LOOK_EVERY)
             w = np.array([_faster(one, rate) for one, rate in zip(w, rates, strict=True)])
