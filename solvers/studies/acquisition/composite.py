@@ -24,6 +24,7 @@ class LogImprovement:
         slacks: posteriors of slacks (any scale), feasible at or below ``limits``.
         target: for one objective.
         lows, highs: for several: the boxes of the non-dominated region.
+        doubt: standard deviations count so many times: above 1 for looking where a model that is too sure would not.
     """
 
     encoding: Encoding
@@ -33,6 +34,7 @@ class LogImprovement:
     target: float = 0.0
     lows: Array | None = None
     highs: Array | None = None
+    doubt: float = 1.0
 
     @classmethod
     def beyond(
@@ -50,7 +52,7 @@ class LogImprovement:
 
     def values(self, rows: Array) -> Array:
         features = self.encoding.features(rows)
-        moments = [model.predict(features) for model in self.objectives]
+        moments = [self._moments(model, features) for model in self.objectives]
         total = np.zeros(len(rows))
         if self.lows is not None and self.highs is not None:
             means = np.column_stack([mean for mean, _ in moments])
@@ -60,14 +62,14 @@ class LogImprovement:
             for mean, std in moments:
                 total += log_expected_improvement(mean, std, self.target)[0]
         for model, limit in zip(self.slacks, self.limits, strict=True):
-            total += log_probability(*model.predict(features), limit)[0]
+            total += log_probability(*self._moments(model, features), limit)[0]
         return total
 
     def slopes(self, rows: Array) -> tuple[Array, Array]:
         features = self.encoding.features(rows)
         total = np.zeros(len(rows))
         slope = np.zeros_like(features)
-        parts = [model.slopes(features) for model in self.objectives]
+        parts = [self._slopes(model, features) for model in self.objectives]
         if self.lows is not None and self.highs is not None:
             means = np.column_stack([part[0] for part in parts])
             stds = np.column_stack([part[1] for part in parts])
@@ -80,8 +82,16 @@ class LogImprovement:
                 total = total + value
                 slope += by_m[:, None] * mean_slope + by_s[:, None] * std_slope
         for model, limit in zip(self.slacks, self.limits, strict=True):
-            mean, std, mean_slope, std_slope = model.slopes(features)
+            mean, std, mean_slope, std_slope = self._slopes(model, features)
             value, by_m, by_s = log_probability(mean, std, limit)
             total = total + value
             slope += by_m[:, None] * mean_slope + by_s[:, None] * std_slope
         return total, self.encoding.pull(rows, slope)
+
+    def _moments(self, model: Posterior, features: Array) -> tuple[Array, Array]:
+        mean, std = model.predict(features)
+        return mean, self.doubt * std
+
+    def _slopes(self, model: Posterior, features: Array) -> tuple[Array, Array, Array, Array]:
+        mean, std, mean_slope, std_slope = model.slopes(features)
+        return mean, self.doubt * std, mean_slope, self.doubt * std_slope

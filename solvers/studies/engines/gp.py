@@ -40,6 +40,9 @@ _LITTLE = -4.0
 _NOTHING = -6.0
 #: Points at least this many lengthscales from the incumbent (correlation below 0.14) belong to another basin.
 _OTHER_BASIN = 2.0
+#: With constraints, standard deviations count so many times when something else is looked for: the edge of what is
+#: feasible is where the model is wrong, and a second basin of known points was polished in vain (Townsend's function).
+_DOUBT = 4.0
 
 
 class GaussianProcess(Random):
@@ -92,8 +95,8 @@ class GaussianProcess(Random):
                 found = self._safer(acquisition, belief, fixed, rows, best_rows) or found
             turn = (len(self.observations.trials) + len(rows)) % (2 if found[0][1] > _NOTHING else 4)
             if turn and len(belief.objectives) == 1 and found[0][1] < _LITTLE:
-                elsewhere = self._explore(belief, known, fixed, rows)
-                if elsewhere and belief.feasibility(self.encoding.complete(elsewhere[0][0][None]))[0] >= 0.5:
+                elsewhere = self._elsewhere(acquisition, belief, known, fixed, rows, best_rows)
+                if elsewhere:
                     found, text = elsewhere, text + " Little is left to gain there: looked elsewhere."
             row = self.encoding.complete(found[0][0][None])[0]
             if fidelities.columns:
@@ -120,6 +123,24 @@ class GaussianProcess(Random):
         if bool(fidelities.is_full(cheaper[None])[0]):
             return cheaper, text
         return cheaper, text + f" Tried cheaply first, for {cost:.0%} of the cost."
+
+    def _elsewhere(
+        self,
+        acquisition: LogImprovement,
+        belief: Surrogate,
+        known: Array,
+        fixed: Mapping[str, Value],
+        rows: list[Array],
+        centres: Array,
+    ) -> list[tuple[Array, float]]:
+        """Where else to look once little is left to gain: nothing if there is no such place."""
+        if self.study.constraints:
+            starts = self.candidates(self._effort().candidates, centres, 1000 + len(rows))
+            doubting = replace(acquisition, doubt=_DOUBT)
+            return maximise(doubting, self.encoding, self.region(fixed, rows), starts, self._effort())
+        found = self._explore(belief, known, fixed, rows)
+        safe = found and belief.feasibility(self.encoding.complete(found[0][0][None]))[0] >= 0.5
+        return found if safe else []
 
     def _explore(
         self, belief: Surrogate, known: Array, fixed: Mapping[str, Value], rows: list[Array]

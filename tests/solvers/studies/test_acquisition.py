@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -130,8 +132,9 @@ def test_derivatives_of_expected_hypervolume_improvement() -> None:
         assert by_std[:, k] == pytest.approx((high - low) / 2e-6, rel=1e-4)
 
 
+@pytest.mark.parametrize("doubt", [1.0, 4.0])
 @pytest.mark.parametrize("problem", [BRANIN, CONSTRAINED, TWO, MIXED])
-def test_the_slopes_of_a_studys_acquisition_are_its_derivatives(problem: object) -> None:
+def test_the_slopes_of_a_studys_acquisition_are_its_derivatives(problem: object, doubt: float) -> None:
     study = problem.study  # type: ignore[attr-defined]
     encoding = Encoding(study.space)
     outcomes = collect(study, encoding, Observations(random_trials(problem, 12)))  # type: ignore[arg-type]
@@ -141,6 +144,7 @@ def test_the_slopes_of_a_studys_acquisition_are_its_derivatives(problem: object)
         acquisition = LogImprovement(*common, target=float(np.median(outcomes.y)))
     else:
         acquisition = LogImprovement.beyond(*common, outcomes.y, outcomes.y.max(axis=0) + 0.1)
+    acquisition = replace(acquisition, doubt=doubt)
     rows = encoding.complete(0.02 + 0.96 * sobol(encoding, 6, 3))
     value, slope = acquisition.slopes(rows)
     assert value == pytest.approx(acquisition.values(rows), rel=1e-7)
