@@ -140,14 +140,14 @@ class _Search:
         return self._answer(message)
 
     def _late(self) -> bool:
-        return self.of.stopping() is not None or time.monotonic() > self._until
+        # by CPU time: what is found must not depend on what else the machine does
+        return self.of.stopping() is not None or time.process_time() > self._until
 
     def _explore(self) -> None:
         """Points of the lower level's first-order conditions from several starts: most often one of them is optimal."""
         if self._integers or self.mpcc.unknowns > MOST_UNKNOWNS:
             return
-        limit = self.of.settings["time_limit"]
-        self._until = time.monotonic() + min(EXPLORING, np.inf if limit is None else 0.4 * limit)
+        self._until = time.process_time() + EXPLORING
         seed = self.of.settings["seed"]
         for x, y in spread(self.problem, *self.box, STARTS, seed):
             if self._late() or self.closed:
@@ -339,7 +339,9 @@ class _Search:
         }
         if settings["time_limit"] is not None:
             left = self.of.began + settings["time_limit"] - time.monotonic()
-            options["time_limit"] = max(0.05, min(left, options["time_limit"]))
+            # what comes first must leave time for what follows
+            share = settings["round_seconds"] if self.of.iterations > 1 else 0.1 * settings["time_limit"]
+            options["time_limit"] = max(0.05, min(left, share, settings["round_seconds"]))
         if start is not None:
             known = np.full(given.n, np.nan)
             known[: start.size] = start
