@@ -82,10 +82,15 @@ def run(
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     kept = kept or Kept()
     found: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
-    with kept.part():
-        for part, measure in (("marginals", _marginals), ("gaps", _gaps), ("batches", _batches)):
-            if part in parts:
-                measure(sizes, kept, found[part])
+    runners = [Runner(name) for name in installed()]
+    try:
+        with kept.part():
+            for part, measure in (("marginals", _marginals), ("gaps", _gaps), ("batches", _batches)):
+                if part in parts:
+                    measure(sizes, kept, found[part], runners)
+    finally:
+        for runner in runners:
+            runner.close()
     for part, table in (("marginals", marginals_table), ("gaps", gaps_table), ("batches", batches_table)):
         if found[part]:
             report.data[f"transport_{part}"] = found[part]
@@ -108,35 +113,30 @@ def _costs(n: int, d: int, seed: int) -> np.ndarray:
     return M
 
 
-def _marginals(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
-    runners = [Runner(name) for name in installed()]
+def _marginals(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]], runners: list[Runner]) -> None:
     hopeless: set[tuple[str, int, float]] = set()
-    try:
-        for n, d, epsilon in itertools.product(sizes.points, sizes.dimensions, sizes.epsilons):
-            for runner in runners:
-                for seed in sizes.seeds_of(n):
-                    cell = {"n": n, "d": d, "epsilon": epsilon, "seed": seed, "peer": runner.name, "cap": CAPS[n]}
-                    found: dict[str, Any] = {"failure": "cap"}
-                    if (runner.name, d, epsilon) not in hopeless:
-                        name = f"marginals/{n}/{d}/{epsilon:g}/{seed}/{runner.name}"
-                        if n not in sizes.wanted and name not in kept.results:
-                            continue
-                        found = kept.get(name, partial(_marginal, runner, n, d, seed, epsilon))
-                    rows.append({**cell, **found})
-                    if found.get("failure") == "cap":
-                        hopeless.add((runner.name, d, epsilon))
-                if n >= MANY:
-                    runner.close()
-    finally:
+    for n, d, epsilon in itertools.product(sizes.points, sizes.dimensions, sizes.epsilons):
         for runner in runners:
-            runner.close()
+            for seed in sizes.seeds_of(n):
+                cell = {"n": n, "d": d, "epsilon": epsilon, "seed": seed, "peer": runner.name, "cap": CAPS[n]}
+                found: dict[str, Any] = {"failure": "cap"}
+                if (runner.name, d, epsilon) not in hopeless:
+                    name = f"marginals/{n}/{d}/{epsilon:g}/{seed}/{runner.name}"
+                    if n not in sizes.wanted and name not in kept.results:
+                        continue
+                    found = kept.get(name, partial(_marginal, runner, n, d, seed, epsilon))
+                rows.append({**cell, **found})
+                if found.get("failure") == "cap":
+                    hopeless.add((runner.name, d, epsilon))
+            if n >= MANY:
+                runner.close()
 
 
 def _marginal(runner: Runner, n: int, d: int, seed: int, epsilon: float) -> dict[str, Any]:
     return runner.solve(_costs(n, d, seed), epsilon, CAPS[n])
 
 
-def _gaps(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
+def _gaps(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]], _: list[Runner]) -> None:
     """Without an epsilon from the user: the planner's engine and Sinkhorn-Newton against POT's exact simplex."""
     for n, d in itertools.product(sizes.points, sizes.dimensions):
         for seed in sizes.seeds_of(n):
@@ -180,16 +180,17 @@ def _to_gap(n: int, d: int, seed: int, gap: float) -> dict[str, Any]:
     return found
 
 
-def _batches(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
+def _batches(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]], runners: list[Runner]) -> None:
     """Many problems at once; libraries that take one are called in a loop, on a few of them."""
     for d, epsilon in itertools.product(sizes.dimensions, (5e-2, 1e-2)):
         hopeless: set[str] = set()
-        for count, peer in itertools.product(sizes.batches, installed()):
+        for count, runner in itertools.product(sizes.batches, runners):
+            peer = runner.name
             many = count if peer in BATCHED else min(count, LOOP)
             cell = {"count": count, "d": d, "epsilon": epsilon, "peer": peer, "cap": SMALL_CAP * count}
             found: dict[str, Any] = {"failure": "cap"}
             if peer not in hopeless:
-                found = kept.get(f"batches/{count}/{d}/{epsilon:g}/{peer}", partial(_batch, peer, many, d, epsilon))
+                found = kept.get(f"batches/{count}/{d}/{epsilon:g}/{peer}", partial(_batch, runner, many, d, epsilon))
             if found.get("failure") == "cap":
                 hopeless.add(peer)
             if "seconds" in found:
@@ -197,13 +198,9 @@ def _batches(sizes: Sizes, kept: Kept, rows: list[dict[str, Any]]) -> None:
             rows.append({**cell, **found})
 
 
-def _batch(peer: str, many: int, d: int, epsilon: float) -> dict[str, Any]:
-    runner = Runner(peer)
-    try:
-        costs = np.stack([_costs(64, d, seed) for seed in range(many)])
-        return runner.solve(costs, epsilon, SMALL_CAP * many)
-    finally:
-        runner.close()
+def _batch(runner: Runner, many: int, d: int, epsilon: float) -> dict[str, Any]:
+    costs = np.stack([_costs(64, d, seed) for seed in range(many)])
+    return runner.solve(costs, epsilon, SMALL_CAP * many)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
