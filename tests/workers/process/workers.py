@@ -40,7 +40,7 @@ class CeleryWorker:
             with connect(self._settings) as conn:
                 wait_until(
                     lambda: self.process.pid in [worker.pid for worker in registry.live_workers(conn, self._settings)],
-                    30.0,
+                    90.0,  # a machine that is busy with other things too
                 )
         except BaseException:
             self.__exit__()
