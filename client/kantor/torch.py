@@ -51,11 +51,11 @@ class ScheduledLR(LRScheduler):
         factor = 1.0 if self.run is None else self.run.value(self.last_epoch)
         return [rate * factor for rate in self.base_lrs]
 
-    def finish(self, **final: float) -> None:
-        """The end of the training: what was observed is sent, and the run is over."""
+    def finish(self, *, reason: str = "", **final: float) -> None:
+        """The end of the training: what was observed is sent, and the run is over; ``reason`` as in ``Run.finish``."""
         if self.run is not None and self.run.schedule is not None:
             try:
-                self.run.finish("finished", **final)
+                self.run.finish("finished", reason=reason, **final)
             except KantorError as error:
                 warnings.warn(f"the end of the run could not be told: {error}", stacklevel=2)
 

@@ -74,7 +74,7 @@ def test_a_suggestion_is_made_again_from_what_is_stored(study: kantor.Study) -> 
 
 
 def test_importance_and_predictions_come_from_a_worker_and_are_kept(client: kantor.Client, study: kantor.Study) -> None:
-    with pytest.raises(kantor.NotFinished, match="0 trials have values; an analysis needs 5. Ask again after 5 more"):
+    with pytest.raises(kantor.NotFinished, match=r"0 trials have values; an analysis needs 5\. Ask again after 5 more"):
         study.importance()
     for k in range(12):
         x, y = -5 + 1.25 * k, (k * 7) % 15
