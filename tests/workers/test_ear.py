@@ -26,7 +26,7 @@ def bell(settings: Settings) -> Iterator[Bell]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch, worker: Worker) -> None:
     """A slot listens for long, and never looks without a ring."""
-    monkeypatch.setattr(ear, "LINGER", 1.0)
+    monkeypatch.setattr(ear, "LINGER", 5.0)
     monkeypatch.setattr(worker.ear, "_look_at", time.monotonic() + 1000)
 
 
@@ -39,9 +39,9 @@ def test_the_next_ring_is_heard_without_celery(desk: Desk, slots: Slots, bell: B
     time.sleep(0.2)
     assert desk.row(silent).state == "queued", "nobody has rung"
     bell.ring("cpu", silent)
-    assert desk.finished(silent, 0.9).state == "succeeded"
+    assert desk.finished(silent, 4.5).state == "succeeded"
     assert bell.waiting("cpu") == 0
-    slots.join(5.0)
+    slots.join(15.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -53,7 +53,7 @@ def test_jobs_whose_rings_were_lost_are_found_while_somebody_works(
     slots.ring()
     for job in jobs:
         assert desk.finished(job, 5.0).state == "succeeded"
-    slots.join(5.0)
+    slots.join(15.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -64,5 +64,5 @@ def test_a_job_found_without_a_ring_takes_its_ring_along(desk: Desk, slots: Slot
     slots.ring()
     for job in jobs:
         desk.finished(job, 5.0)
-    slots.join(5.0)
+    slots.join(15.0)
     assert bell.waiting("cpu") == 0
