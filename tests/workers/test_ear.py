@@ -17,9 +17,9 @@ from workers.worker import Worker
 @pytest.fixture
 def bell(settings: Settings) -> Iterator[Bell]:
     bell = Bell(settings)
+    bell._line.execute_command("DEL", "cpu")  # rings that another test has left
     yield bell
-    while bell.waiting("cpu"):
-        bell._line.execute_command("RPOP", "cpu")
+    bell._line.execute_command("DEL", "cpu")
     bell.close()
 
 
