@@ -160,3 +160,14 @@ class LocalContext:
 
     def foreign_incumbent(self) -> tuple[float, np.ndarray] | None:
         return None
+
+
+class Quiet(LocalContext):
+    """For a problem within another: the outer one's stop; what is found on the way is not the whole's progress."""
+
+    def __init__(self, outer: Context) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def should_stop(self) -> StopReason | None:
+        return self._outer.should_stop()

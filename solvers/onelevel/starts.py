@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.core.engine import Context, LocalContext, StopReason
+from solvers.core.engine import Context, Quiet
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.problem import Minimize
 
@@ -42,7 +42,7 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
         enough = wanted is None and used + first > max(EVALUATIONS, FACTOR * first)
         if enough or best.limit is not None or context.should_stop() or _least(problem, best):
             break
-        answer = one(problem, {**given, "start": x}, _Quiet(context))
+        answer = one(problem, {**given, "start": x}, Quiet(context))
         done += 1
         if _better(problem, answer, best, float(options.get("feasibility_tolerance") or 1e-6)):
             best = answer
@@ -98,14 +98,3 @@ def _missed(problem: Minimize, x: np.ndarray) -> float:
     g, h = oracle.values(oracle.inequalities, x), oracle.values(oracle.equalities, x)
     worst = max(float(g.max(initial=0.0)), float(np.abs(h).max(initial=0.0)))
     return worst if np.isfinite(worst) else np.inf
-
-
-class _Quiet(LocalContext):
-    """The caller's stop; what is found on the way is not reported."""
-
-    def __init__(self, outer: Context) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def should_stop(self) -> StopReason | None:
-        return self._outer.should_stop()

@@ -22,7 +22,7 @@ from solvers.bilevel.engines.high_point import HighPoint
 from solvers.bilevel.problem import Bilevel
 from solvers.bilevel.settings import Settings, settings_of
 from solvers.core import registry
-from solvers.core.engine import Context, Engine, EngineSpec, LocalContext, Option, StopReason
+from solvers.core.engine import Context, Engine, EngineSpec, Option, Quiet, StopReason
 from solvers.core.errors import UnsupportedProblem
 from solvers.programs.answer import ProgramAnswer
 from solvers.programs.problem import Program
@@ -166,7 +166,7 @@ class _Search:
             known[: start.size] = start
             options["start"] = Start(x=known)
         solver: Engine[Program, ProgramAnswer] = registry.load("program", "scip")
-        return solver.solve(program, options, _Quiet(self.context))
+        return solver.solve(program, options, Quiet(self.context))
 
     def _closed(self) -> bool:
         if self.best is None:
@@ -222,14 +222,3 @@ class _Search:
             engine=SPEC.id,
             engine_version=SPEC.version,
         )
-
-
-class _Quiet(LocalContext):
-    """The caller's stop for the programs within; their progress is not that of the whole."""
-
-    def __init__(self, outer: Context) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def should_stop(self) -> StopReason | None:
-        return self._outer.should_stop()
