@@ -123,6 +123,16 @@ def engines(conn: Database, settings: Settings) -> list[Engine]:
     return [Engine.model_validate({**engine, "workers": count}) for engine, count in rows]
 
 
+def pools(conn: Database, settings: Settings) -> frozenset[str]:
+    """The pools that live workers serve."""
+    rows = conn.execute(
+        f"SELECT DISTINCT unnest(pools) FROM worker WHERE {_ALIVE}",  # noqa: S608
+        {"timeout": settings.worker_timeout_seconds},
+        prepare=True,
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def who(conn: Database, settings: Settings) -> str | None:
     """Changes when what ``engines`` gives may have changed, and costs little also for a thousand workers; None: no
     worker lives."""

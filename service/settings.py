@@ -74,6 +74,9 @@ class Settings(BaseModel):
     """Seconds for a solve whose request has no limit."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections of one process."""
+    elastic_pools: str = ""
+    """Pools that may have no worker for a while (an autoscaler starts one when jobs wait), with commas between: their
+    jobs are let in all the same."""
     webhook_networks: str = ""
     """Networks inside which webhooks may be delivered although they are private, with commas between: "10.1.0.0/16"."""
     grpc_address: str = "0.0.0.0:50051"
@@ -111,6 +114,11 @@ class Settings(BaseModel):
         except ValidationError as error:
             lines = [f"KANTOR_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
             raise SettingsError("; ".join(lines) or str(error)) from None
+
+    @property
+    def elastic(self) -> frozenset[str]:
+        """The names in ``elastic_pools``."""
+        return frozenset(name.strip() for name in self.elastic_pools.split(",") if name.strip())
 
     @property
     def outage_grace_seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,12 @@ class Catalogue:
         return [f"{family}:{name}" for family, name in self.groups]
 
 
-def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Collection[str] = ()) -> Catalogue:
+def _pools_of(entry: Mapping[str, Any]) -> list[str]:
+    """Its own, and that of GPUs for what can compute there too: jobs come there that ask for the device."""
+    return [entry["pool"], "gpu"] if "cuda" in entry["capabilities"] else [entry["pool"]]
+
+
+def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Set[str] = frozenset()) -> Catalogue:
     """From what zygotes say (``workers.runner.describe``), for these pools (empty: all), without broken engines."""
     engines, groups, specs = [], {}, []
     for entry in entries:
@@ -63,7 +68,7 @@ def catalogue_of(entries: Sequence[Mapping[str, Any]], pools: Collection[str] = 
             name = f"{entry['family']}:{entry['id']}"
             log.error("an engine is not offered: it cannot be loaded", engine=name, error=entry["error"])
             continue
-        if pools and entry["pool"] not in pools:
+        if pools and pools.isdisjoint(_pools_of(entry)):
             continue
         engines.append(Engine.model_validate(entry))
         groups[entry["family"], entry["id"]] = entry["process_group"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from typing import Annotated
@@ -14,6 +15,12 @@ from workers.runner import limits
 Seconds = Annotated[float, Field(gt=0)]
 
 
+def usual_pools() -> list[str]:
+    """What this machine can serve."""
+    own = {"gpu": limits.machine_gpus() > 0, "botorch": importlib.util.find_spec("botorch") is not None}
+    return ["cpu", *(name for name, there in own.items() if there)]
+
+
 class WorkerSettings(BaseModel):
     """Settings of a worker process, beside ``service.settings.Settings``."""
 
@@ -21,8 +28,9 @@ class WorkerSettings(BaseModel):
 
     concurrency: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=limits.machine_cores)
     """Jobs at once, where Celery's ``-c`` does not say."""
-    pools: str = "cpu"
-    """Pools to serve, with commas between, where Celery's ``-Q`` does not say."""
+    pools: str = Field(default_factory=lambda: ",".join(usual_pools()))
+    """Pools to serve, with commas between, where Celery's ``-Q`` does not say; by default ``cpu``, also ``gpu`` where
+    there is an NVIDIA device, and ``botorch`` where that is installed."""
     engines: str = ""
     """Engines to offer, as "family:id" with commas between; empty: all that are installed."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None

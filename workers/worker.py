@@ -378,7 +378,7 @@ class Worker:
             "cores": limits.machine_cores(),
             "memory_mb": limits.machine_memory() >> 20,
             "job_memory_mb": self.bounds.memory,
-            "gpus": 0,
+            "gpus": limits.machine_gpus(),
             **self._isolation(),
         }
 

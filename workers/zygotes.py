@@ -163,7 +163,7 @@ class Zygotes:
             listed: list[list[str]] = self._root().call("list")["engines"]
             wanted = [[name for name in together if not only or name in only] for together in listed]
             entries, homes = self._described([together for together in wanted if together])
-            catalogue = catalogue_of(entries, pools)
+            catalogue = catalogue_of(entries, frozenset(pools))
             self._engines = catalogue.by_group()
             for group, members in self._engines.items():
                 if homes[members[0]] in self._groups.values():

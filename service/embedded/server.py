@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import os
 import secrets
 import shutil
@@ -185,8 +184,7 @@ class Server:
         logs = self._home.logs
         slots = self._options.workers or os.cpu_count() or 1
         celery = ["celery", "-A", "workers.celery_app", "worker", "--pool", "threads", "--concurrency", str(slots)]
-        queues = "cpu,botorch" if importlib.util.find_spec("botorch") else "cpu"
-        celery += ["--queues", queues, "--hostname", f"local-{secrets.token_hex(4)}@%h", "--loglevel", "WARNING"]
+        celery += ["--hostname", f"local-{secrets.token_hex(4)}@%h", "--loglevel", "WARNING"]
         celery += ["--without-mingle", "--without-gossip", "--without-heartbeat"]
         descriptor = self._socket.fileno()
         environment = {**environment, "KANTOR_WORKER_DRAIN_SECONDS": "3"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from api_schemas.engines import Engine, OptionSpec
 from api_schemas.errors import FieldError, KantorError
@@ -16,9 +17,17 @@ from service.store.connect import Database
 
 AUTOMATIC = ("auto", "race")
 DEFAULT_POOL = "cpu"
+GPU_POOL = "gpu"
 
 _FRESH_SECONDS = 1.0
 _REMEMBERED_SECONDS = 3600.0
+
+
+class Offer(NamedTuple):
+    """The engines that live workers announced, and the pools that are served, or will be once jobs wait."""
+
+    engines: list[Engine]
+    pools: frozenset[str]
 
 
 class Catalogue:
@@ -28,38 +37,43 @@ class Catalogue:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._engines: list[Engine] = []
+        self._elastic = settings.elastic
+        self._offer = Offer([], self._elastic)
         self._who: str | None = None
         self._read_at = self._seen_at = -_REMEMBERED_SECONDS
         self._lock = threading.Lock()
 
-    def fresh(self) -> list[Engine] | None:
+    def fresh(self) -> Offer | None:
         """What was read within the last second; None: ``read`` anew."""
-        return self._engines if time.monotonic() - self._read_at < _FRESH_SECONDS else None
+        return self._offer if time.monotonic() - self._read_at < _FRESH_SECONDS else None
 
-    def read(self, conn: Database) -> list[Engine]:
+    def read(self, conn: Database) -> Offer:
         """Ask the database: for the engines themselves only if there are other workers than before."""
         who = registry.who(conn, self._settings)
-        live = self._engines if who == self._who else registry.engines(conn, self._settings)
+        live = self._offer
+        if who != self._who:
+            live = Offer(registry.engines(conn, self._settings), registry.pools(conn, self._settings) | self._elastic)
         now = time.monotonic()
         with self._lock:
-            if who is not None and live:
-                self._engines, self._seen_at, self._who = live, now, who
+            if who is not None and live.engines:
+                self._offer, self._seen_at, self._who = live, now, who
             elif now - self._seen_at > _REMEMBERED_SECONDS:
-                self._engines = []
+                self._offer = Offer([], self._elastic)
             self._read_at = now
-            return self._engines
+            return self._offer
 
 
-def check(request: JobRequest, engines: Sequence[Engine]) -> str:
-    """The pool of a request.
+def check(request: JobRequest, offer: Offer) -> str:
+    """The pool of a request: the engine's own, or that of GPUs where the option ``device`` asks for one.
 
     Raises:
-        KantorError: ``unknown-engine``, or ``invalid-option`` for an engine option that does not exist or does not fit.
+        KantorError: ``unknown-engine``, or ``invalid-option`` for an engine option that does not exist or does not fit,
+            and for a device that the engine cannot use, or that no worker has.
     """
-    family = [engine for engine in engines if engine.family == request.problem.kind]
-    if not engines:
-        return DEFAULT_POOL
+    family = [engine for engine in offer.engines if engine.family == request.problem.kind]
+    cuda = getattr(request.options, "device", None) == "cuda"
+    if not offer.engines:
+        return GPU_POOL if cuda else DEFAULT_POOL
     known = sorted(engine.id for engine in family)
     wrong = [("/engine", request.engine)] if request.engine not in {*AUTOMATIC, *known} else []
     wrong += [(f"/options/race/{k}", name) for k, name in enumerate(request.options.race or []) if name not in known]
@@ -72,7 +86,24 @@ def check(request: JobRequest, engines: Sequence[Engine]) -> str:
         raise KantorError("unknown-engine", detail, errors=errors)
     chosen = next((engine for engine in family if engine.id == request.engine), None)
     check_options(request.options.engine_options, [chosen] if chosen else family, "/options/engine_options")
+    if cuda:
+        _check_cuda([chosen] if chosen else family, family, offer.pools)
+        return GPU_POOL
     return chosen.pool if chosen else DEFAULT_POOL
+
+
+def _check_cuda(asked: Sequence[Engine], family: Sequence[Engine], pools: Collection[str]) -> None:
+    if not any("cuda" in engine.capabilities for engine in asked):
+        able = sorted(engine.id for engine in family if "cuda" in engine.capabilities)
+        whose = f"engine {asked[0].id!r} does not compute" if len(asked) == 1 else "no engine of this kind computes"
+        hint = f"device cpu, or engine {' or '.join(able)}" if able else "device cpu"
+        error = FieldError(pointer="/options/device", detail=f"{whose} on a GPU", hint=hint)
+    elif GPU_POOL not in pools:
+        hint = f"device cpu; or ask who runs this server for a worker of the pool {GPU_POOL!r}"
+        error = FieldError(pointer="/options/device", detail="no worker with a GPU is there", hint=hint)
+    else:
+        return
+    raise KantorError("invalid-option", f"{error.pointer}: {error.detail}; {error.hint}", errors=[error])
 
 
 def check_options(options: Mapping[str, float | int | bool | str], engines: Sequence[Engine], place: str) -> None:

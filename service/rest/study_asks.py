@@ -112,13 +112,15 @@ def _short(asked: Asked, request: AskRequest) -> int:
 
 def _unserved(conn: Database, engine: str, settings: Settings) -> str:
     """Why nobody makes suggestions; "" if somebody does."""
+    pool = OWN_POOLS.get(engine)
+    if pool in settings.elastic:
+        return ""  # the job that is made for it brings a worker
     offered = [known.id for known in registry.engines(conn, settings) if known.family == "study"]
     if not offered:
         return "no worker is there that makes suggestions"
     if engine in offered:
         return ""
     words = f"no worker offers the engine {engine!r}; there are: {', '.join(offered)}"
-    pool = OWN_POOLS.get(engine)
     return (
         words
         if pool is None

@@ -84,10 +84,10 @@ async def check(state: State, draft: Draft) -> str:
     Raises:
         KantorError: ``unknown-engine``, ``invalid-option``.
     """
-    engines = state.catalogue.fresh()
-    if engines is None:
-        engines = await state.database(state.catalogue.read)
-    return catalogue.check(draft.request, engines)
+    offer = state.catalogue.fresh()
+    if offer is None:
+        offer = await state.database(state.catalogue.read)
+    return catalogue.check(draft.request, offer)
 
 
 async def store(

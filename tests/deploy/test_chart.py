@@ -184,6 +184,16 @@ def test_every_role_gets_the_variables_of_others_such_as_opentelemetry(helm: Any
         assert found["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"]["name"] == "otel"
 
 
+def test_jobs_of_pools_that_are_scaled_to_none_are_let_in(helm: Any) -> None:
+    def elastic(values: dict[str, Any]) -> str:
+        (container,) = _pods(_render(helm, values))["demo-kantor-api"]["containers"]
+        return next(str(e["value"]) for e in container["env"] if e["name"] == "KANTOR_ELASTIC_POOLS")
+
+    assert elastic(VALUES["everything"]) == "botorch,gpu"
+    assert elastic({}) == ""
+    assert elastic({**VALUES["everything"], "keda": {"enabled": False}}) == ""
+
+
 def test_roles_without_a_port_are_probed_by_the_file_that_they_touch(helm: Any) -> None:
     pods = _pods(_render(helm, VALUES["everything"]))
     for role in ("dispatcher", "worker-cpu", "worker-gpu", "worker-botorch"):
@@ -245,9 +255,10 @@ def test_the_compose_file_starts_every_role() -> None:
     entry = (ROOT / "docker" / "entrypoint.sh").read_text()
 
     ours = {name: service for name, service in services.items() if service["image"].startswith("kantor:")}
-    assert set(ours) == {"migrate", "api", "grpc", "dispatcher", "worker", "worker-botorch"}
-    assert services["worker-botorch"]["profiles"] == ["botorch"], "only on demand"
-    for role in ("dispatcher", "worker", "worker-botorch"):
+    assert set(ours) == {"migrate", "api", "grpc", "dispatcher", "worker", "worker-botorch", "worker-gpu"}
+    for pool in ("botorch", "gpu"):
+        assert services[f"worker-{pool}"]["profiles"] == [pool], "only on demand"
+    for role in ("dispatcher", "worker", "worker-botorch", "worker-gpu"):
         assert ours[role]["healthcheck"]["test"] == ["CMD", "kantor-role", "alive"]
     for service in ours.values():
         assert f"  {service['command'][0]})" in entry

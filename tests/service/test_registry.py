@@ -105,14 +105,14 @@ def test_queue_depths_count_what_waits_and_runs(desk: Desk) -> None:
 
 def test_a_process_reads_engines_anew_only_when_other_workers_live(conn: Database, settings: Settings) -> None:
     catalogue = Catalogue(settings)
-    assert catalogue.read(conn) == []
+    assert catalogue.read(conn).engines == []
     worker = announce(conn, engine("highs"))
     first = catalogue.read(conn)
-    assert [item.id for item in first] == ["highs"]
+    assert [item.id for item in first.engines] == ["highs"]
     registry.heartbeat(conn, worker, running=1)
     assert catalogue.read(conn) is first
 
     announce(conn, engine("highs"), engine("scip"))
-    assert [(item.id, item.workers) for item in catalogue.read(conn)] == [("highs", 2), ("scip", 1)]
+    assert [(item.id, item.workers) for item in catalogue.read(conn).engines] == [("highs", 2), ("scip", 1)]
     registry.retire_all(conn)
-    assert [item.id for item in catalogue.read(conn)] == ["highs", "scip"], "remembered for an hour"
+    assert [item.id for item in catalogue.read(conn).engines] == ["highs", "scip"], "remembered for an hour"

@@ -11,7 +11,7 @@ import orjson
 
 from solvers.core import registry
 from solvers.core.engine import Context, EngineSpec
-from solvers.core.errors import SolverError
+from solvers.core.errors import OutOfMemory, SolverError
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates import certify
 from solvers.transport.options import OPTIONS
@@ -38,6 +38,8 @@ class TransportFamily:
         return decode(document, files)
 
     def choose(self, work: Work, engine: str, offered: Sequence[EngineSpec]) -> Choice:
+        if work.options.get("device") == "cuda":
+            offered = [spec for spec in offered if "cuda" in spec.capabilities]
         if engine == "auto":
             chosen = choose(work.problem, work.options, offered)
             return Choice((chosen.engine,), chosen.why)
@@ -63,6 +65,10 @@ class TransportFamily:
             elif error.code == "invalid-problem" and error.pointer.startswith("/"):
                 error.pointer = f"/problem{error.pointer}"
             raise
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":  # torch's, of a GPU
+                raise
+            raise OutOfMemory(f"the GPU's memory: {error}", hint="device cpu, or points instead of a matrix") from error
         version = answer.engine_version or registry.load("transport", engine).spec.version
         return replace(answer, engine=engine, engine_version=version, why=answer.why or why)
 

@@ -49,6 +49,8 @@ def decode(document: Mapping[str, Any], files: Files) -> Work:
     options = document.get("options") or {}
     problem = _problem(_with_regularization(given, options), files, "/problem")
     settings = OPTION_RULES.settings(options)
+    if settings.get("device") != "cuda":
+        settings["device"] = "cpu"  # a job is let use a GPU where it asks for one: this worker may be of any pool
     if options.get("start") is not None:
         settings["start"] = _start(options["start"], problem, files)
     return Work(

@@ -100,7 +100,10 @@ class _Job:
         document = orjson.loads(self._document)
         self._document = b""
         options = document.get("options") or {}
-        self._cap(options.get("memory_limit"), options.get("threads") or 1)
+        if options.get("device") == "cuda":
+            limits.cap_memory(None)  # a driver reserves address space for the memory of all devices and of the machine
+        else:
+            self._cap(options.get("memory_limit"), options.get("threads") or 1)
         work = family.decode(document, self)
         del document
         self._lap("decode")

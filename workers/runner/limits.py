@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import resource
 import signal
 
@@ -131,3 +132,12 @@ def machine_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores
+
+
+def machine_gpus() -> int:
+    """NVIDIA devices that this process may use, without asking their driver."""
+    devices = len([name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return devices
+    return min(devices, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))

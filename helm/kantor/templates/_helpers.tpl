@@ -29,6 +29,13 @@ app.kubernetes.io/component: {{ .role }}
   valueFrom: {secretKeyRef: {name: {{ .Values.secret.name }}, key: {{ .Values.secret.pepperKey }}}}
 - name: KANTOR_ARTIFACTS_URL
   value: {{ .Values.artifacts.url | quote }}
+{{- /* jobs of pools that KEDA has scaled to none are let in: they are what brings a worker back */}}
+{{- $elastic := list }}
+{{- if .Values.keda.enabled }}
+{{- range $pool, $worker := .Values.workers }}{{ if $worker.enabled }}{{ $elastic = append $elastic $pool }}{{ end }}{{ end }}
+{{- end }}
+- name: KANTOR_ELASTIC_POOLS
+  value: {{ join "," $elastic | quote }}
 {{- if .Values.metrics.enabled }}
 - name: KANTOR_METRICS_ADDRESS
   value: "0.0.0.0:{{ .Values.metrics.port }}"
