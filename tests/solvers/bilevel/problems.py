@@ -44,6 +44,25 @@ def pbgd_toy() -> Bilevel:
     return Bilevel(Level.build(upper, [2.0], lower=0.0, upper=3.0), Level.build(lower, [0.0]))
 
 
+def saturating_ridge(seed: int) -> Bilevel:
+    """30 penalties of ridge regression, each between exp(-4) and exp(4) by a tanh, for 45 examples; 90 to validate."""
+    random, d, n = np.random.default_rng(seed), 30, 45
+    weights = np.zeros(d)
+    weights[:6] = random.normal(size=6)
+    X = random.normal(size=(3 * n, d))
+    y = X @ weights + 2.0 * random.normal(size=3 * n)
+    A, b, Av, bv = tensor(X[:n]), tensor(y[:n]), tensor(X[n:]), tensor(y[n:])
+
+    def upper(_: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return ((Av @ w - bv) ** 2).mean()
+
+    def lower(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return ((A @ w - b) ** 2).mean() + ((4.0 * torch.tanh(x / 4.0)).exp() * w * w).sum()
+
+    known = Structure(lower_convex=True, lower_strongly_convex=True)
+    return Bilevel(Level.build(upper, np.full(d, -2.0)), Level.build(lower, np.zeros(d)), known)
+
+
 def lv_hba_toy(n: int = 100, *, quadratic: bool = True) -> Bilevel:
     """x = -0.3, y1 = 0.7, y2 = -0.4 in every entry and F = n/20, by hand."""
 

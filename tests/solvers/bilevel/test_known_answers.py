@@ -8,7 +8,16 @@ import torch
 
 from solvers.bilevel.engines.richardson import extrapolate
 from solvers.bilevel.problem import tensor
-from tests.solvers.bilevel.problems import bard, bda_counterexample, checked, lv_hba_toy, pbgd_toy, quadratic, solve
+from tests.solvers.bilevel.problems import (
+    bard,
+    bda_counterexample,
+    checked,
+    lv_hba_toy,
+    pbgd_toy,
+    quadratic,
+    saturating_ridge,
+    solve,
+)
 
 
 def test_many_starts_find_all_three_optima_of_the_penalty_toy() -> None:
@@ -103,3 +112,15 @@ def test_richardson_gains_an_order_with_each_point() -> None:
         assert order == pytest.approx(points, abs=0.2)
     two = 2.0 * penalized(20.0) - penalized(10.0)
     assert torch.allclose(extrapolate([penalized(10.0), penalized(20.0)], [10.0, 20.0]), two)
+
+
+def test_short_steps_find_a_better_optimum_than_long_ones() -> None:
+    """Penalties that saturate: long steps throw some to where the hyper-objective is flat."""
+    problem = saturating_ridge(5)
+    long = solve("implicit", problem, descents=0)
+    both = solve("implicit", problem)
+    assert long.objective == pytest.approx(3.90877, abs=1e-3)
+    assert both.objective is not None
+    assert both.objective < 3.8703
+    assert both.status == "locally-stationary"
+    assert both.statistics["evaluations"] < 8 * long.statistics["evaluations"]
