@@ -19,7 +19,7 @@ import structlog
 import api_schemas
 from api_schemas.errors import KantorError
 from api_schemas.ids import ARTIFACT, JOB, WORKER, decode, encode, new_uuid
-from service import artifacts, hints, hooks, jobs, registry
+from service import hints, hooks, jobs, registry
 from service.artifacts import ArtifactStore
 from service.bell import Bell
 from service.broker import Line
@@ -27,12 +27,13 @@ from service.jobs import Claim
 from service.settings import Settings
 from service.store import migrate
 from service.store.connect import Database, connect, pool
-from service.telemetry import metrics, origin
+from service.telemetry import origin
 from service.telemetry.alive import Pulse
 from workers.ear import Ear
+from workers.ending import Ending, count
 from workers.journal import Journal
 from workers.keeper import Keeper
-from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
+from workers.outcome import Finished, HandedBack, failed
 from workers.run import Bounds
 from workers.runner import limits, sandbox
 from workers.runners import Runners
@@ -42,9 +43,6 @@ from workers.trace import JobSpan
 from workers.zygotes import Zygotes
 
 log = structlog.get_logger(__name__)
-
-#: Seconds between two tries to write the end of a job while the database is away.
-RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Worker:
@@ -90,6 +88,7 @@ class Worker:
         self.ear = Ear(self.settings, self.pools)
         self.bell = Bell(self.settings)
         self.journal = Journal(self.database, self._tell)
+        self.ending = Ending(self.database, self.bell, self.settings, self._tell, self.must_hand_back)
         self.keeper = Keeper(
             self.database,
             self.id,
@@ -166,11 +165,11 @@ class Worker:
                 log.exception("the supervisor failed", job=encode(JOB, claim.job_id))
                 outcome = failed("internal", f"Kantor made a mistake: {type(error).__name__}: {error}")
             span.answered()
-            self._write_end(supervisor, outcome, claim)
+            self.ending.write(supervisor, outcome, claim)
         finally:
             self.keeper.release(supervisor)
             self.journal.leave(supervisor.page)
-        _count(claim, outcome, time.monotonic() - began)
+        count(claim, outcome, time.monotonic() - began)
         engine = str((getattr(outcome, "summary", None) or {}).get("engine", claim.engine))
         span.end(engine, supervisor.milliseconds, outcome)
         log.info(
@@ -261,100 +260,6 @@ class Worker:
             )
         return artifact.id
 
-    # ------------------------------------------------------------------ the end of a job
-
-    def _write_end(self, supervisor: Supervisor, outcome: Outcome, claim: Claim) -> None:
-        """Write it, as often as the database needs; who has lost the job writes nothing.
-
-        While the database is away nobody else can take the job, so there is nothing better to do than to try again.
-        """
-        tries = 0
-        while not isinstance(outcome, Lost):
-            try:
-                with self.database.connection() as connection:
-                    seq = self._end(connection, supervisor, outcome, claim)
-            except psycopg.OperationalError as error:
-                if self._drain_at is not None and self.must_hand_back() and tries > 3:
-                    log.error("the end of a job could not be written", job=encode(JOB, claim.job_id))
-                    return
-                log.warning("the end of a job waits for the database", error=str(error).strip())
-                time.sleep(RETRY[min(tries, len(RETRY) - 1)])
-                tries += 1
-                continue
-            except Exception as error:
-                log.exception("the end of a job cannot be stored", job=encode(JOB, claim.job_id), error=str(error))
-                outcome = failed("internal", "The answer could not be stored.")
-                if tries > len(RETRY):
-                    return
-                tries += 1
-                continue
-            if seq is not None:
-                self._tell(claim, seq)
-            return
-
-    def _end(
-        self, connection: Database, supervisor: Supervisor, outcome: Finished | HandedBack, claim: Claim
-    ) -> int | None:
-        page = supervisor.page
-        hook = hooks.of(claim.kind) if isinstance(outcome, Finished) else None
-        # of runs that did not end, in this attempt or an earlier one
-        leaves_arrays = supervisor.stores or claim.attempt > 1
-        alone = isinstance(outcome, Finished) and hook is None and not leaves_arrays
-        follows: UUID | None = None
-        with page.writing:
-            events, progress = page.take(connection)
-            try:
-                with contextlib.nullcontext() if alone else connection.transaction():
-                    if isinstance(outcome, Finished):
-                        seq = self._finish(connection, outcome, claim, events, progress)
-                    else:
-                        seq = self._hand_back(connection, outcome, claim, events, progress)
-                    if seq is not None and leaves_arrays:
-                        document = outcome.document if isinstance(outcome, Finished) else None
-                        kept = [name for name in supervisor.stored if name.encode() in (document or b"")]
-                        artifacts.keep_only(connection, claim.job_id, [decode(ARTIFACT, name) for name in kept])
-                    if seq is not None and hook is not None and isinstance(outcome, Finished):
-                        finished = hooks.Finish(outcome.state, outcome.document, outcome.error)
-                        follows = hook.on_finish(connection, claim, finished, self.settings)
-            except psycopg.OperationalError:
-                page.put_back(events, progress)
-                raise
-        if follows is not None:
-            self.bell.ring(claim.pool, follows)
-        return seq
-
-    def _hand_back(
-        self,
-        connection: Database,
-        outcome: HandedBack,
-        claim: Claim,
-        events: list[dict[str, Any]],
-        progress: dict[str, Any] | None,
-    ) -> int | None:
-        if events:
-            jobs.add_events(connection, claim.job_id, claim.attempt, events, progress)
-        return jobs.hand_back(connection, claim.job_id, claim.attempt, outcome.reason, wait_seconds=outcome.wait)
-
-    def _finish(
-        self,
-        connection: Database,
-        outcome: Finished,
-        claim: Claim,
-        events: list[dict[str, Any]],
-        progress: dict[str, Any] | None,
-    ) -> int | None:
-        return jobs.finish(
-            connection,
-            claim.job_id,
-            claim.attempt,
-            state=outcome.state,
-            answer=outcome.document,
-            summary=outcome.summary,
-            error=outcome.error,
-            events=events,
-            progress=progress,
-        )
-
     def _tell(self, claim: Claim, seq: int) -> None:
         hints.publish(self.line, claim.job_id, seq)
 
@@ -403,17 +308,3 @@ def _await_database(settings: Settings) -> None:
         log.warning("the worker waits", why=lacks)
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
-
-
-def _count(claim: Claim, outcome: Outcome, seconds: float) -> None:
-    """Into the metrics of this worker."""
-    if isinstance(outcome, Lost):
-        metrics.LEASES_LOST.inc()
-    elif isinstance(outcome, HandedBack):
-        metrics.HANDED_BACK.inc()
-    else:
-        summary = outcome.summary or {}
-        engine = str(summary.get("engine") or claim.engine)
-        metrics.SOLVE_SECONDS.labels(claim.kind, engine, outcome.state).observe(seconds)
-        if summary.get("verified") is False and outcome.document is not None and claim.task == "solve":
-            metrics.CERTIFICATE_FAILURES.labels(claim.kind, engine).inc()
