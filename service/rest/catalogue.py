@@ -103,7 +103,7 @@ def _check_cuda(asked: Sequence[Engine], family: Sequence[Engine], pools: Collec
         error = FieldError(pointer="/options/device", detail="no worker with a GPU is there", hint=hint)
     else:
         return
-    raise KantorError("invalid-option", f"{error.pointer}: {error.detail}; {error.hint}", errors=[error])
+    raise KantorError("invalid-option", f"{error.pointer}: {error.detail}", errors=[error])
 
 
 def check_options(options: Mapping[str, float | int | bool | str], engines: Sequence[Engine], place: str) -> None:

@@ -34,6 +34,7 @@ def transport(
         float | None, typer.Option("--regularization", help="Entropic, in units of the mean cost.")
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="An engine's id, or auto.")] = "auto",
+    device: Annotated[Literal["cpu", "cuda"] | None, typer.Option("--device", help="cuda: on a worker's GPU.")] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", "-t", help="Seconds for the solve.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the answer into a file: .png, .svg, .pdf.")] = None,
     view: Annotated[
@@ -61,6 +62,7 @@ def transport(
         given = {side: read(path).reshape(-1) for side, path in masses.items() if path is not None}
         problem = Transport(left, right, cost=cost, normalize=normalize, **given)
     chosen: dict[str, Any] = {"tolerance": tolerance, "time_limit": time_limit, "regularization": regularization}
+    chosen["device"] = device
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if regularization:
         chosen["relative"] = True
