@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import orjson
 import psycopg
@@ -30,7 +31,7 @@ def main(
     load: Callable[[], Settings] = Settings.load,
     program: str = "python -m service.tenants",
 ) -> int:
-    """Run a command; its result is JSON on standard output."""
+    """Run a command; its result is on standard output, for people or (``--json``) for programs."""
     given = _parser(program).parse_args(arguments)
     try:
         settings = load()
@@ -51,11 +52,33 @@ def main(
     except (KantorError, SettingsError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    text = orjson.dumps(result, option=orjson.OPT_INDENT_2, default=str).decode() if given.json else _words(result)
+    sys.stdout.write(text + "\n")
     return 0
 
 
-def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> object:
+def _words(result: Mapping[str, object] | Sequence[Mapping[str, object]]) -> str:
+    """Lines of names and values, or a table."""
+    if isinstance(result, Mapping):
+        rows: list[Sequence[object]] = [(name.replace("_", " "), value) for name, value in result.items()]
+    else:
+        rows = (
+            [[name.replace("_", " ") for name in result[0]], *(list(row.values()) for row in result)] if result else []
+        )
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:,.10g}" if isinstance(value, float | int) else str(value)
+
+
+def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> dict[str, object]:
     """An organisation with its first project, its owner, and the owner's key; what is there already is kept."""
     with conn.transaction():
         project_id = projects.ensure(conn, given.project, organisation=given.organisation)
@@ -76,7 +99,7 @@ def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> ob
     return {"project": encode(PROJECT, project_id), "owner": owner.id, "api_key": key.secret}
 
 
-def _list(conn: Database, _given: argparse.Namespace, _settings: Settings) -> object:
+def _list(conn: Database, _given: argparse.Namespace, _settings: Settings) -> list[dict[str, object]]:
     rows = conn.execute(
         "SELECT organisation.name, project.id, project.name, archived_at,"  # noqa: S608
         f" {', '.join(f'project.{name}' for name in _QUOTAS)}"
@@ -103,7 +126,7 @@ def _amount(text: str) -> float | None:
     return number
 
 
-def _quota(conn: Database, given: argparse.Namespace, settings: Settings) -> object:
+def _quota(conn: Database, given: argparse.Namespace, settings: Settings) -> dict[str, object]:
     project_id = decode(PROJECT, given.project)
     for name in _QUOTAS:
         if hasattr(given, name):
@@ -132,6 +155,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     for name in _QUOTAS:
         quota.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=_amount, default=argparse.SUPPRESS)
     quota.set_defaults(run=_quota)
+    for command in (create, listing, quota):
+        command.add_argument("--json", action="store_true", help="print JSON, with quotas of null for none")
     return parser
 
 

@@ -139,16 +139,22 @@ def test_who_runs_it_administers_it(up: Up, tmp_path: Path) -> None:
     )
     assert project.returncode == 0, project.stderr
     quota = subprocess.run(
-        [*kantor, "tenants", "--home", str(up.home), "quota", project.stdout.strip(), "--max-queued", "7"],
+        [*kantor, "tenants", "--home", str(up.home), "quota", project.stdout.strip(), "--max-queued", "7", "--json"],
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert json.loads(quota.stdout)["max_queued"] == 7, quota.stderr
-    made = json.loads(run("tenants", "--home", up.home, "create", "acme", "--owner", "ada@example.org").stdout)
+    made = json.loads(
+        run("tenants", "--home", up.home, "create", "acme", "--owner", "ada@example.org", "--json").stdout
+    )
     request = urllib.request.Request(f"{up.running.url}/v1/usage", headers={"X-API-Key": made["api_key"]})
     with urllib.request.urlopen(request, timeout=10) as reply:
         assert json.load(reply)["running"] == 0
+
+    table = run("tenants", "--home", up.home, "list").stdout.splitlines()
+    assert table[0].split()[:3] == ["organisation", "id", "project"]
+    assert any(line.startswith("acme ") for line in table)
 
     nobody = run("tenants", "--home", tmp_path, "list")
     assert nobody.returncode == 1

@@ -32,7 +32,7 @@ def operate(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Cal
     """Runs the operator's command."""
 
     def run(*arguments: str, status: int = 0) -> Any:
-        command = [sys.executable, "-m", "service.tenants", *arguments]
+        command = [sys.executable, "-m", "service.tenants", *arguments, "--json"]
         done = subprocess.run(
             command, env=environment(settings, tmp_path_factory.getbasetemp()), cwd=ROOT, capture_output=True, text=True
         )
