@@ -3,12 +3,13 @@ and ignores it only where ignoring cannot make an answer wrong; otherwise it rai
 
 from __future__ import annotations
 
+from solvers.core.common_options import LOG, SEED, THREADS, TIME_LIMIT
 from solvers.core.engine import Option
 
 METHODS = ("auto", "simplex", "primal-simplex", "dual-simplex", "ipm", "pdlp", "branch-and-bound")
 
 OPTIONS: tuple[Option, ...] = (
-    Option("time_limit", "float", None, "Wall-clock seconds for the solve", minimum=0.0, unit="s"),
+    TIME_LIMIT,
     Option("relative_gap", "float", 1e-4, "Stop when |objective - bound| <= relative_gap * |objective|", minimum=0.0),
     Option("absolute_gap", "float", 1e-6, "Stop when |objective - bound| <= absolute_gap", minimum=0.0),
     Option(
@@ -25,8 +26,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "integrality_tolerance", "float", 1e-6, "Largest accepted distance from an integer", minimum=1e-10, maximum=1e-1
     ),
-    Option("threads", "integer", 1, "Threads of the engine", minimum=1, maximum=1024),
-    Option("seed", "integer", 0, "Random seed: same seed, same engine, same answer", minimum=0, maximum=2**31 - 1),
+    THREADS,
+    SEED,
     Option("node_limit", "integer", None, "Largest number of branch-and-bound nodes", minimum=0),
     Option(
         "iteration_limit",
@@ -44,6 +45,6 @@ OPTIONS: tuple[Option, ...] = (
     Option("ranging", "boolean", False, "Return sensitivity ranges (linear programs, from the optimal basis)"),
     Option("iis", "boolean", False, "For an infeasible program, find an irreducible infeasible subsystem"),
     Option("relax", "boolean", False, "For an infeasible program, find the cheapest relaxation of its bounds"),
-    Option("log", "boolean", True, "Keep the engine's log"),
+    LOG,
 )
 # A warm start is not an option but part of the call: options["start"], a solvers.programs.start.Start or None.

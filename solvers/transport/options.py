@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from solvers.core.common_options import LOG, SEED, THREADS, TIME_LIMIT
 from solvers.core.engine import Option
 
 OPTIONS: tuple[Option, ...] = (
-    Option("time_limit", "float", None, "Wall-clock seconds for the solve", minimum=0.0, unit="s"),
+    TIME_LIMIT,
     Option(
         "tolerance",
         "float",
@@ -25,8 +26,8 @@ OPTIONS: tuple[Option, ...] = (
         maximum=1.0,
     ),
     Option("iteration_limit", "integer", None, "Largest number of iterations, as the engine counts them", minimum=0),
-    Option("threads", "integer", 1, "Threads of the engine", minimum=1, maximum=1024),
-    Option("seed", "integer", 0, "Random seed: same seed, same engine, same answer", minimum=0, maximum=2**31 - 1),
+    THREADS,
+    SEED,
     Option(
         "memory_limit",
         "float",
@@ -36,5 +37,5 @@ OPTIONS: tuple[Option, ...] = (
         unit="MB",
     ),
     Option("device", "string", "auto", "Where torch engines compute", choices=("auto", "cpu", "cuda")),
-    Option("log", "boolean", True, "Keep the engine's log"),
+    LOG,
 )
