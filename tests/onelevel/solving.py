@@ -1,53 +1,10 @@
-"""Problems of one level through the family, as a runner would: JSON in, JSON out."""
+"""Problems of one level through their family."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-
-from api_schemas.jobs import JobRequest
 from api_schemas.minimize import MinimizeAnswer
-from solvers.core import registry
-from solvers.core.engine import LocalContext
-from workers.families import Refusal
+from tests.solving import Through
 from workers.families.minimize import FAMILY
 
-
-class NoFiles:
-    """Inline problems need no artifacts."""
-
-    folder = Path()
-
-    def fetch(self, artifact: str, pointer: str) -> Path:
-        raise Refusal("artifact-missing", artifact, pointer=pointer)
-
-    def store(self, path: Path, filename: str) -> str:
-        raise AssertionError(f"{filename} should have been inline: {path}")
-
-
-def document(problem: dict[str, Any], options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The request as the API would store it: validated, in JSON."""
-    listed = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in problem.get("data", {}).items()}
-    body = {"problem": {"kind": "minimize", **problem, "data": listed}, "options": options or {}}
-    request = JobRequest.model_validate_json(json.dumps(body))
-    return dict(json.loads(request.model_dump_json(exclude_unset=True)))
-
-
-def solve(
-    problem: dict[str, Any],
-    engine: str = "auto",
-    options: dict[str, Any] | None = None,
-    context: LocalContext | None = None,
-) -> MinimizeAnswer:
-    """The answer as a client would read it."""
-    work = FAMILY.decode(document(problem, options), NoFiles())
-    offered = [registry.load("minimize", name).spec for name in registry.names("minimize")]
-    choice = FAMILY.choose(work, engine, offered) if engine == "auto" else None
-    name = choice.engines[0] if choice else engine
-    answer = FAMILY.solve(work, name, choice.why if choice else "", context or LocalContext(time_limit=30.0))
-    solved = FAMILY.certify(work, answer)
-    encoded = FAMILY.encode(work, solved, NoFiles(), inline_limit=1 << 20)
-    return MinimizeAnswer.model_validate_json(encoded.document)
+_through = Through(FAMILY, "minimize", MinimizeAnswer)
+document, solve = _through.document, _through.solve

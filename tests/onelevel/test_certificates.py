@@ -12,7 +12,8 @@ from solvers.core.engine import LocalContext
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.certificates import certify
 from solvers.onelevel.problem import Minimize
-from tests.onelevel.solving import NoFiles, document, solve
+from tests.onelevel.solving import document, solve
+from tests.solving import NoFiles
 from workers.families.minimize import FAMILY
 
 RIDGE = {

@@ -12,7 +12,8 @@ import pytest
 from solvers.core import registry
 from solvers.core.engine import LocalContext
 from solvers.core.errors import SolverError
-from tests.onelevel.solving import NoFiles, document, solve
+from tests.onelevel.solving import document, solve
+from tests.solving import NoFiles
 from workers.families.minimize import FAMILY
 
 _RANDOM = np.random.default_rng(0)

@@ -12,8 +12,8 @@ from api_schemas.pareto import ParetoAnswer
 from solvers.core import registry
 from solvers.core.engine import LocalContext
 from solvers.pareto import fronts
-from tests.onelevel.solving import NoFiles
 from tests.pareto.solving import document, solve
+from tests.solving import NoFiles
 from workers.families import Refusal
 from workers.families.pareto import FAMILY
 

@@ -148,8 +148,8 @@ def test_a_wrong_point_is_not_called_a_saddle_point() -> None:
     from dataclasses import replace
 
     from solvers.saddle.certificates import certify
-    from tests.onelevel.solving import NoFiles
     from tests.saddle.solving import document
+    from tests.solving import NoFiles
     from workers.families.saddle import FAMILY
 
     work = FAMILY.decode(document(game(PAYOFF)), NoFiles())

@@ -16,10 +16,10 @@ from api_schemas.jobs import Inspection, JobRequest, JobSummary
 from solvers.core import registry
 from solvers.core.engine import LocalContext
 from solvers.core.errors import SolverError
+from tests.workers.folder import ARTIFACT, Folder
 from workers.families import Refusal, Rescue, Work
 from workers.families.bilevel import FAMILY
 
-ARTIFACT = "art_" + "0" * 26
 PRICES: dict[str, Any] = {
     "kind": "bilevel",
     "data": {"a": [10.0, 8.0], "S": [[2.0, 0.5], [0.5, 1.0]], "k": 1.0},
@@ -31,23 +31,6 @@ PRICES: dict[str, Any] = {
         "constraints": ["sum(q) <= 100"],
     },
 }
-
-
-class Folder:
-    """Artifacts as files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fetch(self, artifact: str, pointer: str) -> Path:
-        path = self.folder / artifact
-        if not path.exists():
-            raise Refusal("artifact-missing", "not there", pointer=pointer)
-        return path
-
-    def store(self, path: Path, filename: str) -> str:
-        path.rename(self.folder / ARTIFACT)
-        return ARTIFACT
 
 
 @pytest.fixture

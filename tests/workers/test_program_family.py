@@ -17,11 +17,11 @@ from api_schemas.programs import ProgramAnswer as AnswerModel
 from solvers.core.certificate import Certificate, Check
 from solvers.core.errors import SolverError
 from solvers.programs.answer import Basis, InfeasibleSubsystem, ProgramAnswer, Relaxation, ScenarioAnswer, Solution
+from tests.workers.folder import ARTIFACT, Folder
 from workers.families import Refusal, Work
 from workers.families.program import FAMILY
 from workers.families.program_encode import encode
 
-ARTIFACT = "art_" + "0" * 26
 TWO_ROWS: dict[str, Any] = {
     "kind": "program",
     "sense": "max",
@@ -33,23 +33,6 @@ TWO_ROWS: dict[str, Any] = {
     "integrality": [0, 1, 0],
     "variable_names": ["a", "b", "c"],
 }
-
-
-class Folder:
-    """Artifacts as files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fetch(self, artifact: str, pointer: str) -> Path:
-        path = self.folder / artifact
-        if not path.exists():
-            raise Refusal("artifact-missing", "not there", pointer=pointer)
-        return path
-
-    def store(self, path: Path, filename: str) -> str:
-        path.rename(self.folder / ARTIFACT)
-        return ARTIFACT
 
 
 @pytest.fixture

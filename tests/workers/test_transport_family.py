@@ -19,29 +19,12 @@ from solvers.core.errors import SolverError
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.plan import LowRankPlan, PotentialPlan, SparsePlan
 from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport, TransportBatch
+from tests.workers.folder import ARTIFACT, Folder
 from workers.families import Refusal, Work
 from workers.families.transport import FAMILY
 from workers.families.transport_encode import encode
 
-ARTIFACT = "art_" + "0" * 26
 LINE: dict[str, Any] = {"kind": "transport", "x": [0.0, 1.0], "y": [0.5, 2.0, 3.0]}
-
-
-class Folder:
-    """Artifacts as files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fetch(self, artifact: str, pointer: str) -> Path:
-        path = self.folder / artifact
-        if not path.exists():
-            raise Refusal("artifact-missing", "not there", pointer=pointer)
-        return path
-
-    def store(self, path: Path, filename: str) -> str:
-        path.rename(self.folder / ARTIFACT)
-        return ARTIFACT
 
 
 @pytest.fixture
