@@ -22,11 +22,13 @@ class Oracle:
 
     Attributes:
         evaluations: of objective or gradient.
+        work: all that was asked for, in gradients of a small problem, of which a Hessian costs about five.
     """
 
     def __init__(self, problem: Minimize) -> None:
         self.problem = problem
         self.evaluations = 0
+        self.work = 0
         layout = problem.layout
 
         def flat(output: str) -> Flat:
@@ -49,12 +51,14 @@ class Oracle:
     def value(self, x: np.ndarray) -> float:
         """The minimized objective."""
         self.evaluations += 1
+        self.work += 1
         with torch.no_grad():
             return float(self.objective(torch.from_numpy(x)))
 
     def gradient(self, x: np.ndarray, function: Flat | None = None) -> tuple[float, np.ndarray]:
         """A scalar function's value (the objective's, if none is given) and gradient."""
         self.evaluations += 1
+        self.work += 1
         point = torch.tensor(x, requires_grad=True)
         value = (function or self.objective)(point)
         if not value.requires_grad:
@@ -65,6 +69,7 @@ class Oracle:
 
     def hessian(self, x: np.ndarray, function: Flat | None = None) -> np.ndarray:
         """The Hessian of a scalar function, symmetric."""
+        self.work += 5
         point = torch.tensor(x, requires_grad=True)
         value = (function or self.objective)(point)
         if not value.requires_grad:
@@ -94,6 +99,7 @@ class Oracle:
 
     def jacobian(self, which: Flat, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A vector function's value and Jacobian."""
+        self.work += 2
         point = torch.tensor(x, requires_grad=True)
         value = which(point)
         return value.detach().numpy().copy(), jacobian_rows(value, point, keep=False)

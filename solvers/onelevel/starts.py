@@ -1,7 +1,7 @@
 """A local engine from several starts: where a problem is not convex, the nearest stationary point may be a poor one.
 
 The first solve is from the problem's own start, so that no answer is worse than that of a single one. More starts
-follow only as far as evaluations go (not seconds: the answer must not depend on the load of a machine).
+follow only as far as a count of work goes (not seconds: the answer must not depend on the load of a machine).
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from solvers.core.engine import Context, Quiet
+from solvers.core.engine import Context, Quiet, StopReason
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.problem import Minimize
 
 Solve = Callable[[Minimize, Mapping[str, Any], Context], MinimizeAnswer]
 
-#: By default so many, of problems up to so many variables, while no more evaluations are used than these, or these
-#: times those of the first solve.
-STARTS, MOST_VARIABLES, EVALUATIONS, FACTOR = 16, 60, 3000, 8
+#: By default so many, of problems up to so many variables, while no more work is done than this (in gradients), or
+#: this times that of the first solve.
+STARTS, MOST_VARIABLES, WORK, FACTOR = 16, 60, 3000, 4
+#: A start is given up after so much work, or this times that of the first solve.
+LEAST, PATIENCE = 400, 2
 #: Engines that go downhill from where they begin.
 LOCAL = frozenset({"lbfgs", "newton", "gauss-newton", "augmented-lagrangian", "ipopt"})
 #: Where a variable has no bound, starts are within these of its own start, relative to its size, in turn.
@@ -33,16 +35,19 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
     given = {name: value for name, value in options.items() if name != "starts"}
     if engine not in LOCAL or (wanted or STARTS) == 1 or (wanted is None and not _worth(problem, options)):
         return one(problem, given, context)
-    evaluations = problem.oracle.evaluations
+    begun = problem.oracle.work
     best = one(problem, given, context)
-    first = problem.oracle.evaluations - evaluations
+    first = problem.oracle.work - begun
     done = 1
-    for x in scattered(problem, (wanted or STARTS) - 1, int(options.get("seed") or 0)):
-        used = problem.oracle.evaluations - evaluations
-        enough = wanted is None and used + first > max(EVALUATIONS, FACTOR * first)
+    for variation in _variations(engine, problem, (wanted or STARTS) - 1, int(options.get("seed") or 0)):
+        enough = wanted is None and problem.oracle.work - begun + first > max(WORK, FACTOR * first)
         if enough or best.limit is not None or context.should_stop() or _least(problem, best):
             break
-        answer = one(problem, {**given, "start": x}, Quiet(context))
+        # a start from which the engine finds no end must not take the time of the others
+        inner = _Capped(context, problem, max(LEAST, PATIENCE * first) if wanted is None else None)
+        answer = one(problem, {**given, **variation}, inner)
+        if inner.capped:
+            answer = replace(answer, limit=None)
         done += 1
         if _better(problem, answer, best, float(options.get("feasibility_tolerance") or 1e-6)):
             best = answer
@@ -52,6 +57,33 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
     if context.should_stop() and best.limit is None:
         best = replace(best, limit=context.should_stop())
     return replace(best, statistics={**best.statistics, **problem.oracle.counts, "starts": done})
+
+
+class _Capped(Quiet):
+    """Stops a start that takes more work than ``most``."""
+
+    def __init__(self, outer: Context, problem: Minimize, most: int | None) -> None:
+        super().__init__(outer)
+        self._oracle = problem.oracle
+        self._end = None if most is None else problem.oracle.work + most
+        self.capped = False
+
+    def should_stop(self) -> StopReason | None:
+        reason = super().should_stop()
+        if reason is None and self._end is not None and self._oracle.work > self._end:
+            self.capped = True
+            reason = "beaten"
+        return reason
+
+
+def _variations(engine: str, problem: Minimize, count: int, seed: int) -> Iterator[Mapping[str, Any]]:
+    """Other options for the same engine. First Ipopt by quasi-Newton from the same start, where steps by the exact
+    Hessian of a nonconvex problem may have led astray."""
+    if engine == "ipopt" and count:
+        count -= 1
+        yield {"hessian": "limited-memory"}
+    for x in scattered(problem, count, seed):
+        yield {"start": x}
 
 
 def scattered(problem: Minimize, count: int, seed: int) -> Iterator[np.ndarray]:

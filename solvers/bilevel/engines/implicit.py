@@ -53,7 +53,7 @@ SPEC = EngineSpec(
             "descents",
             "integer",
             8,
-            "Most further descents by short steps, to look for a better local optimum; one without gain is the last",
+            "Most further descents by short steps, to look for a better local optimum; they end without gain",
             minimum=0,
             maximum=1000,
         ),
@@ -68,10 +68,10 @@ ROUNDS = 25
 ITERATIONS = 500
 
 #: Further descents: a short step is the typical distance from the start over STEPS_AWAY; at most so many evaluations
-#: each, and no more than before, after some steps of Adam. The pull towards the start leaves the share NEARER of the
-#: typical distance. One ends where it comes as near as SAME to the best point, they all after one that gains less than
-#: GAIN, relative.
-STEPS_AWAY, EVALUATIONS, ADAM_STEPS, NEARER, SAME, GAIN = 130.0, 300, 100, 0.25, 0.02, 1e-5
+#: each, in measure with those before, after some steps of Adam. The pull towards the start leaves a share NEARER of the
+#: typical distance, in turn. One ends where it comes as near as SAME to the best point; they all end if the first gains
+#: less than GAIN, relative, or two in a row.
+STEPS_AWAY, EVALUATIONS, ADAM_STEPS, NEARER, SAME, GAIN = 130.0, 300, 100, (0.25, 0.1), 0.02, 1e-5
 
 
 class _Known(Exception):
@@ -134,8 +134,7 @@ class _Descent:
         # many starts look for other optima themselves
         if self._problem.upper.constrained or settings["starts"] > 1 or settings["iteration_limit"] is not None:
             return [first]
-        run_on = settings["descents"] and self._run.stopping() is None
-        if not run_on:
+        if not settings["descents"] or self._run.stopping() is not None:
             return [first]
         before = self._best[0]
         self._run.incumbent(*self._best)
@@ -170,14 +169,16 @@ class _Descent:
         point is, since variables that went far are where the derivative may have vanished."""
         run, level = self._run, self._problem.upper
         begin = self._begin.numpy()
-        evaluations = min(EVALUATIONS, run.statistics["evaluations"])
+        made, failures = int(run.statistics["evaluations"]), 0
         for k in range(most):
+            evaluations = min(EVALUATIONS, made if k == 0 else 2 * made)
             before, known, _ = self._best
             away = known.numpy() - begin
             typical = float(np.median(np.abs(away))) or float(np.abs(away).max())
             if not typical:
                 return
-            x = begin if k < 2 else begin + np.clip(away, -NEARER * typical, NEARER * typical)
+            nearer = NEARER[k % 2] * typical
+            x = begin if k < 2 else begin + np.clip(away, -nearer, nearer)
             self._point, self._known = self._origin, (known, SAME * typical)
             with contextlib.suppress(_Known):
                 if k == 0:
@@ -192,7 +193,11 @@ class _Descent:
                 )
             run.log(f"descent {k + 1} by short steps: best {self._best[0]:.9g}")
             if self._best[0] >= before - GAIN * (1.0 + abs(before)):
-                return
+                failures += 1
+                if k == 0 or failures == 2:
+                    return
+                continue
+            failures = 0
             # the last evaluations of a descent are the slow ones
             self._point, self._known = LowerPoint(self._best[2]), None
             self._quasi_newton(self._best[1])

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipyopt
 import numpy as np
 
 from solvers.core.engine import Context, EngineSpec, Option
-from solvers.onelevel.answer import MinimizeAnswer, Status
+from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.engines.patterns import Derivatives
 from solvers.onelevel.kkt import Point, multipliers_by_constraint, polished, residual
 from solvers.onelevel.options import STARTS
@@ -35,6 +35,13 @@ SPEC = EngineSpec(
     capabilities=frozenset({"warm-start", "duals", "deterministic"}),
     options=(
         STARTS,
+        Option(
+            "mu_strategy",
+            "string",
+            "auto",
+            "How Ipopt lowers its barrier; auto: monotone, then what else there is while no solution is found",
+            choices=("auto", "monotone", "adaptive"),
+        ),
         Option("hessian", "string", "auto", "Exact, or by quasi-Newton", choices=("auto", "exact", "limited-memory")),
         Option("max_iter", "integer", 3000, "Ipopt's own limit of iterations", minimum=1),
     ),
@@ -51,6 +58,9 @@ INFINITE = 2e19
 MOST_GROUPS = 500
 #: Ipopt's return codes; others are failures with a point.
 SOLVED, ACCEPTABLE, INFEASIBLE = 0, 1, 2
+GOOD = frozenset({SOLVED, ACCEPTABLE})
+#: Iterations after which another way is tried: those that come to an end mostly do so in some dozens.
+PATIENCE = 200
 
 
 class Ipopt:
@@ -85,9 +95,9 @@ class Ipopt:
         def progress(
             _mode: int, count: int, objective: float, infeasible: float, dual: float, barrier: float, *_: Any
         ) -> bool:
-            run.iterations = count
+            run.iterations = before + count
             context.report(
-                iterations=count,
+                iterations=run.iterations,
                 objective=problem.signed(objective),
                 violation=infeasible,
                 stationarity=dual,
@@ -95,53 +105,85 @@ class Ipopt:
             )
             return not run.over()
 
-        settings: dict[str, Any] = {
-            "print_level": 0,
-            "sb": "yes",
-            "tol": min(1e-8, 0.01 * float(run["tolerance"])),
-            "constr_viol_tol": 0.1 * float(run["feasibility_tolerance"]),
-            "max_iter": run["max_iter"],
-            # bounds are not loosened: the answer must keep them
-            "bound_relax_factor": 0.0,
-            "hessian_approximation": "exact" if exact else "limited-memory",
-        }
-        solver = ipyopt.Problem(
-            problem.n,
-            np.maximum(problem.lower, -INFINITE),
-            np.minimum(problem.upper, INFINITE),
-            m + k,
-            np.concatenate([np.full(m, -INFINITE), np.zeros(k)]),
-            np.zeros(m + k),
-            derivatives.jacobian_pattern,
-            derivatives.hessian_pattern if exact else _NONE,
-            value,
-            gradient,
-            constraints,
-            jacobian,
-            hessian if exact else None,
-            progress,
-            ipopt_options=settings,
-        )
-        multipliers = np.zeros(m + k)
-        ends = np.zeros(problem.n), np.zeros(problem.n)
-        found, _, code = solver.solve(x.copy(), mult_g=multipliers, mult_x_L=ends[0], mult_x_U=ends[1])
-        found = np.clip(found, problem.lower, problem.upper)
-        # an interior point is never quite at a bound whose multiplier is larger than what is left
-        found = np.where(found - problem.lower < ends[0], problem.lower, found)
-        found = np.where(problem.upper - found < ends[1], problem.upper, found)
-        point = Point(found, np.maximum(multipliers[:m], 0.0), multipliers[m:].copy())
-        before = residual(problem, point)
-        if run.limit is None and np.isfinite(before) and before > 1e-12:
+        def attempt(way: _Way) -> tuple[Point, int]:
+            settings: dict[str, Any] = {
+                "print_level": 0,
+                "sb": "yes",
+                "tol": min(1e-8, 0.01 * float(run["tolerance"])),
+                "constr_viol_tol": 0.1 * float(run["feasibility_tolerance"]),
+                "acceptable_constr_viol_tol": float(run["feasibility_tolerance"]),
+                "max_iter": way.iterations,
+                # bounds are not loosened: the answer must keep them
+                "bound_relax_factor": 0.0,
+                "hessian_approximation": way.hessian,
+                "mu_strategy": way.barrier,
+            }
+            exact = way.hessian == "exact"
+            solver = ipyopt.Problem(
+                problem.n,
+                np.maximum(problem.lower, -INFINITE),
+                np.minimum(problem.upper, INFINITE),
+                m + k,
+                np.concatenate([np.full(m, -INFINITE), np.zeros(k)]),
+                np.zeros(m + k),
+                derivatives.jacobian_pattern,
+                derivatives.hessian_pattern if exact else _NONE,
+                value,
+                gradient,
+                constraints,
+                jacobian,
+                hessian if exact else None,
+                progress,
+                ipopt_options=settings,
+            )
+            multipliers = np.zeros(m + k)
+            ends = np.zeros(problem.n), np.zeros(problem.n)
+            found, _, code = solver.solve(x.copy(), mult_g=multipliers, mult_x_L=ends[0], mult_x_U=ends[1])
+            found = np.clip(found, problem.lower, problem.upper)
+            # an interior point is never quite at a bound whose multiplier is larger than what is left
+            found = np.where(found - problem.lower < ends[0], problem.lower, found)
+            found = np.where(problem.upper - found < ends[1], problem.upper, found)
+            return Point(found, np.maximum(multipliers[:m], 0.0), multipliers[m:].copy()), code
+
+        best: tuple[float, Point, int, _Way] | None = None
+        before = 0
+        for way in _ways(run["mu_strategy"], run["hessian"], exact, run["max_iter"]):
+            point, code = attempt(way)
+            before = run.iterations
+            missed = residual(problem, point)
+            if best is None or code in GOOD or missed < best[0]:
+                best = missed, point, code, way
+            if code in GOOD or run.limit is not None or (code == INFEASIBLE and problem.convex):
+                break
+            context.log(f"{way.barrier} barrier, {way.hessian} Hessian: {_words(code)}")
+        assert best is not None
+        missed, point, code, way = best
+        if run.limit is None and np.isfinite(missed) and missed > 1e-12:
             point = polished(problem, point)
-        status: Status = "locally-stationary" if code in (SOLVED, ACCEPTABLE) else "feasible"
-        message = "" if code in (SOLVED, ACCEPTABLE) else _words(code)
         return run.answer(
             point.x,
-            status,
+            "locally-stationary" if code in GOOD else "feasible",
             multipliers=multipliers_by_constraint(problem, point) if problem.constraints else None,
-            message=message,
-            statistics={"hessian": settings["hessian_approximation"], "ipopt_status": code},
+            message="" if code in GOOD else _words(code),
+            statistics={"hessian": way.hessian, "mu_strategy": way.barrier, "ipopt_status": code},
         )
+
+
+class _Way(NamedTuple):
+    """One run of Ipopt: how the barrier is lowered, ``exact`` or ``limited-memory``, its limit of iterations."""
+
+    barrier: str
+    hessian: str
+    iterations: int
+
+
+def _ways(barrier: str, hessian: str, exact: bool, most: int) -> list[_Way]:
+    """What is tried until one gives a solution."""
+    derivative = "exact" if exact else "limited-memory"
+    if barrier != "auto":
+        return [_Way(barrier, derivative, most)]
+    ways = [_Way("monotone", derivative, min(PATIENCE, most)), _Way("adaptive", derivative, most)]
+    return [*ways, _Way("adaptive", "limited-memory", most)] if exact and hessian == "auto" else ways
 
 
 def _words(code: int) -> str:

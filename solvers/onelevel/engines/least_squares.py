@@ -49,6 +49,7 @@ class GaussNewton:
             if run.over():
                 raise Stopped
             oracle.evaluations += 1
+            oracle.work += 1
             values = oracle.values(residual, x)
             # scipy refuses non-finite values; a huge one is a step to be taken back
             finite: np.ndarray = np.nan_to_num(values, nan=1e150, posinf=1e150, neginf=-1e150)

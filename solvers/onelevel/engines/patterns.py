@@ -73,6 +73,7 @@ class Derivatives:
         """Values in the order of ``jacobian_pattern``."""
         if not self._rows:
             return np.zeros(0)
+        self._problem.oracle.work += 2
         point = torch.tensor(x, requires_grad=True)
         products = _pulled(self._constraints(point), point, self._jacobian.seeds)
         rows, columns = self.jacobian_pattern
@@ -81,6 +82,7 @@ class Derivatives:
 
     def hessian(self, x: np.ndarray, factor: float, mu: np.ndarray, lam: np.ndarray) -> np.ndarray:
         """Values in the order of ``hessian_pattern`` of ``factor f + mu.g + lam.h``."""
+        self._problem.oracle.work += 5
         products = self._products(x, factor, np.concatenate([mu, lam]), self._hessian.seeds)
         rows, columns = self.hessian_pattern
         values: np.ndarray = products[self._hessian.group[rows], columns]
