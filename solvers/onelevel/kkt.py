@@ -10,6 +10,8 @@ from solvers.onelevel.problem import Minimize
 
 #: Above this many unknowns no dense system is factorized.
 DENSE = 2500
+#: Violation up to which Newton's steps need not look at it.
+KEPT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,19 @@ def polished(problem: Minimize, point: Point, steps: int = 8) -> Point:
         mu[active] = np.maximum(multipliers[: int(active.sum())], 0.0)
         trial = Point(np.clip(x + step, problem.lower, problem.upper), mu, multipliers[int(active.sum()) :].copy())
         new = residual(problem, trial)
-        if not new < found:
+        # an answer may not pay for a smaller slope with a constraint
+        if not new < found or violation(problem, trial.x) > max(KEPT, violation(problem, x)):
             break
         point, found = trial, new
     return point
+
+
+def violation(problem: Minimize, x: np.ndarray) -> float:
+    """Of the constraint that x misses by most; infinite where one has no value."""
+    oracle = problem.oracle
+    g, h = oracle.values(oracle.inequalities, x), oracle.values(oracle.equalities, x)
+    worst = max(float(g.max(initial=0.0)), _largest(h))
+    return worst if np.isfinite(worst) else np.inf
 
 
 def multipliers_by_constraint(problem: Minimize, point: Point) -> tuple[np.ndarray, ...]:

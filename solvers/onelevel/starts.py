@@ -14,6 +14,7 @@ import numpy as np
 
 from solvers.core.engine import Context, Quiet, StopReason
 from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.kkt import violation
 from solvers.onelevel.problem import Minimize
 
 Solve = Callable[[Minimize, Mapping[str, Any], Context], MinimizeAnswer]
@@ -81,7 +82,7 @@ def _variations(engine: str, problem: Minimize, count: int, seed: int) -> Iterat
     Hessian of a nonconvex problem may have led astray."""
     if engine == "ipopt" and count:
         count -= 1
-        yield {"hessian": "limited-memory"}
+        yield {"hessian": "limited-memory", "mu_strategy": "adaptive"}
     for x in scattered(problem, count, seed):
         yield {"start": x}
 
@@ -116,17 +117,10 @@ def _better(problem: Minimize, one: MinimizeAnswer, other: MinimizeAnswer, toler
         return False
     if other.x is None or other.objective is None or not np.isfinite(other.objective):
         return True
-    mine, theirs = (_missed(problem, answer.x) for answer in (one, other) if answer.x is not None)
+    mine, theirs = (violation(problem, answer.x) for answer in (one, other) if answer.x is not None)
     if max(mine, theirs) > tolerance:
         return mine < 0.5 * theirs
     # a point that is not stationary may be on its way to nowhere: it must be clearly better
     least = 1e-9 if one.status == "locally-stationary" or other.status != "locally-stationary" else 1e-3
     values = problem.signed(one.objective), problem.signed(other.objective)
     return values[0] < values[1] - least * max(1.0, abs(values[1]))
-
-
-def _missed(problem: Minimize, x: np.ndarray) -> float:
-    oracle = problem.oracle
-    g, h = oracle.values(oracle.inequalities, x), oracle.values(oracle.equalities, x)
-    worst = max(float(g.max(initial=0.0)), float(np.abs(h).max(initial=0.0)))
-    return worst if np.isfinite(worst) else np.inf
