@@ -23,6 +23,7 @@ from solvers.core.certificate import Certificate, Check
 from solvers.expression.evaluate import evaluate
 from solvers.onelevel import lower_bound
 from solvers.onelevel.answer import MinimizeAnswer, Status
+from solvers.onelevel.kkt import slope_scale
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.regularizers import residual as proximal_residual
 
@@ -281,8 +282,7 @@ def _multipliers(problem: Minimize, answer: MinimizeAnswer, x: np.ndarray) -> tu
 
 
 def _stationarity(problem: Minimize, x: np.ndarray, mu: np.ndarray, lam: np.ndarray) -> float:
-    """Largest of the projected gradient of the Lagrangian and of complementarity, relative to max(1, largest
-    multiplier / 100) (the scaling of Waechter, Biegler 2006)."""
+    """Largest of the projected gradient of the Lagrangian and of complementarity, relative to ``kkt.slope_scale``."""
     oracle = problem.oracle
     if problem.regularizers:
         _, slope = oracle.gradient(x, oracle.smooth)
@@ -291,7 +291,7 @@ def _stationarity(problem: Minimize, x: np.ndarray, mu: np.ndarray, lam: np.ndar
         _, slope = oracle.gradient(x, oracle.lagrangian(mu, lam))
         # not x - P(x - slope): a slope must not be lost in the rounding of a large x
         step = np.clip(slope, x - problem.upper, x - problem.lower)
-    scale = max(1.0, max(float(np.abs(part).max(initial=0.0)) for part in (mu, lam)) / 100.0)
+    scale = slope_scale(problem, x)
     g = oracle.values(oracle.inequalities, x)
     gap = np.minimum(mu / scale, np.abs(g))
     worst = max(float(np.abs(step).max(initial=0.0)) / scale, float(gap.max(initial=0.0)))

@@ -24,18 +24,27 @@ class Point:
 
 
 def residual(problem: Minimize, point: Point) -> float:
-    """Largest of: projected gradient of the Lagrangian, violation, complementarity; relative to the multipliers."""
+    """Largest of: projected gradient of the Lagrangian, violation, complementarity; relative to ``slope_scale``."""
     oracle = problem.oracle
     _, slope = oracle.gradient(point.x, oracle.lagrangian(point.mu, point.lam))
     g, h = oracle.values(oracle.inequalities, point.x), oracle.values(oracle.equalities, point.x)
     # not lost in the rounding of a large x, see run.projected
     step = np.clip(slope, point.x - problem.upper, point.x - problem.lower)
-    largest = max(_largest(point.mu), _largest(point.lam))
-    scale = max(1.0, largest / 100.0)
+    scale = slope_scale(problem, point.x)
     # mu >= 0 and g <= 0 and one of them 0, in one number
     gap = np.minimum(point.mu / scale, -g)
     parts = [_largest(step) / scale, _largest(h), _largest(gap)]
     return max(parts) if np.isfinite(parts).all() else np.inf
+
+
+def slope_scale(problem: Minimize, x: np.ndarray) -> float:
+    """What residuals are relative to: max(1, the objective's largest slope).
+
+    Not the multipliers, as usual (Waechter, Biegler 2006): where constraints depend on each other, huge ones cancel
+    and would make any point look stationary.
+    """
+    largest = _largest(problem.oracle.gradient(x, problem.oracle.smooth)[1])
+    return max(1.0, largest) if np.isfinite(largest) else 1.0
 
 
 def polished(problem: Minimize, point: Point, steps: int = 8) -> Point:

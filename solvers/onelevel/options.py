@@ -12,7 +12,7 @@ OPTIONS: tuple[Option, ...] = (
         "tolerance",
         "float",
         1e-6,
-        "Largest residual of the first-order conditions, relative to max(1, largest multiplier / 100)",
+        "Largest residual of the first-order conditions, relative to max(1, the objective's largest slope)",
         minimum=1e-12,
         maximum=1.0,
     ),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from solvers.core.engine import Context, Quiet, StopReason
+from solvers.core.errors import InvalidProblem
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.kkt import violation
 from solvers.onelevel.problem import Minimize
@@ -46,7 +47,10 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
             break
         # a start from which the engine finds no end must not take the time of the others
         inner = _Capped(context, problem, max(LEAST, PATIENCE * first) if wanted is None else None)
-        answer = one(problem, {**given, **variation}, inner)
+        try:
+            answer = one(problem, {**given, **variation}, inner)
+        except InvalidProblem:  # nothing is defined around that start
+            continue
         if inner.capped:
             answer = replace(answer, limit=None)
         done += 1

@@ -131,6 +131,20 @@ def test_bounds_of_random_convex_problems_are_below_their_optima() -> None:
         assert crude.bound <= best.objective + 1e-8
 
 
+def test_huge_multipliers_that_cancel_do_not_make_a_point_stationary() -> None:
+    dependent = {
+        "variables": {"x": {"shape": [3], "lower": -9, "upper": 9}},
+        "minimize": "x[0] + norm2sq(x)",
+        "constraints": ["x[0] + x[1] == 1", "x[1] + x[2] == 1", "x[0] + 2*x[1] + x[2] == 2"],
+    }
+    problem, answer = _solved(dependent, "ipopt")
+    assert certify(problem, answer)[0].status == "globally-optimal"
+    x = np.array([0.0, 1.0, 0.0])
+    multipliers = tuple(np.array([factor]) for factor in (1e15, 1e15, -1e15))
+    wrong = replace(answer, x=x, objective=problem.oracle.value(x), multipliers=multipliers)
+    assert certify(problem, wrong)[0].status == "feasible"
+
+
 @pytest.mark.parametrize("p", [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
 def test_a_wrong_point_where_the_slope_of_an_entropy_is_infinite_is_never_proved(p: list[float]) -> None:
     entropy = {

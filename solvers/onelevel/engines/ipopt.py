@@ -20,6 +20,7 @@ import numpy as np
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.engines.patterns import Derivatives
+from solvers.onelevel.engines.redundant import redundant
 from solvers.onelevel.kkt import Point, multipliers_by_constraint, polished, residual
 from solvers.onelevel.options import STARTS
 from solvers.onelevel.problem import Minimize
@@ -73,6 +74,7 @@ class Ipopt:
         oracle = problem.oracle
         x = started(run, options)
         m, k = (oracle.values(which, x).size for which in (oracle.inequalities, oracle.equalities))
+        idle = redundant(problem, x)
         derivatives = Derivatives(problem, run["seed"])
         exact = run["hessian"] == "exact" or (run["hessian"] == "auto" and derivatives.hessian_groups <= MOST_GROUPS)
 
@@ -124,8 +126,8 @@ class Ipopt:
                 np.maximum(problem.lower, -INFINITE),
                 np.minimum(problem.upper, INFINITE),
                 m + k,
-                np.concatenate([np.full(m, -INFINITE), np.zeros(k)]),
-                np.zeros(m + k),
+                np.concatenate([np.full(m, -INFINITE), np.where(idle, -INFINITE, 0.0)]),
+                np.concatenate([np.zeros(m), np.where(idle, INFINITE, 0.0)]),
                 derivatives.jacobian_pattern,
                 derivatives.hessian_pattern if exact else _NONE,
                 value,
