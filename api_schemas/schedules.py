@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from api_schemas.base import Extended, Labels, Line, Measured, Model, Name, Reply, Time
+from api_schemas.study_spaces import wrong
 
 Policy = Literal["linear", "constant", "cosine", "wsd", "refined", "adaptive-batch", "pb2", "sor-bandit"]
 """linear, constant, cosine, wsd (warm up, stay, decay): curves. refined: linear decay, until ``refine`` makes a better
@@ -75,15 +76,16 @@ class ScheduleRequest(Model):
     def _fits(self) -> ScheduleRequest:
         if self.policy in ADVISED:
             if self.low is None or self.high is None or self.low >= self.high:
-                raise ValueError(f"the policy {self.policy} needs low and high, low below high")
+                place = "/low" if self.low is None else "/high"
+                raise wrong(place, f"the policy {self.policy} needs low and high, low below high")
             if self.log and self.low <= 0:
-                raise ValueError("a logarithmic range needs low above 0")
+                raise wrong("/low", f"a logarithmic range needs low above 0, but low is {self.low:g}")
             if self.policy == "adaptive-batch" and (self.low < 1 or self.high > 2**40):
-                raise ValueError("batch sizes are between 1 and 2**40")
+                raise wrong("/low" if self.low < 1 else "/high", "batch sizes are between 1 and 2**40")
         if self.warmup + (self.decay if self.policy == "wsd" else 0.0) > 1.0:
-            raise ValueError("warmup and decay together are more than the whole horizon")
+            raise wrong("/warmup", "warmup and decay together are more than the whole horizon")
         if self.context is not None and self.policy != "sor-bandit":
-            raise ValueError("only sor-bandit takes a context")
+            raise wrong("/context", "only the policy sor-bandit takes a context")
         return self
 
 

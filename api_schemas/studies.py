@@ -47,16 +47,21 @@ class EarlyStopping(Model):
 
     median: its best value so far is worse than the median of the other trials' means up to the same step.
     asha: at the steps ``grace * reduction**k`` it is not among the best 1/reduction of the trials that got there.
+    curve: power laws through its learning curve (five points and more) leave it less than ``chance`` of being, at step
+        ``horizon``, better than the best completed trial.
     """
 
-    rule: Literal["none", "median", "asha"] = "none"
+    rule: Literal["none", "median", "asha", "curve"] = "none"
     metric: Metric | None = None
     """By default the first objective."""
     grace: Annotated[int, Field(ge=0, le=10**9)] = 1
     """Steps before which no trial is stopped; for asha the first rung."""
     startup: Annotated[int, Field(ge=1, le=10_000)] = 5
-    """For median: how many other trials must have got as far."""
+    """For median: how many other trials must have got as far; for curve: how many must be completed."""
     reduction: Annotated[int, Field(ge=2, le=100)] = 3
+    horizon: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """For curve: the step at which an evaluation ends."""
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
 
 class StudyRequest(Model):
@@ -107,6 +112,10 @@ class StudyRequest(Model):
         if self.preference and self.early_stopping.rule != "none":
             raise wrong(
                 "/early_stopping/rule", "a study by preference has no intermediate values that could stop a trial"
+            )
+        if self.early_stopping.rule == "curve" and self.early_stopping.horizon is None:
+            raise wrong(
+                "/early_stopping/horizon", "is missing: the step at which an evaluation ends, which this rule looks at"
             )
         both = sorted(self.objectives.keys() & self.constraints.keys())
         if both:

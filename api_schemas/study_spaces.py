@@ -44,7 +44,7 @@ class FloatParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> FloatParameter:
-        _check_range(self.low, self.high, self.log)
+        _check_range(self.low, self.high, self.log, self.step)
         return self
 
 
@@ -60,7 +60,7 @@ class IntParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> IntParameter:
-        _check_range(self.low, self.high, self.log)
+        _check_range(self.low, self.high, self.log, self.step)
         return self
 
 
@@ -102,7 +102,7 @@ class FidelityParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> FidelityParameter:
-        _check_range(self.low, self.high, self.log)
+        _check_range(self.low, self.high, self.log, self.step)
         return self
 
     @property
@@ -200,6 +200,10 @@ def point_fault(space: Mapping[str, Any], point: Mapping[str, Any], *, partial: 
         if fault:
             return name, fault
     if partial:
+        for name in point:
+            for parent, condition in getattr(space[name], "when", {}).items():
+                if parent in point and not holds(condition, point[parent]):
+                    return name, f"is not active where {parent!r} is {point[parent]!r}: leave one of them out"
         return "", ""
     wanted = set(active(space, point))
     for name in space:
@@ -309,13 +313,15 @@ def _numeric(parameter: Any) -> bool:
     return isinstance(parameter, NUMERIC) or not any(isinstance(c, bool | str) for c in parameter.choices)
 
 
-def _check_range(low: float, high: float, log: bool) -> None:
+def _check_range(low: float, high: float, log: bool, step: float | None) -> None:
     if low > high:
         raise ValueError(f"the range is empty: low {low:g} is above high {high:g}")
     if not math.isfinite(float(high) - float(low)):
         raise ValueError(f"the range from {low:g} to {high:g} is wider than any number")
     if log and low <= 0:
         raise ValueError(f"a logarithmic scale needs low above 0, but low is {low:g}")
+    if step is not None and low < high < low + step * (1 - 1e-9):
+        raise ValueError(f"the step {step:g} is longer than the range from {low:g} to {high:g}: only {low:g} is left")
 
 
 def _check_choices(choices: Sequence[Any]) -> None:

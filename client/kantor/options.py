@@ -173,6 +173,9 @@ def field_errors(error: ValidationError, *, prefix: str = "", given: Any = None)
             detail = (
                 f"{entry['ctx']['discriminator'].strip(chr(39))} must be one of: {known}" if known else "has no type"
             )
+        if entry["type"] == "too_short":
+            least, has = entry["ctx"]["min_length"], entry["ctx"]["actual_length"]
+            detail = f"must have at least {least} {'entry' if least == 1 else 'entries'}, but has {has}"
         hint = str(entry.get("ctx", {}).get("hint", ""))
         errors.append(FieldError(pointer=prefix + pointer, detail=detail[:1].lower() + detail[1:], hint=hint))
     return errors

@@ -291,6 +291,10 @@ class Run:
         self.info = self.schedule._run(flow)
         return self
 
+    def __repr__(self) -> str:
+        advice = f", advice {self.advice}" if self.advice else ""
+        return f"<Run {self.number}: {self.info.state}, version {self.version}{advice}>"
+
     def __enter__(self) -> Run:
         return self
 

@@ -62,6 +62,7 @@ def optimize(
         else:
             _in_threads(state, min(parallel, trials), show)
         show(state.done, state.best, state.failed)
+    study.refresh()
     try:
         return study.best()
     except NotFinished:

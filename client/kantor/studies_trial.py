@@ -114,7 +114,7 @@ def numbers(values: Mapping[str, Any] | None) -> dict[str, float] | None:
         try:
             found[name] = float(value if not isinstance(value, (str, bytes)) else "text")
         except (TypeError, ValueError):
-            raise KantorError(f"the value of {name!r} is a number, not {value!r:.80}") from None
+            raise KantorError(f"the value of {name!r} must be a number, not {value!r:.80}") from None
     return found
 
 

@@ -85,7 +85,7 @@ async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[A
             )
             if not _short(asked, request):
                 return asked, ""
-            if over != "succeeded" or request.fixed:
+            if over != "succeeded" or request.fixed or asked.study.problem:
                 return asked, asked.study.problem or f"the job that should suggest {over}"
             pending = None
         return asked, f"no suggestion was ready within {request.wait:g} s"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from uuid import UUID
 
+from api_schemas.engines import Engine
 from api_schemas.errors import FieldError, KantorError
 from api_schemas.studies import EditRequest, StudyRequest, TellRequest, TrialRequest
 from service import registry, studies
@@ -40,6 +42,7 @@ def _known(conn: Database, wanted: StudyRequest, settings: Settings) -> None:
     if engine in offered or engine == "auto":
         chosen = [known for known in family if engine in (known.id, "auto")]
         check_options(wanted.engine_options, chosen, "/engine_options")
+        _fits(wanted, family)
     elif offered and engine not in OWN_POOLS:
         near = difflib.get_close_matches(engine, offered, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(offered)}"
@@ -48,6 +51,27 @@ def _known(conn: Database, wanted: StudyRequest, settings: Settings) -> None:
             "unknown-engine",
             f"/engine: {detail}",
             errors=[FieldError(pointer="/engine", detail=detail, hint=hint)],
+        )
+
+
+def _fits(wanted: StudyRequest, family: Sequence[Engine]) -> None:
+    """Say now what the engine would say at its first suggestion, when nobody may be looking."""
+    needed = studies.features(wanted)
+    lacking = sorted(
+        needed[name] for known in family if known.id == wanted.engine for name in needed.keys() - set(known.solves)
+    )
+    if lacking:
+        able = sorted(
+            known.id
+            for known in family
+            if needed.keys() <= set(known.solves)
+            and (wanted.preference or "comparisons" not in known.solves or "objectives" in known.solves)
+        )
+        detail = f"{wanted.engine} does not take {lacking[0]}"
+        raise KantorError(
+            "unsupported-problem",
+            f"/engine: {detail}",
+            errors=[FieldError(pointer="/engine", detail=detail, hint=f"engines that do: {', '.join(able)}")],
         )
 
 

@@ -8,6 +8,7 @@ know of raises the study's ``watermark`` and is kept (``trial_change``): the dat
 from service.studies.asks import Asked, ask, fall_back
 from service.studies.comparisons import ComparisonRow, compare, list_comparisons, retract
 from service.studies.evaluate import heartbeat, release, report, tell
+from service.studies.features import features
 from service.studies.owners import add, edit
 from service.studies.pool import refill, suggest_with
 from service.studies.read import best, get, get_by_name, history, list_page, pareto, trial, trials
@@ -27,6 +28,7 @@ __all__ = [
     "delete",
     "edit",
     "fall_back",
+    "features",
     "get",
     "get_by_name",
     "heartbeat",

@@ -51,6 +51,9 @@ WITH returned AS MATERIALIZED (
     ORDER BY number LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), picked AS MATERIALIZED (
     SELECT id FROM suggestion WHERE study_id = %(study)s AND fixed = %(fixed)s::text AND told >= %(least)s
+        AND (%(noisy)s OR NOT EXISTS (
+            SELECT FROM trial WHERE trial.study_id = %(study)s AND trial.params = suggestion.params
+                AND jsonb_hash(trial.params) = jsonb_hash(suggestion.params)))
     ORDER BY id LIMIT least(%(room)s, greatest(0, %(count)s - (SELECT count(*) FROM returned))) FOR UPDATE SKIP LOCKED
 ), taken AS MATERIALIZED (
     DELETE FROM suggestion WHERE id IN (SELECT id FROM picked) RETURNING id, params, made
@@ -124,7 +127,13 @@ def ask(
     _check(study, request)
     asked = Asked(study, list(got))
     fixed = points.canonical(request.fixed)
-    parameters = {"study": study_id, "project": project_id, "client": request.client_id, "fixed": fixed}
+    parameters = {
+        "study": study_id,
+        "project": project_id,
+        "client": request.client_id,
+        "fixed": fixed,
+        "noisy": study.request.noise is True,
+    }
     running = conn.execute(_OPEN, {**parameters, "least": 0}, prepare=True).fetchone()
     assert running is not None
     # Of p evaluators at work, p/2 results on average came in since any of their suggestions was made.
@@ -156,7 +165,11 @@ def fall_back(conn: Database, asked: Asked, request: AskRequest, why: str) -> No
         found = _fresh(conn, study, request)
         if found is None:
             asked.done = not asked.trials
-            asked.reason = "no point was found that is new and meets the constraints on the inputs"
+            asked.reason = "no point was found that is new" + (
+                " and meets the constraints on the inputs"
+                if study.request.input_constraints
+                else ": every point of the space was tried"
+            )
             return
         params, place = found
         trial = changes.insert_trial(

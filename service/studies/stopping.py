@@ -1,4 +1,5 @@
-"""Early stopping of trials by their intermediate values: by the median, or by successive halving (ASHA).
+"""Early stopping of trials by their intermediate values: by the median, by successive halving (ASHA), or by where the
+learning curve will end.
 
 Median rule: Golovin et al., Google Vizier, KDD 2017, section 3.2.1. ASHA: Li et al., MLSys 2020, algorithm 2.
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 from api_schemas.studies import EarlyStopping
 from service.store.connect import Database
+from service.studies.curves import FEWEST, chance_below, extrapolate
 from service.studies.rows import StudyRow, TrialRow
 
 _CURVE = """
@@ -34,6 +36,11 @@ WHERE report.study_id = %(study)s AND report.trial_id <> %(trial)s AND report.st
 ORDER BY report.trial_id, report.step
 """
 
+_ENDS = """
+SELECT (values->>%(metric)s)::double precision FROM trial
+WHERE study_id = %(study)s AND id <> %(trial)s AND state = 'completed' AND feasible
+"""
+
 
 def should_stop(conn: Database, study: StudyRow, trial: TrialRow, step: int) -> tuple[bool, str]:
     """Whether a trial that has just reported ``step`` should stop, and why."""
@@ -56,6 +63,8 @@ def should_stop(conn: Database, study: StudyRow, trial: TrialRow, step: int) -> 
         return True, f"{metric} is not finite at step {step}"
     if rule.rule == "median":
         return _median(conn, rule, parameters, curve, sign)
+    if rule.rule == "curve":
+        return _curve(conn, rule, parameters, curve, sign)
     return _halving(conn, rule, parameters, curve, sign)
 
 
@@ -92,6 +101,28 @@ def _halving(
     if len(others) + 1 < rule.reduction or rank <= places:
         return False, ""
     return True, f"at rung {rung} it is number {rank} of {len(others) + 1}; the best {places} go on"
+
+
+def _curve(
+    conn: Database, rule: EarlyStopping, parameters: dict[str, Any], curve: list[tuple[int, float]], sign: float
+) -> tuple[bool, str]:
+    assert rule.horizon is not None
+    curve = [point for point in curve if math.isfinite(point[1])]
+    if len(curve) < FEWEST or curve[-1][0] >= rule.horizon:
+        return False, ""
+    rows = conn.execute(_ENDS, parameters, prepare=False).fetchall()
+    ends = [sign * row[0] for row in rows if row[0] is not None and math.isfinite(row[0])]
+    if len(ends) < rule.startup:
+        return False, ""
+    best = min(ends)
+    mean, deviation = extrapolate(curve, rule.horizon)
+    chance = chance_below(best, mean, deviation)
+    if chance >= rule.chance:
+        return False, ""
+    return True, (
+        f"{parameters['metric']} is expected to be {sign * mean:.6g} (standard deviation {deviation:.2g}) at step "
+        f"{rule.horizon}: the chance to beat the best, {sign * best:.6g}, is {chance:.1%}"
+    )
 
 
 def _middle(values: list[float]) -> float:

@@ -43,6 +43,7 @@ _CLEAR = """
 DELETE FROM suggestion WHERE id IN (
     SELECT id FROM suggestion WHERE study_id = %s AND fixed = %s AND told <= %s ORDER BY id FOR UPDATE SKIP LOCKED)
 """
+# A suggestion that is still there was being taken by an ask while the others were cleared: its trial is not seen yet.
 _NEW = """
 INSERT INTO suggestion (project_id, study_id, fixed, params, made, told)
 SELECT %(project)s, %(study)s, %(fixed)s, item.value->'params', item.value->'made', %(told)s
@@ -50,6 +51,8 @@ FROM jsonb_array_elements(%(items)s::jsonb) WITH ORDINALITY AS item (value, n)
 WHERE %(noisy)s OR NOT EXISTS (
     SELECT FROM trial WHERE study_id = %(study)s AND jsonb_hash(params) = jsonb_hash(item.value->'params')
         AND params = item.value->'params')
+    AND NOT EXISTS (
+    SELECT FROM suggestion WHERE study_id = %(study)s AND fixed = %(fixed)s AND params = item.value->'params')
 ORDER BY item.n
 """
 _RUNNING = "SELECT count(*) FROM trial WHERE study_id = %s AND state = 'running'"

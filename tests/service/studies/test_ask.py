@@ -171,6 +171,7 @@ def test_wrong_fixed_values_are_named(desk: StudyDesk) -> None:
         ({"lr": 5.0}, "/fixed/lr"),
         ({"lrr": 0.1}, "/fixed/lrr"),
         ({"layers": 1.5}, "/fixed/layers"),
+        ({"optimizer": "adam", "momentum": 0.5}, "/fixed/momentum"),
     ):
         with pytest.raises(KantorError) as refused:
             desk.ask(fixed=fixed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -11,7 +12,8 @@ from api_schemas.errors import KantorError
 from service import studies
 from service.settings import Settings
 from service.store.connect import Database
-from service.studies import leases, work
+from service.studies import curves, leases, work
+from solvers.studies.stopping import trials
 from tests.service.studies.desk import StudyDesk, point
 
 
@@ -204,6 +206,30 @@ def test_asha_lets_the_best_third_of_each_rung_go_on(conn: Database, project: UU
     assert report(4, 1, 0.9) is False
     assert report(5, 1, 0.3) is True
     assert report(4, 2, 0.1) is False, "between rungs nobody is judged"
+
+
+def test_the_curve_rule_stops_whose_curve_will_not_reach_the_best(
+    conn: Database, project: UUID, settings: Settings
+) -> None:
+    rule = {"rule": "curve", "horizon": 100, "startup": 1}
+    desk = StudyDesk(conn, project, settings, early_stopping=rule)
+    first, good, bad = desk.ask(3)
+    for step in range(1, 8):
+        assert desk.report(bad, step, 0.6 + step**-0.7) == (False, ""), "nothing is completed to compare with"
+    desk.tell(first, 0.5)
+
+    for step in range(8, 15):
+        stop, why = desk.report(bad, step, 0.6 + step**-0.7)
+    assert stop
+    assert "is expected to be 0.6" in why
+    assert not any(desk.report(good, step, 0.2 + step**-0.7)[0] for step in range(1, 20))
+
+
+def test_the_end_of_a_curve_is_what_another_implementation_says() -> None:
+    rng = np.random.default_rng(5)
+    for count in (5, 20, 200):
+        curve = [(k, 0.3 + 2.0 * k**-0.7 + 0.02 * float(rng.standard_normal())) for k in range(1, count + 1)]
+        assert curves.extrapolate(curve, 400) == pytest.approx(trials.extrapolate(curve, 400), rel=1e-6)
 
 
 def test_best_and_front_are_of_feasible_trials_only(conn: Database, project: UUID, settings: Settings) -> None:

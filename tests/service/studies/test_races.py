@@ -224,3 +224,36 @@ def test_points_that_exist_already_are_not_kept(desk: StudyDesk) -> None:
     desk.prepare(point(0.01), point(0.02))
 
     assert [trial.params["lr"] for trial in desk.try_ask(5).trials] == [0.02]
+
+
+def test_a_point_that_is_being_taken_while_others_are_prepared_is_not_prepared_again(
+    desk: StudyDesk, settings: Settings
+) -> None:
+    desk.prepare(point(0.01))
+    claim = desk.claim()
+    document = desk.load(claim)
+    taken: list[object] = []
+
+    def ask() -> None:
+        with connect(settings) as conn:
+            taken.extend(desk.try_ask(conn=conn).trials)
+
+    thread = threading.Thread(target=ask)
+    blocked = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with connect(settings) as onlooker, desk.conn.transaction():
+        desk.conn.execute("SELECT FROM study WHERE id = %s FOR UPDATE", (desk.study.id,))
+        thread.start()
+        while onlooker.execute(blocked).fetchone() is None:
+            time.sleep(0.01)
+        desk.finish(claim, document, [point(0.01), point(0.02)])
+    thread.join(10)
+
+    assert [trial.params["lr"] for trial in taken] == [0.01]  # type: ignore[attr-defined]
+    assert [trial.params["lr"] for trial in desk.try_ask(2).trials] == [0.02]
+
+
+def test_a_prepared_point_that_was_tried_meanwhile_is_not_handed_out(desk: StudyDesk) -> None:
+    desk.prepare(point(0.01), point(0.02))
+    desk.add(point(0.01), values={"loss": 1.0})
+
+    assert [trial.params["lr"] for trial in desk.try_ask(2).trials] == [0.02]
