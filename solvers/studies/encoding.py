@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.studies.parameters import Categorical, Choices, Fidelity, Numeric, Parameter, Point, Value
+from solvers.studies.parameters import Categorical, Choices, Condition, Fidelity, Numeric, Parameter, Point, Value
 from solvers.studies.space import Space
 
 Array: TypeAlias = NDArray[np.float64]
@@ -38,6 +38,7 @@ class Encoding:
         group: of each feature column.
         smooth: columns that gradients may move: numbers without levels, or with more than eight.
         discrete: columns with levels (more than one), smooth or not.
+        fidelities: columns of fidelities; ``fidelity_groups`` their lengthscales.
     """
 
     def __init__(self, space: Space) -> None:
@@ -51,8 +52,15 @@ class Encoding:
         self.smooth = np.array(
             [i for i in varying if isinstance(self.parameters[i], Numeric) and not 0 < self.levels[i] <= 8], dtype=int
         )
+        uneven = [
+            isinstance(p, Numeric) and p.log and bool(p.step) and n > 1
+            for p, n in zip(self.parameters, self.levels, strict=True)
+        ]
+        self._uneven = np.flatnonzero(uneven)
+        self._even = np.setdiff1d(np.flatnonzero(self.levels), self._uneven)
         self.discrete = np.array([i for i in varying if self.levels[i] > 0], dtype=int)
         self.fidelities = np.array([i for i, p in enumerate(self.parameters) if isinstance(p, Fidelity)], dtype=int)
+        self.fidelity_groups = tuple(g for g, i in enumerate(varying) if isinstance(self.parameters[i], Fidelity))
         self._blocks: list[tuple[int, slice, str]] = []
         group: list[int] = []
         for g, i in enumerate(varying):
@@ -66,7 +74,18 @@ class Encoding:
             self._blocks.append((i, slice(len(group), len(group) + width), kind))
             group += [g] * width
         self.group = np.array(group, dtype=int)
-        self._ordered = [self.column[parameter.name] for parameter in space.ordered]
+        self._numbers = self._of_kind("number")
+        self._arcs = self._of_kind("arc")
+        self._conditions = [
+            self._condition(self.column[parameter.name], condition)
+            for parameter in space.ordered
+            for condition in parameter.when
+        ]
+
+    def _of_kind(self, kind: str) -> tuple[Indices, Indices]:
+        """Columns of that kind and their first features."""
+        found = [(i, block.start) for i, block, own in self._blocks if own == kind]
+        return np.array([i for i, _ in found], dtype=int), np.array([start for _, start in found], dtype=int)
 
     def places(self, points: Sequence[Mapping[str, Value]]) -> Array:
         """Complete rows of points, (n, parameters)."""
@@ -104,83 +123,76 @@ class Encoding:
     def snap(self, rows: Array) -> Array:
         """Places in the middle of the levels that they lie at; other columns as they are."""
         snapped = np.clip(rows, 0.0, 1.0)
-        for i in np.flatnonzero(self.levels):
-            parameter, levels = self.parameters[i], self.levels[i]
-            if levels == 1:
-                snapped[:, i] = 0.5
-            elif isinstance(parameter, Numeric) and parameter.log and parameter.step:
-                first, step = float(parameter.low), float(parameter.step)
-                low, high = max(first - step / 2, first / 2), first + (levels - 0.5) * step
-                share, logs = snapped[:, i], (math.log(low), math.log(high))
-                index = np.round((np.exp((1.0 - share) * logs[0] + share * logs[1]) - first) / step)
-                value = first + np.clip(np.nan_to_num(index), 0, levels - 1) * step
-                snapped[:, i] = np.clip((np.log(value) - logs[0]) / (logs[1] - logs[0]), 0, 1)
-            else:
-                index = np.floor(np.nan_to_num(snapped[:, i]) * levels)
-                snapped[:, i] = (np.clip(index, 0, levels - 1) + 0.5) / levels
-        snapped[np.isnan(rows)] = np.nan
+        levels = self.levels[self._even]
+        index = np.floor(snapped[:, self._even] * levels)
+        snapped[:, self._even] = (np.clip(index, 0, levels - 1) + 0.5) / levels
+        for i in self._uneven:
+            parameter, count = self.parameters[i], self.levels[i]
+            assert isinstance(parameter, Numeric)
+            assert parameter.step is not None
+            first, step = float(parameter.low), float(parameter.step)
+            low, high = max(first - step / 2, first / 2), first + (count - 0.5) * step
+            share, logs = snapped[:, i], (math.log(low), math.log(high))
+            index = np.round((np.exp((1.0 - share) * logs[0] + share * logs[1]) - first) / step)
+            value = first + np.clip(index, 0, count - 1) * step
+            snapped[:, i] = np.clip((np.log(value) - logs[0]) / (logs[1] - logs[0]), 0, 1)
         return snapped
 
     def complete(self, rows: Array) -> Array:
         """Snapped rows with NaN in the columns of inactive parameters."""
         rows = self.snap(rows)
-        if not self.space.conditional:
-            return rows
-        for i in self._ordered:
-            for condition in self.parameters[i].when:
-                j = self.column[condition.parent]
-                rows[~self._holds(condition.parent, condition.values, condition.low, condition.high, rows[:, j]), i] = (
-                    np.nan
-                )
+        for i, j, allowed, low, high in self._conditions:
+            column = rows[:, j]
+            if allowed is not None:
+                holds = (np.abs(column[:, None] - allowed) < 1e-9).any(axis=1)
+            else:  # false where the parent is inactive, a NaN
+                holds = (column >= low) & (column <= high)
+            rows[~holds, i] = np.nan
         return rows
 
-    def _holds(
-        self, parent: str, values: tuple[Value, ...], low: float, high: float, column: Array
-    ) -> NDArray[np.bool_]:
-        parameter = self.parameters[self.column[parent]]
-        with np.errstate(invalid="ignore"):
-            if values or isinstance(parameter, Choices):
-                places = np.array([parameter.unit(value) for value in values if not parameter.fault(value)])
-                return np.asarray((np.abs(column[:, None] - places[None, :]) < 1e-9).any(axis=1))
-            inside = (column >= parameter.unit(low) - 1e-12) if low > -math.inf else column >= 0
-            if high < math.inf:
-                inside = inside & (column <= parameter.unit(high) + 1e-12)
+    def _condition(self, i: int, condition: Condition) -> tuple[int, int, Array | None, float, float]:
+        """Column, its parent's column, and where it is active: at these places of the parent, or between two."""
+        j = self.column[condition.parent]
+        parameter = self.parameters[j]
+        if condition.values or isinstance(parameter, Choices):
+            places = [parameter.unit(value) for value in condition.values if not parameter.fault(value)]
+            return i, j, np.array(places), 0.0, 0.0
         assert isinstance(parameter, Numeric)
-        possible = low <= parameter.high and high >= parameter.low
-        return inside & possible
+        if not (condition.low <= parameter.high and condition.high >= parameter.low):
+            return i, j, np.empty(0), 0.0, 0.0
+        low = parameter.unit(condition.low) - 1e-12 if condition.low > -math.inf else 0.0
+        high = parameter.unit(condition.high) + 1e-12 if condition.high < math.inf else 1.0
+        return i, j, None, low, high
 
     def features(self, rows: Array) -> Array:
         """Feature rows of complete rows, (n, features)."""
         out = np.zeros((len(rows), len(self.group)))
+        out[:, self._numbers[1]] = rows[:, self._numbers[0]]
+        if len(self._arcs[0]):
+            angle = rows[:, self._arcs[0]] * (math.pi / 2)
+            active = ~np.isnan(angle)
+            out[:, self._arcs[1]] = np.where(active, _RADIUS * np.cos(angle), 0.0)
+            out[:, self._arcs[1] + 1] = np.where(active, _RADIUS * np.sin(angle), 0.0)
         for i, block, kind in self._blocks:
-            column = rows[:, i]
-            if kind in ("number", "binary"):
-                out[:, block.start] = column if kind == "number" else column >= 0.5
-                continue
-            active = ~np.isnan(column)
-            if kind == "arc":
-                angle = column[active] * (math.pi / 2)
-                out[active, block.start] = _RADIUS * np.cos(angle)
-                out[active, block.start + 1] = _RADIUS * np.sin(angle)
-            else:
-                index = np.clip(np.floor(column[active] * self.levels[i]).astype(int), 0, self.levels[i] - 1)
+            if kind == "binary":
+                out[:, block.start] = rows[:, i] >= 0.5
+            elif kind == "category":
+                active = ~np.isnan(rows[:, i])
+                index = np.clip(np.floor(rows[active, i] * self.levels[i]).astype(int), 0, self.levels[i] - 1)
                 out[np.flatnonzero(active), block.start + index] = math.sqrt(0.5)
         return out
 
     def pull(self, rows: Array, slopes: Array) -> Array:
         """The chain rule: derivatives with respect to the places of smooth columns, (n, smooth), from those with
         respect to features, (n, features). Zero where a parameter is inactive."""
-        by_column = {i: (block, kind) for i, block, kind in self._blocks}
-        out = np.zeros((len(rows), len(self.smooth)))
-        for k, i in enumerate(self.smooth):
-            block, kind = by_column[int(i)]
-            if kind == "number":
-                out[:, k] = slopes[:, block.start]
-            else:
-                angle = rows[:, i] * (math.pi / 2)
-                turn = np.cos(angle) * slopes[:, block.start + 1] - np.sin(angle) * slopes[:, block.start]
-                out[:, k] = np.nan_to_num(turn)
-        return out
+        whole = np.zeros((len(rows), len(self.names)))
+        whole[:, self._numbers[0]] = slopes[:, self._numbers[1]]
+        columns, first = self._arcs
+        if len(columns):
+            angle = rows[:, columns] * (math.pi / 2)
+            turn = np.cos(angle) * slopes[:, first + 1] - np.sin(angle) * slopes[:, first]
+            whole[:, columns] = np.where(np.isnan(angle), 0.0, turn)
+        return whole[:, self.smooth]
 
     def keys(self, rows: Array) -> list[bytes]:
         """Equal for rows that mean the same point (to 1e-9 of a range), otherwise different."""

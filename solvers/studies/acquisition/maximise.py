@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import minimize
@@ -118,17 +118,21 @@ def maximise(
         return []
     values = acquisition.values(rows)
     found: dict[bytes, tuple[Array, float]] = {}
-    for i in _starts(rows, values, effort.starts):
-        place, value = places[i], float(values[i])
-        for _ in range(effort.rounds):
-            before = value
-            place, value = _climb(acquisition, encoding, region, place, value, effort.iterations)
-            if len(encoding.discrete) == 0:
-                break
-            place, value = _step(acquisition, encoding, region, place, value)
-            if value <= before + 1e-9 * max(1.0, abs(before)):
-                break
-        found[encoding.keys(encoding.complete(place[None]))[0]] = (place, value)
+    climbing = [(places[i], float(values[i])) for i in _starts(rows, values, effort.starts)]
+    for _ in range(effort.rounds):
+        climbed = _climb(acquisition, encoding, region, climbing, effort.iterations)
+        for place, value in climbed:
+            found[encoding.keys(encoding.complete(place[None]))[0]] = (place, value)
+        if len(encoding.discrete) == 0:
+            break
+        climbing = []
+        for place, value in climbed:
+            moved, higher = _step(acquisition, encoding, region, place, value)
+            if higher > value:
+                found[encoding.keys(encoding.complete(moved[None]))[0]] = (moved, higher)
+                climbing.append((moved, higher))
+        if not climbing:
+            break
     for i in np.argsort(-values, kind="stable")[: 2 * effort.starts]:
         found.setdefault(encoding.keys(rows[i : i + 1])[0], (places[i], float(values[i])))
     return sorted(found.values(), key=lambda pair: -pair[1])
@@ -153,35 +157,46 @@ def _starts(rows: Array, values: Array, count: int) -> list[int]:
 
 
 def _climb(
-    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float, iterations: int
-) -> tuple[Array, float]:
-    """L-BFGS-B over the active smooth columns; discrete ones among them are relaxed and then snapped."""
-    complete = encoding.complete(place[None])[0]
-    free = [
-        k
-        for k, i in enumerate(encoding.smooth)
-        if int(i) not in region.fixed and not np.isnan(complete[i]) and region.high[i] > region.low[i]
-    ]
-    if not free:
-        return place, value
-    columns = encoding.smooth[free]
-    base = complete.copy()
-
-    def negative(x: Array) -> tuple[float, Array]:
-        base[columns] = x
-        f, slope = acquisition.slopes(base[None])
-        return -float(f[0]), -slope[0, free]
-
-    bounds = list(zip(region.low[columns], region.high[columns], strict=True))
+    acquisition: Acquisition,
+    encoding: Encoding,
+    region: Region,
+    starts: list[tuple[Array, float]],
+    iterations: int,
+) -> list[tuple[Array, float]]:
+    """L-BFGS-B over the active smooth columns; discrete ones among them are relaxed and then snapped. All starts climb
+    at once, as one function that is their sum: what Python does for an evaluation is then shared by all."""
+    rows = encoding.complete(np.array([place for place, _ in starts]))
+    smooth = encoding.smooth
+    movable = np.array([int(i) not in region.fixed and region.high[i] > region.low[i] for i in smooth], dtype=bool)
+    free = movable & ~np.isnan(rows[:, smooth])
+    if not free.any():
+        return starts
+    ends = rows[:, smooth].copy()
     if region.margins is None:
-        options = {"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-6}
-        result = minimize(negative, complete[columns], jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        inner = free.any(axis=1)
+        ends[inner] = _together(acquisition, rows[inner], smooth, free[inner], region, iterations)
     else:
-        result = _within(negative, complete, columns, encoding, region, bounds, iterations)
-    start, end = place[columns], np.asarray(result.x)
-    for shrink in (1.0, 0.5, 0.25, 0.1, 0.03):
+        for k in np.flatnonzero(free.any(axis=1)):
+            ends[k, free[k]] = _within(acquisition, encoding, region, rows[k], smooth, free[k], iterations)
+    return [
+        _arrive(acquisition, encoding, region, start, smooth[free[k]], ends[k, free[k]])
+        for k, start in enumerate(starts)
+    ]
+
+
+def _arrive(
+    acquisition: Acquisition,
+    encoding: Encoding,
+    region: Region,
+    start: tuple[Array, float],
+    columns: Indices,
+    end: Array,
+) -> tuple[Array, float]:
+    """The end of a climb, or a place on the way there that is allowed and better than the start, or the start."""
+    place, value = start
+    for shrink in (1.0, 0.5, 0.25, 0.1, 0.03) if len(columns) else ():
         moved = place.copy()
-        moved[columns] = start + shrink * (end - start)
+        moved[columns] = place[columns] + shrink * (end - place[columns])
         row = encoding.complete(moved[None])
         if region.admit(encoding, row)[0]:
             new = float(acquisition.values(row)[0])
@@ -190,33 +205,66 @@ def _climb(
     return place, value
 
 
+def _together(
+    acquisition: Acquisition, rows: Array, smooth: Indices, free: Mask, region: Region, iterations: int
+) -> Array:
+    """(starts, smooth) where the climbs from complete rows end; ``free`` (starts, smooth) may move."""
+    base = rows.copy()
+    inner = np.nonzero(free)
+    row, column = inner[0], smooth[inner[1]]
+
+    def negative(x: Array) -> tuple[float, Array]:
+        base[row, column] = x
+        f, slope = acquisition.slopes(base)
+        return -float(f.sum()), -slope[inner]
+
+    result = minimize(
+        negative,
+        rows[row, column],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(region.low[column], region.high[column], strict=True)),
+        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-6},
+    )
+    base[row, column] = result.x
+    return base[:, smooth]
+
+
 def _within(
-    negative: Callable[[Array], tuple[float, Array]],
-    complete: Array,
-    columns: Indices,
+    acquisition: Acquisition,
     encoding: Encoding,
     region: Region,
-    bounds: list[tuple[float, float]],
+    row: Array,
+    smooth: Indices,
+    free: Mask,
     iterations: int,
-) -> Any:
-    """Sequential quadratic programming along the edges of what the constraints on the inputs allow."""
-    margins = region.margins
+) -> Array:
+    """Where a climb along the edges of what the constraints on the inputs allow ends: sequential quadratic
+    programming."""
+    margins, columns = region.margins, smooth[free]
     assert margins is not None
+    base = row.copy()
+
+    def negative(x: Array) -> tuple[float, Array]:
+        base[columns] = x
+        f, slope = acquisition.slopes(base[None])
+        return -float(f[0]), -slope[0, free]
 
     def room(x: Array) -> Array:
-        row = complete.copy()
-        row[columns] = np.clip(x, 0.0, 1.0)
-        return np.asarray(-margins(encoding.complete(row[None]))[0])
+        there = row.copy()
+        there[columns] = np.clip(x, 0.0, 1.0)
+        return np.asarray(-margins(encoding.complete(there[None]))[0])
 
-    return minimize(
+    result = minimize(
         negative,
-        complete[columns],
+        row[columns],
         jac=True,
         method="SLSQP",
-        bounds=bounds,
+        bounds=list(zip(region.low[columns], region.high[columns], strict=True)),
         constraints=[{"type": "ineq", "fun": room}],
         options={"maxiter": iterations, "ftol": 1e-7},
     )
+    return np.asarray(result.x)
 
 
 def _step(

@@ -170,7 +170,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="botorch",
         family="study",
-        version="1",
+        version="2",
         title="BoTorch",
         summary="Knowledge gradient, max-value entropy, NEHVI, multi-fidelity and preferences by BoTorch.",
         solves=ALL_FEATURES | {"comparisons"},

@@ -292,7 +292,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="gp",
         family="study",
-        version="3",
+        version="4",
         title="Gaussian process",
         summary="For evaluations that cost more than a tenth of a second; up to about thirty parameters.",
         solves=ALL_FEATURES,

@@ -166,7 +166,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="trust-region",
         family="study",
-        version="1",
+        version="2",
         title="Trust-region Bayesian optimization",
         summary="For more than thirty parameters or rugged functions: models only the neighbourhood of the best point.",
         solves=ALL_FEATURES - {"objectives"},

@@ -85,11 +85,12 @@ def test_the_posterior_is_the_conditional_normal(kernel: Kernel) -> None:
     assert posterior.mean_at(new) == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("apart", [(), (1,), (0, 1, 2)])
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
-def test_the_gradient_of_the_likelihood_is_right(kernel: Kernel) -> None:
+def test_the_gradient_of_the_likelihood_is_right(kernel: Kernel, apart: tuple[int, ...]) -> None:
     x, group, y = data()
     known = np.linspace(0, 0.1, len(y))
-    prior = Prior.for_dimensions(3)
+    prior = Prior.for_dimensions(3, apart=apart)
     for point in (np.zeros(5), np.array([0.3, -1.0, 0.8, 0.5, -4.0])):
         error = check_grad(
             lambda v: negative_log_posterior(v, x, group, y, known, prior, kernel)[0],
@@ -102,7 +103,7 @@ def test_the_gradient_of_the_likelihood_is_right(kernel: Kernel) -> None:
 def test_the_likelihood_is_that_of_a_multivariate_normal() -> None:
     """With a flat prior: minus the log density (mpmath determinant), up to (n/2) log 2 pi."""
     x, group, y = data(6, 2)
-    flat = Prior((0.0, 1e9), (0.0, 1e9), (0.0, 1e9))
+    flat = Prior((0.0, 1e9), (0.0, 1e9), (0.0, 1e9), departure=(1e9, 2.0))
     vector = np.log(np.array([0.5, 0.8, 1.1, 0.05]))
     square = ((x[:, None] - x[None]) ** 2 / np.array([0.5, 0.8]) ** 2).sum(-1)
     covariance = 1.1 * matern52(square) + (0.05 + JITTER * 1.1) * np.eye(6)
