@@ -44,7 +44,7 @@ class FloatParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> FloatParameter:
-        _check_range(self.low, self.high, self.log, self.step)
+        _check_range(self.low, self.high, self.log)
         return self
 
 
@@ -60,7 +60,7 @@ class IntParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> IntParameter:
-        _check_range(self.low, self.high, self.log, self.step)
+        _check_range(self.low, self.high, self.log)
         return self
 
 
@@ -102,7 +102,7 @@ class FidelityParameter(Model):
 
     @model_validator(mode="after")
     def _range(self) -> FidelityParameter:
-        _check_range(self.low, self.high, self.log, self.step)
+        _check_range(self.low, self.high, self.log)
         return self
 
     @property
@@ -253,10 +253,17 @@ def constraint_tree(text: str) -> list[Any]:
     return tree
 
 
-def odd_conditions(space: Mapping[str, Any]) -> list[str]:
-    """Conditions on values that the parent does not have: allowed, since choices come and go, but said aloud."""
+def oddities(space: Mapping[str, Any]) -> list[str]:
+    """Steps longer than their range, and conditions on values that the parent does not have: allowed, since limits and
+    choices come and go, but said aloud."""
     found = []
     for name, parameter in space.items():
+        step = getattr(parameter, "step", None)
+        if step is not None and parameter.low < parameter.high < parameter.low + step * (1 - 1e-9):
+            found.append(
+                f"{name!r} is always {parameter.low:g}: its step {step:g} is longer than the range from "
+                f"{parameter.low:g} to {parameter.high:g}"
+            )
         for parent, condition in getattr(parameter, "when", {}).items():
             if isinstance(condition, Range):
                 continue
@@ -313,15 +320,13 @@ def _numeric(parameter: Any) -> bool:
     return isinstance(parameter, NUMERIC) or not any(isinstance(c, bool | str) for c in parameter.choices)
 
 
-def _check_range(low: float, high: float, log: bool, step: float | None) -> None:
+def _check_range(low: float, high: float, log: bool) -> None:
     if low > high:
         raise ValueError(f"the range is empty: low {low:g} is above high {high:g}")
     if not math.isfinite(float(high) - float(low)):
         raise ValueError(f"the range from {low:g} to {high:g} is wider than any number")
     if log and low <= 0:
         raise ValueError(f"a logarithmic scale needs low above 0, but low is {low:g}")
-    if step is not None and low < high < low + step * (1 - 1e-9):
-        raise ValueError(f"the step {step:g} is longer than the range from {low:g} to {high:g}: only {low:g} is left")
 
 
 def _check_choices(choices: Sequence[Any]) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from api_schemas.studies import AskRequest, EditRequest, StudyRequest, TellRequest, TrialRequest
 from api_schemas.study_imports import ImportRequest
-from api_schemas.study_spaces import odd_conditions
+from api_schemas.study_spaces import oddities
 from kantor.errors import KantorError
 from kantor.studies_looks import StudyLooks
 from kantor.studies_space import space_fields
@@ -318,7 +318,7 @@ def study_request(
         **settings,
     }
     request = routes.make(StudyRequest, fields)
-    for text in odd_conditions(request.space):
+    for text in oddities(request.space):
         warnings.warn(text, stacklevel=3)
     return request
 

@@ -9,7 +9,7 @@ import orjson
 
 from api_schemas.ids import STUDY, encode
 from api_schemas.studies import TrialHistory
-from api_schemas.study_spaces import odd_conditions
+from api_schemas.study_spaces import oddities
 from service.studies import StudyRow, TrialRow
 from service.studies.read import Change, Details, ReportRow
 
@@ -33,15 +33,15 @@ def study(details: Details) -> dict[str, Any]:
         "prepared": details.counts.get("prepared", 0),
         "watermark": row.watermark,
         "problem": row.problem,
-        "warnings": odd_conditions(row.request.space) if _conditional(row) else [],
+        "warnings": oddities(row.request.space) if _may_be_odd(row) else [],
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
 
 
-def _conditional(row: StudyRow) -> bool:
+def _may_be_odd(row: StudyRow) -> bool:
     """Without parsing the whole definition."""
-    return any(parameter.get("when") for parameter in row.definition["space"].values())
+    return any(p.get("when") or p.get("step") not in (None, 1) for p in row.definition["space"].values())
 
 
 def trial(row: TrialRow) -> dict[str, Any]:

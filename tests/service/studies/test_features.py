@@ -40,7 +40,8 @@ def test_an_engine_that_cannot_is_refused_with_those_that_can() -> None:
         Engine(id=s.id, family="study", version=s.version, title=s.title, summary=s.summary, solves=sorted(s.solves))
         for s in specs
     ]
-    wanted = StudyRequest(name="two", space={"x": X}, objectives={"a": "min", "b": "min"}, engine="trust-region")
+    two = {"name": "two", "space": {"x": X}, "objectives": {"a": "min", "b": "min"}, "engine": "trust-region"}
+    wanted = StudyRequest.model_validate(two)
     with pytest.raises(KantorError) as refused:
         _fits(wanted, offered)
     (error,) = refused.value.errors
