@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -42,6 +42,14 @@ class Principal:
             raise KantorError(
                 "forbidden", f"This key lacks the scope {scope!r}; it has {', '.join(sorted(self.scopes))}."
             )
+
+    def require_at_most(self, scopes: Iterable[str], member_id: UUID | None) -> None:
+        """Nobody gives away more than they have: ``KantorError`` "forbidden" for a key of an owner, or of another
+        member, unless an owner asks."""
+        if "owner" in scopes:
+            self.require("owner")
+        if member_id not in (None, self.member_id) and "owner" not in self.scopes:
+            raise KantorError("forbidden", "A key of another member takes the scope 'owner'.")
 
 
 _FIELDS = "id, name, scopes, last4, created_at, expires_at, revoked_at, last_used_at, member_id, replaced_by"
@@ -112,21 +120,23 @@ def create(
     return NewKey(**_key(row).model_dump(), secret=secret)
 
 
-def rotate(conn: Database, project_id: UUID, key_id: UUID, *, overlap: float, settings: Settings) -> NewKey:
+def rotate(conn: Database, who: Principal, key_id: UUID, *, overlap: float, settings: Settings) -> NewKey:
     """A new key in the place of an old one, which goes on working for ``overlap`` seconds.
 
     Raises:
-        KantorError: ``not-found``; ``conflict``: it is revoked, has expired, or was replaced already.
+        KantorError: ``not-found``; ``conflict``: it is revoked, has expired, or was replaced already; ``forbidden``: it
+            is an owner's or another member's key, and no owner asks.
     """
     secret = new_secret()
     with conn.transaction():
         old = conn.execute(
-            "SELECT revoked_at IS NOT NULL OR expires_at <= now(), replaced_by FROM api_key"
+            "SELECT revoked_at IS NOT NULL OR expires_at <= now(), replaced_by, scopes, member_id FROM api_key"
             " WHERE project_id = %s AND id = %s FOR UPDATE",
-            (project_id, key_id),
+            (who.project_id, key_id),
         ).fetchone()
         if old is None:
             raise KantorError("not-found", f"There is no key {encode(KEY, key_id)} in this project.")
+        who.require_at_most(old[2], old[3])
         if old[0] or old[1] is not None:
             why = "was replaced already" if old[1] is not None else "is revoked or has expired"
             raise KantorError("conflict", f"Key {encode(KEY, key_id)} {why}.")

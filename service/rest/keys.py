@@ -42,8 +42,7 @@ async def create(request: Request, principal: Admin) -> Response:
     """Make a key for the project."""
     state = states.of(request)
     wanted = parsing.parse(KeyRequest, await bodies.read_json(request, _LIMIT))
-    if "owner" in wanted.scopes:
-        principal.require("owner")  # nobody gives away more than they have
+    principal.require_at_most(wanted.scopes, None if wanted.member is None else decode(MEMBER, wanted.member))
     key = await state.database(_create, actor(request, principal), wanted, state.settings)
     return views.json_response(key.model_dump_json().encode(), 201)
 
@@ -107,7 +106,7 @@ async def rotate(request: Request, principal: Admin, key_id: KeyId) -> Response:
         "keys_rotate",
         encode(KEY, key_id),
         keys.rotate,
-        principal.project_id,
+        principal,
         key_id,
         overlap=wanted.overlap,
         settings=state.settings,

@@ -107,6 +107,22 @@ def test_nobody_gives_away_more_than_they_have(owner: httpx.Client, open_with: A
     assert admin.get("/v1/audit", params={"organisation": "true"}).status_code == 403
 
 
+def test_only_an_owner_rotates_keys_of_owners_and_of_other_members(owner: httpx.Client, open_with: Any) -> None:
+    admin = open_with(_key(owner, scopes=["read", "write", "admin"])["secret"])
+    member = owner.post("/v1/members", json={"email": "d@example.org", "role": "editor"}).json()["id"]
+    theirs = _key(owner, member=member, scopes=["read"])
+    owners = _key(owner, scopes=["owner"])
+    machines = _key(owner, scopes=["read"])
+
+    def rotate(client: httpx.Client, key: dict[str, Any]) -> int:
+        return client.post(f"/v1/keys/{key['id']}/rotate", json={"overlap": 0}).status_code
+
+    assert admin.post("/v1/keys", json={"name": "k", "scopes": ["read"], "member": member}).status_code == 403
+    assert [rotate(admin, key) for key in (owners, theirs, machines)] == [403, 403, 201]
+    assert [rotate(owner, key) for key in (owners, theirs)] == [201, 201]
+    assert open_with(theirs["secret"]).get("/v1/jobs").status_code == 401
+
+
 def test_the_last_owner_stays(owner: httpx.Client) -> None:
     me = owner.headers["x-test-owner"]
 
