@@ -100,8 +100,9 @@ def _outer(scope: Scope, values: tuple[int, ...], left: Shape, right: Shape) -> 
 
 def _logistic(scope: Scope, values: tuple[int, ...], left: Shape, right: Shape) -> int:
     shape = shapes.broadcast(left, right)
-    product = scope.add("mul", values, shape)
-    return scope.add("softplus", (scope.add("neg", (product,), shape),), shape)
+    # labels are data, whose negative is computed once
+    product = scope.add("mul", (values[0], scope.add("neg", values[1:], right)), shape)
+    return scope.add("softplus", (product,), shape)
 
 
 def _structural(scope: Scope, node: Node, values: tuple[int, ...], nodes: list[Node]) -> int:

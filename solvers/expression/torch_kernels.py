@@ -19,13 +19,18 @@ def _norm2(x: torch.Tensor, axis: int | None) -> Any:
     return torch.linalg.vector_norm(x, dim=axis)
 
 
+def _norm2sq(x: torch.Tensor) -> torch.Tensor:
+    flat = x.reshape(-1)
+    # one pass over x without a copy
+    return torch.dot(flat, flat)
+
+
 def _cross_entropy(z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(z, labels, reduction="none")
 
 
 def _huber(x: torch.Tensor, delta: float) -> torch.Tensor:
-    size = x.abs()
-    return torch.where(size <= delta, 0.5 * x * x, delta * (size - 0.5 * delta))
+    return functional.huber_loss(x, torch.zeros((), dtype=x.dtype, device=x.device).expand_as(x), "none", delta)
 
 
 def _prod(x: torch.Tensor, axis: int | None) -> torch.Tensor:
@@ -98,7 +103,7 @@ WITH_ATTRIBUTES: dict[str, Callable[[Mapping[str, Any], tuple[int, ...]], Kernel
     "logsumexp": lambda a, _: _over(torch.logsumexp, a["axis"]),
     "norm1": lambda a, _: lambda x: torch.sum(torch.abs(x), a["axis"]),
     "norm2": lambda a, _: lambda x: _norm2(x, a["axis"]),
-    "norm2sq": lambda a, _: lambda x: torch.sum(torch.square(x), a["axis"]),
+    "norm2sq": lambda a, _: _norm2sq if a["axis"] is None else lambda x: torch.sum(torch.square(x), a["axis"]),
     "softmax": lambda a, _: lambda x: torch.softmax(x, a["axis"]),
     "cumsum": lambda a, _: lambda x: torch.cumsum(x, a["axis"]),
     "index": lambda a, _: _index(a["items"]),

@@ -78,7 +78,9 @@ class Newton:
                     x, value, slope, gamma = trial, new_value, new_slope, 2.0 * gamma
                     break
                 decrease = -float(slope @ (trial - x))
-                if np.isfinite(new_value) and value - new_value >= SUFFICIENT * decrease > 0.0:
+                # where a slope is infinite no step leads on
+                defined = np.isfinite(new_value) and np.isfinite(new_norm)
+                if defined and value - new_value >= SUFFICIENT * decrease > 0.0:
                     x, value, slope, gamma = trial, new_value, new_slope, 0.5 * gamma
                     break
                 # at the end f no longer changes within rounding, but the gradient still shrinks
