@@ -207,6 +207,30 @@ class TransportAnswer(TransportResult):
         """Of a fitted model."""
         return {name: self._decode(values) for name, values in self.contract.parameters.items()}
 
+    @property
+    def couplings(self) -> list[Any]:
+        """Of a barycenter without regularization: the exact plan to each measure, as scipy.sparse CSR (points of the
+        barycenter, points of the measure)."""
+        np = arrays.numpy()
+        from scipy.sparse import coo_array
+
+        rows = self.parameters.get("couplings")
+        if rows is None:
+            return []
+        found = []
+        for k in range(int(rows[:, 0].max()) + 1):
+            part = rows[rows[:, 0] == k]
+            i, j = part[:, 1].astype(np.int64), part[:, 2].astype(np.int64)
+            shape = (len(self.support), self._size_of(k) or int(j.max(initial=-1)) + 1)
+            found.append(coo_array((part[:, 3], (i, j)), shape=shape).tocsr())
+        return found
+
+    def _size_of(self, k: int) -> int | None:
+        """Of the k-th measure, where the problem is at hand."""
+        given = getattr(self._problem, "arrays", {})
+        points, image = given.get(f"measures/{k}/points"), given.get(f"images/{k}")
+        return len(points) if points is not None else None if image is None else int(image.size)
+
     def sample(self, x: Any, count: int = 1, *, seed: int | None = None) -> Any:
         """Of a bridge (engine "light-bridge"): ``count`` random ends for each start, (n, count, d).
 

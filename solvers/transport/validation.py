@@ -20,6 +20,9 @@ from solvers.transport.problem import (
 #: Costs above this overflow when they are squared, summed or weighted in double precision.
 LARGEST_COST = 1e100
 
+#: Logarithm of the most that mass may grow by, where penalties allow it.
+MOST_GROWTH = 200.0
+
 #: Relative difference of total masses that is taken for rounding and repaired.
 MASS_ROUNDING = 1e-9
 
@@ -109,6 +112,9 @@ def checked_transport(
         _enough_room(sparse, weights_a, weights_b)
     if sparse is not None and kind is None and not isinstance(regularization, Regularization):
         kind = "quadratic"
+    strengthened = _for_sparse(checked_regularization(regularization, relative, kind), sparse)
+    if M is not None and variant == "unbalanced":
+        _require_finite_mass(M, variant_fields, strengthened)
     return cls(
         a=weights_a,
         b=weights_b,
@@ -117,7 +123,7 @@ def checked_transport(
         M=M,
         cost=cost,
         p=float(p),
-        regularization=_for_sparse(checked_regularization(regularization, relative, kind), sparse),
+        regularization=strengthened,
         max_nonzeros=sparse,
         rank=_count(rank, "/rank", "rank"),
         grid_a=grid_a,
@@ -219,6 +225,25 @@ def _variant(
             )
         fields["mass"] = min(float(mass), most)
     return fields
+
+
+def _require_finite_mass(M: np.ndarray, fields: dict[str, Any], regularization: Regularization | None) -> None:
+    """Raises where costs are so negative that mass would be made, and moved, without end."""
+    lowest, prices = float(M.min()), fields["strength_a"] + fields["strength_b"]
+    if lowest >= 0.0 or not math.isfinite(prices):
+        return
+    if fields["divergence"] == "tv" and regularization is None and lowest < -prices:
+        words = f"a cost of {lowest:g} is more than making and losing a unit of mass costs ({prices:g})"
+        raise InvalidProblem(
+            f"{words}: there is no least value", pointer="/M", hint="larger strengths, or costs that are not negative"
+        )
+    if fields["divergence"] == "kl" and -lowest > MOST_GROWTH * prices:
+        words = f"with a cost of {lowest:g} and strengths of {prices:g} together"
+        raise InvalidProblem(
+            f"{words} mass would grow e^{-lowest / prices:.0f}-fold",
+            pointer="/M",
+            hint="larger strengths, or costs that are not negative",
+        )
 
 
 def _balanced(a: np.ndarray, b: np.ndarray) -> np.ndarray:

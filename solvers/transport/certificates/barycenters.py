@@ -7,13 +7,14 @@ u on the points (as iterated Bregman projections have it: Benamou, Carlier, Cutu
 [<M_k, P_k> + e KL(P_k | u mu_k)] >= sum_k w_k [<g_k, mu_k> - e sum_ij u_i mu_kj (exp((f_ki + g_kj - M_kij) / e) - 1)]``
 for any g_k: the weighted rows of the plans are one measure q, on which ``sum_k w_k f_k`` is zero.
 
-The plans of the potentials, with their marginals repaired to the answer's weights and the measures, give the other
-side. Where points move the problem is not convex, and only the value is computed anew.
+The plans of the potentials (without regularization: the engine's couplings), with their marginals repaired to the
+answer's weights and the measures, give the other side. Where points move see ``supports``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from solvers.transport.certificates.costs import UNIT, Costs
 from solvers.transport.certificates.plain import REGULARIZED_GAP, Examined
 from solvers.transport.certificates.plans import Exponential, SparseEntries, evaluated, product_cost
 from solvers.transport.certificates.sums import dot, down, total, up
+from solvers.transport.certificates.supports import OPTIMAL, SMALLEST, Values, examine_free
 from solvers.transport.certificates.values import upper_bound
 from solvers.transport.plan import PotentialPlan
 from solvers.transport.problem import Barycenter, Measure, Transport
@@ -43,7 +45,7 @@ DUST = 1e-14
 CLAIM = 1e-6
 
 
-def examine_barycenter(problem: Barycenter, answer: TransportAnswer) -> Examined:
+def examine_barycenter(problem: Barycenter, answer: TransportAnswer, options: Mapping[str, Any]) -> Examined:
     """Check an answer that claims to be optimal, feasible or imprecise.
 
     Raises:
@@ -59,9 +61,14 @@ def examine_barycenter(problem: Barycenter, answer: TransportAnswer) -> Examined
     words = f"The weights are non-negative and sum to one up to {off:.2g}; the points are as given or free."
     checks = [Check("weights", "passed" if off <= 1e-9 and fits else "failed", words, off, 1e-9)]
     q = np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum()
+    if problem.free and "couplings" in answer.parameters:
+        found, settled = examine_free(problem, support, q, answer, options.get("tolerance"))
+        return Examined([*checks, *found], settled)
     potentials = None if problem.free else _potentials(problem, answer)
     if problem.regularization is not None and potentials is not None and answer.epsilon:
         return _regularized(problem, answer, q, potentials, checks)
+    if potentials is not None and "couplings" in answer.parameters:
+        return _by_couplings(problem, answer, q, potentials, checks, options.get("tolerance"))
     checks.append(_cost(problem, q, support, answer))
     if potentials is None:
         text = "That no other measure is nearer to all of them rests on the engine."
@@ -71,6 +78,35 @@ def examine_barycenter(problem: Barycenter, answer: TransportAnswer) -> Examined
     text = f"No measure on these points has a weighted sum of costs below {bound:.10g} (feasible potentials)."
     checks.append(Check("bounds", "passed", text, bound))
     return Examined(checks, replace(answer, bound=bound))
+
+
+def _by_couplings(
+    problem: Barycenter,
+    answer: TransportAnswer,
+    q: np.ndarray,
+    potentials: list[np.ndarray],
+    checks: list[Check],
+    tolerance: float | None,
+) -> Examined:
+    """Without regularization, on given points: couplings to the measures above, potentials below."""
+    values, bound = Values(problem, problem.support, q, answer), _bound(problem, potentials)
+    rounding = 1e-12 * values.size + SMALLEST
+    if not math.isfinite(values.upper):
+        checks.append(Check("cost", "failed", "The couplings do not reach every measure."))
+        return Examined(checks, replace(answer, cost=None, bound=bound))
+    off = abs(values.upper - answer.cost) if answer.cost is not None else 0.0
+    text = (
+        f"The couplings to the measures cost {values.upper:.10g} in the weighted sum, once their marginals are exact."
+    )
+    allowed = CLAIM * values.upper + rounding
+    checks.append(Check("cost", "passed" if off <= allowed else "failed", text, off, allowed))
+    gap, most = values.upper - bound, (tolerance or OPTIMAL) * values.upper + rounding
+    text = f"The optimum lies between {bound:.10g} (feasible potentials) and {values.upper:.10g} (couplings)"
+    if answer.status != "optimal" or gap <= most:
+        checks.append(Check("gap", "passed", f"{text}.", gap, most if answer.status == "optimal" else None))
+    else:
+        checks.append(Check("gap", "failed", f"{text}, too far apart to call it optimal.", gap, most))
+    return Examined(checks, replace(answer, cost=values.upper, bound=bound))
 
 
 def _potentials(problem: Barycenter, answer: TransportAnswer) -> list[np.ndarray] | None:

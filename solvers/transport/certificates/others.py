@@ -1,4 +1,4 @@
-"""Checks of answers to problems without a dual that could be evaluated here: Gromov, sliced; and where barycenters are
+"""Checks of answers to problems that are not convex, or have no dual: Gromov, sliced; and where barycenters are
 checked. What can be recomputed is; what rests on the engine is said."""
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from scipy.sparse import csr_array
 from solvers.core.certificate import Check
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates.barycenters import examine_barycenter
+from solvers.transport.certificates.gromov import distortion_bound
 from solvers.transport.certificates.plain import CLAIM, MARGINALS, Examined
 from solvers.transport.certificates.repair import staircase
 from solvers.transport.plan import LowRankPlan, SparsePlan
 from solvers.transport.problem import Barycenter, Gromov, Sliced
+
+#: Gap of a distortion that is none, and what rounding leaves of it, as a part of the largest.
+SAME, ROUNDING = 1e-9, 1e-11
 
 #: Directions for the estimate that a sliced distance is compared with, and how many standard errors it may be off.
 DIRECTIONS, DEVIATIONS = 256, 6.0
@@ -30,7 +34,7 @@ def examine(problem: Barycenter | Gromov | Sliced, answer: TransportAnswer, opti
     if isinstance(problem, Sliced):
         return _sliced(problem, answer)
     if isinstance(problem, Barycenter):
-        return examine_barycenter(problem, answer)
+        return examine_barycenter(problem, answer, options)
     text = "Nothing of this answer can be checked here: it rests on the engine."
     return Examined([Check("answer", "trusted", text)], answer)
 
@@ -55,9 +59,27 @@ def _gromov(problem: Gromov, answer: TransportAnswer, options: Mapping[str, Any]
         cost += (1.0 - problem.alpha) * float((plan * problem.M).sum())
         size += (1.0 - problem.alpha) * float(np.abs(problem.M).max())
     checks.append(_same("cost", "distortion of the plan", answer.cost, cost, CLAIM * size))
-    text = "The problem is not convex: that no other coupling has less distortion cannot be shown."
-    checks.append(Check("gap", "failed" if answer.status == "optimal" else "trusted", text))
-    return Examined(checks, replace(answer, cost=cost, bound=None))
+    found, bound = _gap(problem, answer, cost, size, options.get("tolerance"))
+    return Examined([*checks, found], replace(answer, cost=cost, bound=bound))
+
+
+def _gap(
+    problem: Gromov, answer: TransportAnswer, cost: float, size: float, tolerance: float | None
+) -> tuple[Check, float | None]:
+    """What can be known of the least distortion, though the problem is not convex."""
+    bound = distortion_bound(problem)
+    local = "The problem is not convex: another coupling may have less distortion"
+    claimed = answer.status == "optimal"
+    if bound is None:
+        return Check("gap", "failed" if claimed else "trusted", f"{local}, and it is too large for a bound."), None
+    bound = min(bound, cost)
+    gap, allowed = cost - bound, max((tolerance or SAME) * abs(cost), ROUNDING * size)
+    words = f"No coupling has less distortion than {bound:.10g} (Memoli's second and third lower bound)"
+    if gap <= allowed:
+        return Check("gap", "passed", f"{words}: this one is optimal.", gap, allowed), bound
+    if claimed:
+        return Check("gap", "failed", f"{words}: too far to call this one optimal.", gap, allowed), bound
+    return Check("gap", "passed", f"{words}. {local}, but not less than that.", gap), bound
 
 
 def _dense_or_sparse(answer: TransportAnswer) -> Any:

@@ -16,7 +16,7 @@ from solvers.transport.certificates.bounds import LowerBound, lower_bound
 from solvers.transport.certificates.case import Case, case_of
 from solvers.transport.certificates.costs import UNIT
 from solvers.transport.certificates.duals import regularized_bound
-from solvers.transport.certificates.plans import SparseEntries, evaluated, product_cost
+from solvers.transport.certificates.plans import Evaluated, Exponential, SparseEntries, evaluated, product_cost
 from solvers.transport.certificates.sums import total
 from solvers.transport.certificates.values import UpperBound, upper_bound
 from solvers.transport.plan import LowRankPlan, SparsePlan
@@ -40,6 +40,9 @@ ROUNDING_TERMS = 1e-10
 
 #: Below this, numbers lose their digits.
 SMALLEST = 1e-300
+
+#: The most that the rounding of potentials may excuse, as a part of the mass.
+BLUR = 1e-6
 
 #: Largest accepted error of marginals, relative to the mass, where the user asked for nothing.
 MARGINALS = 1e-9
@@ -94,7 +97,11 @@ class _Seen:
         self.problem, self.answer, self.options, self.case = problem, answer, options, case
         self.lower, self.upper = lower, upper
         self.size = case.scale * max(abs(lower.lowest), abs(lower.highest))
-        self.rounding = 4.0 * case.scale * case.costs.uncertainty + SMALLEST + _penalty_rounding(case)
+        self.blur = _blur(upper.plan)
+        self.rounding = 4.0 * case.scale * case.costs.uncertainty + SMALLEST + _penalty_rounding(case, upper)
+        #: What a claimed number may be off by, beside.
+        strengths = [side.strength * total(side.weights) for side in (case.a, case.b) if math.isfinite(side.strength)]
+        self.unsure = self.rounding + self.blur * (self.size + sum(strengths))
         self.dual: float | None = None
         self.potential_error: float | None = None
         if case.epsilon and f is not None and g is not None:
@@ -136,11 +143,15 @@ class _Seen:
             return Check(
                 "marginals", "passed", "The plan is non-negative; its marginals are free, and penalised as asked."
             )
-        allowed = max(float(self.options.get("marginal_tolerance") or MARGINALS), MARGINALS) * self.case.scale
+        wanted = max(float(self.options.get("marginal_tolerance") or MARGINALS), MARGINALS)
+        allowed = max(wanted, self.blur) * self.case.scale
         error = self.upper.error
         words = f"The plan is non-negative, its marginals are off by {error:.2g} in all"
-        if error <= allowed:
+        if error <= wanted * self.case.scale:
             return Check("marginals", "passed", f"{words}.", error, allowed)
+        if error <= allowed:
+            words += ": at this epsilon the last digits of costs and potentials leave no less"
+            return Check("marginals", "passed", f"{words}. The cost is that of the plan once repaired.", error, allowed)
         mended = "; the cost below is that of the plan once repaired" if self.upper.repaired else ""
         return Check("marginals", "failed", f"{words}{mended}.", error, allowed)
 
@@ -166,15 +177,17 @@ class _Seen:
 
     def _claims(self) -> list[Check]:
         """The numbers that the engine stated, against those computed here."""
-        found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size, self.rounding)]
+        found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size, self.unsure)]
         if self.answer.bound is not None:
             bound = self.answer.bound, self.lower.value
-            found.append(_below("dual-bound", "lower bound", *bound, self.size, self.rounding))
+            sums = total(np.abs(self.lower.f) * self.case.a.weights) + total(np.abs(self.lower.g) * self.case.b.weights)
+            rounding = self.rounding + 16 * UNIT * sums
+            found.append(_below("dual-bound", "lower bound", *bound, self.size, rounding))
         if self.case.epsilon and self.upper.objective is not None:
             words = "regularized objective"
             size = max(self.size, self.case.epsilon * self.case.scale)
             objective = self.answer.objective, self.upper.objective
-            found.append(_claim("regularized-objective", words, *objective, size, self.rounding))
+            found.append(_claim("regularized-objective", words, *objective, size, self.unsure))
         return [check for check in found if check is not None]
 
     def _gap(self) -> Check:
@@ -182,6 +195,8 @@ class _Seen:
         if self.answer.status != "optimal":
             return self._bounds("passed")
         upper, lower = self.upper.value, self.lower.value
+        if not (math.isfinite(upper) and math.isfinite(lower)):
+            return self._bounds("failed", "failed")
         asked = self.options.get("tolerance")
         part = float(asked) if asked is not None else (OTHER_GAP if self.answer.epsilon else EXACT_GAP)
         allowed = max(part * max(abs(upper), abs(lower)), ROUNDING_GAP * self.size, self.rounding)
@@ -228,10 +243,18 @@ class _Seen:
         return Check(name, "failed", f"{text}, too much to call it optimal.", gap, allowed)
 
 
-def _penalty_rounding(case: Case) -> float:
+def _blur(plan: Evaluated) -> float:
+    """Relative error of the entries of a plan given by potentials that are large multiples of epsilon."""
+    if not isinstance(plan, Exponential):
+        return 0.0
+    return min(BLUR, 16.0 * UNIT * float(np.abs(plan.u).max() + np.abs(plan.v).max()))
+
+
+def _penalty_rounding(case: Case, upper: UpperBound) -> float:
     """What rounding leaves of penalties: differences of masses, times their strengths."""
+    units = 128 * UNIT + 4 * upper.found.sum_error
     sides = [side for side in (case.a, case.b) if math.isfinite(side.strength)]
-    return sum(128 * UNIT * side.strength * total(side.weights) for side in sides)
+    return sum(units * side.strength * total(side.weights) for side in sides)
 
 
 def _strength(problem: Transport, answer: TransportAnswer) -> tuple[float, list[Check]]:

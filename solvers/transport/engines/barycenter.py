@@ -8,35 +8,40 @@ proposition 2.2). Free support: Cuturi & Doucet 2014, exact plans in each round;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-import ot
-from scipy.special import logsumexp
 
 from solvers.core.engine import Context, EngineSpec
 from solvers.transport.answer import TransportAnswer
 from solvers.transport.engines.common import answered, begin
 from solvers.transport.numerics.aside import aside
+from solvers.transport.numerics.bregman import MOST_SWEEPS, Found, Level, dual_bound, finer, plan_cost, smoothed
+from solvers.transport.numerics.fixed_support import exact_weights
+from solvers.transport.numerics.free_support import Coupling, coupled, pair_potentials, rounds
 from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.numerics.sweeps import levels
 from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.problem import Barycenter, Transport
 
-#: Epsilon in units of the mean cost where none is given; sweeps at each level, and at the last.
-UNREGULARIZED = 2e-3
-LEVEL_SWEEPS, MOST_SWEEPS = 30, 3000
+#: Epsilon in units of the mean cost where none is given, and the smallest for a tolerance; sweeps at levels before the
+#: last.
+UNREGULARIZED, SMALLEST = 2e-3, 5e-5
+LEVEL_SWEEPS = 30
 
 #: Pairs of points for which the value is computed even after a stop.
 QUICK = 40_000
 
-#: Logarithms of scalings from which kernels are made anew.
-WIDEST = 60.0
+#: Rounds of moving points; seconds that a bound may take, if it takes longer than they did; gap that is none.
+MOST_ROUNDS, QUICK_PAIRS, OPTIMAL = 500, 1.0, 1e-6
 
-#: Change of the weights (sum of absolute values) at which the last level ends.
-STEADY = 1e-8
+#: Gap of a smooth barycenter that is exact all the same.
+EXACT = 1e-8
 
 
 class BarycenterEngine:
@@ -78,28 +83,35 @@ class BarycenterEngine:
 
     def _free(self, problem: Barycenter, values: dict[str, Any], watch: Watch) -> TransportAnswer:
         size = len(problem.support)
-        uniform = np.full(size, 1.0 / size)
-
-        def work() -> tuple[np.ndarray, float]:
-            places = [measure.points for measure in problem.measures]
-            masses = [measure.weights for measure in problem.measures]
-            most = values["iteration_limit"] or 200
-            found = ot.lp.free_support_barycenter(
-                places, masses, problem.support, b=uniform, weights=problem.weights, numItermax=most, stopThr=1e-12
-            )
-            return np.asarray(found), _exact_cost(problem, np.asarray(found), uniform)
-
-        support, cost = aside(work, watch, "POT")
-        watch.end(objective=cost)
+        moved = rounds(problem, problem.support, values["iteration_limit"] or MOST_ROUNDS, watch)
+        parameters = {
+            "couplings": _stacked(moved.couplings),
+            "transport_potentials": np.stack([one.f for one in moved.couplings]),
+        }
+        bound = None
+        try:
+            if _seconds_of_pairs(problem) <= max(QUICK_PAIRS, watch.seconds):
+                pairs = pair_potentials(problem, watch)
+                parameters["pair_potentials"] = np.concatenate([np.zeros(0), *(f for f, _ in pairs)])
+                bound = sum(cost for _, cost in pairs)
+        except Stopped:
+            pass
+        watch.end(objective=moved.cost, bound=bound)
+        exact = bound is not None and moved.cost - bound <= (values["tolerance"] or OPTIMAL) * moved.cost
+        bound = None if bound is None else min(bound, moved.cost)  # rounding
+        limit = None if moved.settled or exact else watch.limit or "iterations"
+        words = "the points are at the means of their partners" if moved.settled else "the points have not settled"
         return answered(
             self.spec,
-            "feasible",
-            None,
-            cost=cost,
-            support=support,
-            weights=uniform,
-            statistics={"seconds": watch.seconds},
-            message="a local minimum over the points",
+            "optimal" if exact else "feasible",
+            limit,
+            cost=moved.cost,
+            bound=bound,
+            support=moved.points,
+            weights=np.full(size, 1.0 / size),
+            parameters=parameters,
+            statistics={"seconds": watch.seconds, "iterations": moved.rounds, "residual": moved.residual},
+            message=f"{words} after {moved.rounds} rounds: {'optimal' if exact else 'a local minimum over the points'}",
         )
 
     def _fixed(self, problem: Barycenter, values: dict[str, Any], watch: Watch) -> TransportAnswer:
@@ -114,43 +126,37 @@ class BarycenterEngine:
             strength = problem.regularization.strength * ((mean or 1.0) if relative else 1.0)
             source = "relative" if relative else "problem"
         potentials = [np.zeros(len(problem.support)) for _ in costs]
-        weights, sweeps, change = uniform, 0, np.inf
+        sweeps = 0
         schedule = levels(max(float(M.max()) for M in costs), strength)
-        run: _Level | None = None
+        run: Level | None = None
         try:
             for epsilon in schedule:
                 most = values["iteration_limit"] or MOST_SWEEPS
-                run = _Level(problem, costs, potentials, epsilon)
+                run = Level(problem, costs, potentials, epsilon)
                 for _ in range(most if epsilon == strength else LEVEL_SWEEPS):
                     watch.check()
-                    before = weights
-                    weights = run.sweep()
+                    run.sweep()
                     sweeps += 1
-                    change = float(np.abs(weights - before).sum())
-                    watch.note(iterations=sweeps, change=change, epsilon=epsilon)
-                    if epsilon == strength and change < STEADY:
+                    watch.note(iterations=sweeps, change=run.change, epsilon=epsilon)
+                    if epsilon == strength and run.steady:
                         break
                 potentials = run.potentials()
         except Stopped:
             potentials = potentials if run is None else run.potentials()
-        weights = weights / weights.sum()
-        steady = change < STEADY and watch.limit is None
-        exact = problem.regularization is None
-        cost: float | None
-        if not exact:
-            cost = _plan_cost(problem, costs, potentials, strength)
-        elif watch.limit is None:
-            cost = aside(lambda: _exact_cost(problem, problem.support, weights), watch, "POT")
+        if run is None or not run.weights.any():
+            weights, change, steady = uniform, math.inf, False
         else:
-            small = max(M.size for M in costs) <= QUICK
-            cost = _exact_cost(problem, problem.support, weights) if small else None
-        bound = _bound(problem, costs, potentials)
+            weights, change = run.weights / run.weights.sum(), run.change
+            steady = run.steady and run.epsilon == strength and watch.limit is None
+        state = Found(weights, potentials, strength, sweeps, change, steady)
+        if problem.regularization is None:
+            return self._unregularized(problem, costs, state, values, watch)
+        cost, bound = plan_cost(problem, costs, potentials, strength), dual_bound(problem, costs, potentials)
         watch.end(objective=cost, bound=bound, iterations=sweeps)
-        status: Any = "feasible" if exact else "optimal" if steady else "feasible"
         return answered(
             self.spec,
-            status,
-            watch.limit or (None if steady or exact else "iterations"),
+            "optimal" if steady else "feasible",
+            watch.limit or (None if steady else "iterations"),
             cost=cost,
             bound=bound,
             epsilon=strength,
@@ -159,82 +165,112 @@ class BarycenterEngine:
             weights=weights,
             parameters={"potentials": np.stack(potentials)},
             statistics={"seconds": watch.seconds, "iterations": sweeps, "change": change},
-            message=f"weights changed by {change:.1e} in the last of {sweeps} sweeps" if sweeps else "stopped at once",
+            message=_ended(state),
         )
+
+    def _unregularized(
+        self, problem: Barycenter, costs: list[np.ndarray], found: Found, values: dict[str, Any], watch: Watch
+    ) -> TransportAnswer:
+        """From the entropic barycenter: the exact one where it is small enough, else smaller epsilons as long as the
+        gap is too wide, and exact couplings to the measures."""
+        tolerance = values["tolerance"]
+        couplings, bound = None, dual_bound(problem, costs, found.potentials)
+        exact = None
+        try:
+            exact = exact_weights(problem, costs, watch)
+            if exact is not None:
+                bound = dual_bound(problem, costs, exact.potentials)
+                found = found._replace(weights=exact.weights, potentials=exact.potentials, epsilon=0.0)
+            couplings = _couplings(problem, costs, found.weights, watch)
+            if exact is not None:
+                smooth = smoothed(problem, costs, exact.potentials, watch)
+                others = _couplings(problem, costs, smooth, watch)
+                if _value(problem, others) - bound <= EXACT * _value(problem, others):
+                    found, couplings = found._replace(weights=smooth), others
+            smallest = SMALLEST * found.epsilon / UNREGULARIZED
+            while exact is None and tolerance is not None and found.epsilon > smallest:
+                if _value(problem, couplings) - bound <= tolerance * _value(problem, couplings):
+                    break
+                smaller = finer(problem, costs, found, values["iteration_limit"], watch)
+                trial = _couplings(problem, costs, smaller.weights, watch)
+                higher = dual_bound(problem, costs, smaller.potentials)
+                found = smaller._replace(potentials=smaller.potentials if higher >= bound else found.potentials)
+                bound = max(bound, higher)
+                if _value(problem, trial) <= _value(problem, couplings):
+                    couplings = trial
+                else:
+                    found = found._replace(weights=_first_marginal(couplings, len(problem.support)))
+        except Stopped:
+            pass
+        if couplings is None and max(M.size for M in costs) <= QUICK:
+            couplings = [
+                coupled(problem.support, found.weights, one, M) for one, M in zip(problem.measures, costs, strict=True)
+            ]
+        cost = None if couplings is None else _value(problem, couplings)
+        reached = cost is not None and cost - bound <= (tolerance or OPTIMAL) * cost
+        bound = bound if cost is None else min(bound, cost)  # rounding
+        parameters = {"potentials": np.stack(found.potentials)}
+        if couplings is not None:
+            parameters["couplings"] = _stacked(couplings)
+        watch.end(objective=cost, bound=bound, iterations=found.sweeps)
+        return answered(
+            self.spec,
+            "optimal" if reached else "feasible",
+            None if reached else watch.limit,
+            cost=cost,
+            bound=bound,
+            epsilon=found.epsilon or None,
+            epsilon_from="tolerance" if found.epsilon else "",
+            support=problem.support,
+            weights=found.weights,
+            parameters=parameters,
+            statistics={"seconds": watch.seconds, "iterations": found.sweeps, "change": found.change},
+            message="exact, by the linear program" if exact is not None else _ended(found),
+        )
+
+
+def _ended(found: Found) -> str:
+    if not found.sweeps:
+        return "stopped at once"
+    return f"weights changed by {found.change:.1e} in the last of {found.sweeps} sweeps"
+
+
+def _couplings(problem: Barycenter, costs: list[np.ndarray], weights: np.ndarray, watch: Watch) -> list[Coupling]:
+    """Exact, to every measure.
+
+    Raises:
+        Stopped: by the watch.
+    """
+    pairs = zip(problem.measures, costs, strict=True)
+    return [aside(partial(coupled, problem.support, weights, measure, M), watch, "POT") for measure, M in pairs]
+
+
+def _value(problem: Barycenter, couplings: list[Coupling]) -> float:
+    return float(sum(share * one.cost for share, one in zip(problem.weights, couplings, strict=True)))
+
+
+def _first_marginal(couplings: list[Coupling], size: int) -> np.ndarray:
+    weights = np.bincount(couplings[0].rows, couplings[0].mass, size)
+    return np.asarray(weights / weights.sum())
+
+
+def _stacked(couplings: list[Coupling]) -> np.ndarray:
+    """Rows of measure, point of the barycenter, point of the measure, mass."""
+    parts = [
+        np.column_stack([np.full(len(one.mass), float(k)), one.rows, one.columns, one.mass])
+        for k, one in enumerate(couplings)
+    ]
+    return np.concatenate(parts)
+
+
+def _seconds_of_pairs(problem: Barycenter) -> float:
+    """Predicted, for exact transport between all pairs of measures."""
+    sizes = [len(measure.weights) for measure in problem.measures]
+    return sum(0.15 * math.pow(n * m / 1e6, 1.3) for n, m in combinations(sizes, 2))
 
 
 def _costs(problem: Barycenter, points: np.ndarray) -> np.ndarray:
     return matrix_of(Transport.build(problem.support, points, cost=problem.cost, p=problem.p))
-
-
-class _Level:
-    """Sweeps at one epsilon, on kernels that hold the potentials so far; changes are scalings, until they grow wide."""
-
-    def __init__(
-        self, problem: Barycenter, costs: list[np.ndarray], potentials: list[np.ndarray], epsilon: float
-    ) -> None:
-        self.shares, self.epsilon = problem.weights, epsilon
-        self.kept = [measure.weights > 0.0 for measure in problem.measures]
-        self.masses = [one.weights[kept] for one, kept in zip(problem.measures, self.kept, strict=True)]
-        self.costs = [M[:, kept] for M, kept in zip(costs, self.kept, strict=True)]
-        self.held = potentials
-        self.absorb()
-
-    def absorb(self) -> None:
-        """Kernels anew, with columns that sum to their masses."""
-        self.kernels = []
-        for M, f, masses in zip(self.costs, self.held, self.masses, strict=True):
-            scaled = (f[:, None] - M) / self.epsilon
-            scaled -= scaled.max(axis=0)
-            np.exp(scaled, out=scaled)
-            scaled *= masses / scaled.sum(axis=0)
-            self.kernels.append(scaled)
-        self.logs = [np.zeros_like(f) for f in self.held]
-
-    def sweep(self) -> np.ndarray:
-        """One round of projections: marginals mu_k, then a common one (their geometric mean), which is returned."""
-        rows = []
-        for kernel, log_u, masses in zip(self.kernels, self.logs, self.masses, strict=True):
-            u = np.exp(log_u)
-            v = masses / np.maximum(u @ kernel, 1e-290)
-            rows.append(log_u + np.log(np.maximum(kernel @ v, 1e-290)))
-        log_q = sum(w * one for w, one in zip(self.shares, rows, strict=True))
-        self.logs = [log_u + log_q - one for log_u, one in zip(self.logs, rows, strict=True)]
-        if max(float(np.abs(one).max()) for one in self.logs) > WIDEST:
-            self.held = self.potentials()
-            self.absorb()
-        return np.asarray(np.exp(log_q))
-
-    def potentials(self) -> list[np.ndarray]:
-        return [f + self.epsilon * one for f, one in zip(self.held, self.logs, strict=True)]
-
-
-def _exact_cost(problem: Barycenter, support: np.ndarray, weights: np.ndarray) -> float:
-    total = 0.0
-    for share, measure in zip(problem.weights, problem.measures, strict=True):
-        M = matrix_of(Transport.build(support, measure.points, cost=problem.cost, p=problem.p))
-        masses = measure.weights * (weights.sum() / measure.weights.sum())
-        total += float(share * ot.emd2(weights, masses, M, numItermax=10_000_000))
-    return total
-
-
-def _plan_cost(problem: Barycenter, costs: list[np.ndarray], potentials: list[np.ndarray], epsilon: float) -> float:
-    """``sum_k w_k <M_k, P_k>`` of the entropic plans."""
-    total = 0.0
-    for share, M, f, measure in zip(problem.weights, costs, potentials, problem.measures, strict=True):
-        kept = measure.weights > 0.0
-        scaled = (f[:, None] - M[:, kept]) / epsilon
-        P = np.exp(scaled - logsumexp(scaled, axis=0) + np.log(measure.weights[kept]))
-        total += float(share * (P * M[:, kept]).sum())
-    return total
-
-
-def _bound(problem: Barycenter, costs: list[np.ndarray], potentials: list[np.ndarray]) -> float:
-    total, common = 0.0, np.zeros(len(problem.support))
-    for share, M, f, measure in zip(problem.weights, costs, potentials, problem.measures, strict=True):
-        total += float(share * (measure.weights @ (M - f[:, None]).min(axis=0)))
-        common += share * f
-    return total + float(common.min())
 
 
 ENGINE = BarycenterEngine()

@@ -108,7 +108,7 @@ class NetworkSimplex:
             return self._without_basis(problem, first, watch)
         matrix = sp.csr_array(flow)
         matrix.sort_indices()
-        f, g = form.potentials(*_of_all_nodes(form, log["u"], log["v"]))
+        f, g = form.potentials(*of_all_nodes(form, log["u"], log["v"]))
         M = form.M[: problem.n, : problem.m]
         plan = form.plan(matrix)
         cost = float(plan.multiply(M).sum()) + penalties(problem, plan)
@@ -116,6 +116,7 @@ class NetworkSimplex:
         error = 0.0 if form.extended else _marginal_error(problem, plan)
         tolerance = max(values["tolerance"] or EXACT, EXACT) * max(abs(cost), abs(bound))
         exact = cost - bound <= tolerance or cost - bound <= 1e-12 * float(np.abs(M).max()) * float(problem.a.sum())
+        exact = exact and math.isfinite(bound)
         watch.end(objective=cost, bound=bound)
         return answered(
             self.spec,
@@ -220,7 +221,7 @@ def _in_thread(
     return flow * mass, {**log, "u": log["u"] * unit, "v": log["v"] * unit}
 
 
-def _of_all_nodes(form: Balanced, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def of_all_nodes(form: Balanced, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Feasible potentials for the nodes without mass, of which the simplex knows nothing."""
     f, g = f.copy(), g.copy()
     rows, columns = form.a > 0.0, form.b > 0.0

@@ -28,6 +28,9 @@ from solvers.transport.problem import Gromov
 #: Distances beyond this number are not sorted for the bound.
 MOST_PAIRS = 20_000_000
 
+#: Gap at which a local minimum is known to be global, and what rounding leaves, as a part of the largest distortion.
+SAME, ROUNDING = 1e-9, 1e-12
+
 
 class PotGromov:
     """See the module."""
@@ -79,13 +82,16 @@ class PotGromov:
         matrix = sp.csr_array(best[1])
         matrix.sort_indices()
         epsilon = None if problem.regularization is None else _epsilon(problem)
-        watch.end(objective=best[0])
+        bound = _bound(problem)
+        watch.end(objective=best[0], bound=bound)
+        size = problem.alpha * float(np.abs(problem.C).max() + np.abs(problem.D).max()) ** 2
+        exact = bound is not None and best[0] - bound <= max((values["tolerance"] or SAME) * best[0], ROUNDING * size)
         return answered(
             self.spec,
-            "feasible",
+            "optimal" if exact else "feasible",
             watch.limit,
             cost=best[0],
-            bound=_bound(problem),
+            bound=bound,
             epsilon=epsilon,
             epsilon_from=""
             if problem.regularization is None

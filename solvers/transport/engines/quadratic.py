@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from solvers.core.engine import Context, EngineSpec, LocalContext
 from solvers.core.errors import OutOfMemory
 from solvers.transport.answer import Limit, TransportAnswer
 from solvers.transport.engines.common import answered, begin, stopped_early
+from solvers.transport.engines.line import staircase
+from solvers.transport.numerics.aside import aside
+from solvers.transport.numerics.basis import PAIRS, basic_potentials
 from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.numerics.newton import Newton
 from solvers.transport.numerics.passes import Passes
@@ -33,6 +37,9 @@ from solvers.transport.problem import Transport
 
 #: Marginal error at which a level that is not the last is left.
 LEVEL_ERROR = 0.02
+
+#: Gap of a repaired plan, where rounding leaves no exact marginals, that is optimal all the same.
+SMALL_GAP = 1e-9
 
 
 class Quadratic:
@@ -89,12 +96,16 @@ class Quadratic:
         limit: Limit | None = None if reached else run.limit or "slow-progress"
         if not reached and setup.problem.max_nonzeros is not None:
             return self._tied(run, state, statistics)
-        found = run.evaluate(state)
-        watch.end(objective=found["objective"], bound=found["objective_bound"], marginal_error=state.error)
         text = f"marginal error {state.error:.1e} after {run.steps} Newton steps"
+        repaired = run.repaired(state)
+        found = run.evaluate(repaired)
+        gap, size = found["objective"] - found["objective_bound"], abs(found["objective"])
+        if not reached and run.finished and run.limit is None and gap <= SMALL_GAP * size:
+            reached, limit, text = True, None, f"{text}, repaired"
+        watch.end(objective=found["objective"], bound=found["objective_bound"], marginal_error=state.error)
         return answered(
             self.spec,
-            "optimal" if reached else "imprecise",
+            "optimal" if reached else "feasible",
             limit,
             **found,
             epsilon_from=setup.epsilon_from,
@@ -145,8 +156,13 @@ class _Run:
         self.setup, self.watch = setup, watch
         dense = setup.geometry.dense
         assert dense is not None
+        #: Costs are kept less these parts of sources and targets, which change no plan and would hide its digits.
+        self.shift_b = dense.amin(0)
+        reduced = dense - self.shift_b
+        self.shift_a = reduced.amin(1)
+        reduced -= self.shift_a[:, None]
         self.geometry = Geometry(
-            None, None, np.ascontiguousarray(dense.numpy().T), "matrix", 2.0, device=dense.device, keep=True
+            None, None, np.ascontiguousarray(reduced.numpy().T), "matrix", 2.0, device=dense.device, keep=True
         )
         assert setup.epsilon is not None
         self.epsilon = (
@@ -171,6 +187,8 @@ class _Run:
             last = epsilon == self.epsilon
             state, steps = self.projector.solve(alpha, epsilon, self.wanted if last else LEVEL_ERROR, self.newton)
             self.steps += steps
+            if last and state.error > self.wanted and self.geometry.n * self.geometry.m <= PAIRS:
+                state = self._from_basis(state)
             self.alpha = alpha = state.alpha
             if self.most is not None and self.steps >= self.most and not last:
                 self.limit = "iterations"
@@ -183,6 +201,21 @@ class _Run:
             self.steps += steps
         self.state, self.finished = state, True
         return None
+
+    def _from_basis(self, state: Projection) -> Projection:
+        """The state, or a better one from the potentials of a basis, where epsilon is next to nothing."""
+        dense = self.geometry.dense
+        assert dense is not None
+        arrays = (dense.numpy().T, self.setup.a.numpy(), self.setup.b.numpy())
+        f, _, flow = aside(partial(basic_potentials, *arrays, self.epsilon, entropic=False), self.watch, "POT")
+        alpha, T = torch.from_numpy(f), torch.from_numpy(np.ascontiguousarray(flow.T))
+        other, steps = self.projector.solve(alpha, self.epsilon, self.wanted, self.newton)
+        self.steps += steps
+        if other.error > self.wanted:  # its plan may be all rounding, the flow is none
+            flown = replace(self.projector.at(alpha, self.epsilon), T=T, error=0.0)
+            value = float((T * dense).sum()) + 0.5 * self.epsilon * float((T * T).sum())
+            other = flown if value - flown.value <= SMALL_GAP * abs(value) else other
+        return other if other.error < state.error else state
 
     def rescue(self) -> None:
         """A plan at the latest potentials, after a stop; of a k-sparse problem at any: its plan is made from less."""
@@ -206,6 +239,21 @@ class _Run:
         plan = None if found.plan is None else torch.from_numpy(np.ascontiguousarray(found.plan.T))
         return plan, found.impossible
 
+    def repaired(self, state: Projection) -> Projection:
+        """With exact marginals: entries of what has too much are scaled down, and what is then missing follows a
+        staircase, which adds at most n + m - 1 entries."""
+        a, b, T = self.setup.a, self.setup.b, state.T
+        off = float((T.sum(0) - a).abs().sum() + (T.sum(1) - b).abs().sum())
+        if off <= self.wanted or self.setup.problem.max_nonzeros is not None:
+            return state
+        T = T * (a / T.sum(0).clamp_min(1e-290)).clamp(max=1.0)
+        T *= (b / T.sum(1).clamp_min(1e-290)).clamp(max=1.0)[:, None]
+        missing_a, missing_b = (a - T.sum(0)).clamp_min(0.0), (b - T.sum(1)).clamp_min(0.0)
+        if float(missing_a.sum()) > 0.0 and float(missing_b.sum()) > 0.0:
+            i, j, mass = staircase(missing_a.numpy(), missing_b.numpy())
+            T.index_put_((torch.from_numpy(j), torch.from_numpy(i)), torch.from_numpy(mass), accumulate=True)
+        return replace(state, T=T)
+
     def evaluate(self, state: Projection) -> dict[str, Any]:
         """The numerical fields of the answer."""
         setup, scale = self.setup, self.setup.scale
@@ -213,10 +261,12 @@ class _Run:
         T = state.T.numpy()
         M = self.geometry.dense
         assert M is not None
-        cost = float((state.T * M).sum())
+        shifts = float(torch.dot(setup.a, self.shift_a) + torch.dot(setup.b, self.shift_b))
+        cost = float((state.T * M).sum()) + shifts
         lowest = (M - state.alpha).amin(1)
         f, g = np.full(problem.n, np.nan), np.full(problem.m, np.nan)
-        f[setup.rows], g[setup.columns] = state.alpha.numpy(), -state.beta.numpy()
+        f[setup.rows] = (state.alpha + self.shift_a).numpy()
+        g[setup.columns] = (self.shift_b - state.beta).numpy()
         _fill(problem, f, g)
         entries = sp.coo_array(T.T * scale)
         where = (setup.rows[entries.coords[0]], setup.columns[entries.coords[1]])
@@ -224,9 +274,9 @@ class _Run:
         matrix.sort_indices()
         return {
             "cost": scale * cost,
-            "bound": scale * float(torch.dot(setup.a, state.alpha) + torch.dot(setup.b, lowest)),
+            "bound": scale * (float(torch.dot(setup.a, state.alpha) + torch.dot(setup.b, lowest)) + shifts),
             "objective": scale * (cost + 0.5 * self.epsilon * float((state.T * state.T).sum())),
-            "objective_bound": scale * state.value,
+            "objective_bound": scale * (state.value + shifts),
             "epsilon": setup.epsilon,
             "marginal_error": scale * state.error,
             "plan": SparsePlan(matrix),

@@ -14,6 +14,7 @@ between CG and direct solves are Kantor's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,8 @@ from solvers.transport.answer import Limit, Status, TransportAnswer
 from solvers.transport.engines.common import answered, begin, stopped_early
 from solvers.transport.engines.each import solve_each
 from solvers.transport.numerics.anneal import LEVEL_ERROR, Anneal
+from solvers.transport.numerics.aside import aside
+from solvers.transport.numerics.basis import PAIRS, basic_potentials
 from solvers.transport.numerics.coarse import coarse
 from solvers.transport.numerics.finish import better, close, evaluate
 from solvers.transport.numerics.free import FreeNewton
@@ -205,9 +208,21 @@ def _to_marginals(setup: Setup, run: Anneal, values: dict[str, Any]) -> bool:
     schedule = levels(setup.geometry.spread(), epsilon)
     if setup.geometry.spread() < EASY * epsilon:
         schedule = [epsilon]
-    return run.run(
-        torch.zeros_like(setup.b), schedule, lambda e: wanted if e == epsilon else LEVEL_ERROR * _mass(setup)
-    )
+    errors = {epsilon: wanted}
+    zeros = torch.zeros_like(setup.b)
+    if run.run(zeros, schedule, lambda e: errors.get(e, LEVEL_ERROR * _mass(setup))):
+        return True
+    dense = setup.geometry.dense
+    if dense is None or not run.passes.exact or dense.numel() > PAIRS or run.newton_steps >= run.most_steps:
+        return False
+    arrays = (dense.cpu().numpy(), setup.a.cpu().numpy(), setup.b.cpu().numpy())
+    g = torch.from_numpy(aside(partial(basic_potentials, *arrays, epsilon), run.passes.watch, "POT")[1])
+    found, run.state = run.state, None
+    reached = run.run(g.to(setup.b.device), [epsilon], lambda _: wanted)
+    if found is not None and found.epsilon == epsilon and (run.state is None or found.error < run.state.error):
+        run.passes.release(run.state)
+        run.state = found
+    return reached
 
 
 def _to_gap(setup: Setup, run: Anneal, values: dict[str, Any]) -> tuple[bool, dict[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from solvers.transport.numerics.newton import Newton
+from solvers.transport.numerics.newton import Newton, Step
 from solvers.transport.numerics.passes import Passes, State
 from solvers.transport.numerics.relaxed import relax, relaxed_state
 from solvers.transport.numerics.sweeps import sweep
@@ -37,6 +37,10 @@ RESCUE_SWEEPS = 100
 #: the repair of what they leave is then no more than rounding.
 MOST_RELAXED, ABSORPTIONS, RELAXED_ERROR, FINE = 400, 4, 0.1, 1e-6
 
+#: Longest step of a potential at first, in units of epsilon, and its growth. Where parts of a plan are as good as
+#: apart, Newton's direction only says who must come nearer, and may be 1e10 epsilons long.
+REACH, GROWTH = 100.0, 4.0
+
 #: Levels closer than this ratio are not divided further.
 CLOSEST = 1.05
 
@@ -54,6 +58,10 @@ class Anneal:
     sweeps: int = 0
     state: State | None = None
     finished: float = math.inf
+    #: See ``REACH``.
+    reach: float = REACH
+    #: The newest step was as long as that.
+    limited: bool = False
     #: Called with each level's state; True ends the run.
     enough: Callable[[State], bool] = field(default=lambda _: False)
 
@@ -107,7 +115,7 @@ class Anneal:
             state = better
             self._take(state)
             steps += 1
-            slow = slow + 1 if state.error > 0.9 * before else 0
+            slow = slow + 1 if state.error > 0.9 * before and not self.limited else 0
         return math.isfinite(state.error)
 
     def _relaxed(self, state: State, wanted: float) -> State:
@@ -136,8 +144,8 @@ class Anneal:
         for damping in (0.0,) if passes.exact else DAMPINGS:
             step = self.newton.step(state, damping)
             self.newton_steps += 1
-            length = 1.0
-            while length >= (SHORTEST if passes.exact else SHORTEST_FREE):
+            longest = length = self._longest(state, step)
+            while length >= (SHORTEST if passes.exact else SHORTEST_FREE) * longest:
                 trial = passes.state(step.at(length), state.epsilon, state.f)
                 # close to the optimum values agree in all digits, and the error decides
                 rising = trial.value >= state.value + 1e-4 * step.rise(trial.g) - 1e-14 * abs(state.value)
@@ -145,10 +153,18 @@ class Anneal:
                 if not passes.exact:  # a plan without mass has no error either
                     nearer = nearer and trial.value >= state.value - 1e-10 * abs(state.value)
                 if nearer or (rising and math.isfinite(trial.error)):
+                    self.limited = longest < 1.0
+                    self.reach *= GROWTH if length == longest else max(length / longest, 1.0 / GROWTH)
+                    self.reach = max(self.reach, REACH) if self.limited else REACH
                     return trial
                 passes.release(trial)
                 length *= 0.5
         return None
+
+    def _longest(self, state: State, step: Step) -> float:
+        """The first length to try."""
+        size = float((step.at(1.0) - state.g).abs().max())
+        return min(1.0, self.reach * state.epsilon / size) if math.isfinite(size) and size > 0.0 else 1.0
 
     def _swept(self, state: State, wanted: float) -> State | None:
         """The state after more sweeps, where a potential that is held or clipped stops Newton's method; None if they

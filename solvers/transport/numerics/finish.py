@@ -12,13 +12,14 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from solvers.transport.numerics.geometry import Geometry
 from solvers.transport.numerics.marginals import CappedTotal, TotalVariation
 from solvers.transport.numerics.passes import Passes, State, exponential
 from solvers.transport.numerics.setup import Setup
-from solvers.transport.plan import PotentialPlan
+from solvers.transport.plan import PotentialPlan, SparsePlan
 
 #: A repair of less than this share of the mass changes the regularized value by its first-order term, up to this share
 #: of the spread of costs.
@@ -26,6 +27,12 @@ SMALL_REST = 1e-10
 
 #: A gap of this share of the spread of costs, for each unit of mass, is rounding.
 ROUNDING = 1e-12
+
+#: The same of penalties.
+PENALTY_ROUNDING = 1e-14
+
+#: Rounding of potentials that is felt, and the largest plan (in entries) that is then given entry by entry.
+UNIT, BLUR, EXPLICIT = 2.0**-53, 1e-11, 1_000_000
 
 
 def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -> dict[str, Any]:
@@ -104,7 +111,26 @@ def evaluate(setup: Setup, passes: Passes, state: State, *, regularized: bool) -
     for k, (kept, values) in enumerate(reversed(sides) if setup.flipped else sides):
         rest[k][kept] = values.cpu().numpy()
     found["plan"] = PotentialPlan(plan_f, plan_g, epsilon, rest[0], rest[1])
+    if state.P is not None and passes.exact and state.P.numel() <= EXPLICIT and _blurred(passes, state):
+        found["plan"] = _entries(setup, state.P * shrink + missing_a[:, None] * (missing_b * share))
     return found
+
+
+def _blurred(passes: Passes, state: State) -> bool:
+    """Potentials are so large that their last digits, in units of epsilon, spoil the marginals of the plan they
+    describe."""
+    largest = float(state.f.abs().max() + state.g.abs().max()) + passes.geometry.spread()
+    return largest * UNIT > BLUR * state.epsilon
+
+
+def _entries(setup: Setup, P: torch.Tensor) -> SparsePlan:
+    """The plan (rows and columns of the geometry) entry by entry, in the problem's own order."""
+    kept = sp.coo_array(P.cpu().numpy() * setup.scale)
+    row, column = setup.rows[kept.coords[0]], setup.columns[kept.coords[1]]
+    places = (column, row) if setup.flipped else (row, column)
+    matrix = sp.csr_array(sp.coo_array((kept.data, places), shape=(setup.problem.n, setup.problem.m)))
+    matrix.sort_indices()
+    return SparsePlan(matrix)
 
 
 def better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -119,9 +145,12 @@ def better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 def close(found: dict[str, Any], setup: Setup, tolerance: float) -> bool:
     """True if cost and bound are within ``tolerance`` of each other, relatively, or within what rounding leaves of the
-    largest costs (an optimum of 0 has no relative gap)."""
+    largest costs and of penalties (an optimum of 0 has no relative gap)."""
     gap = found["cost"] - found["bound"]
+    problem = setup.problem
     rounding = ROUNDING * setup.geometry.spread() * setup.scale * float(setup.a.sum())
+    for strength, weights in ((problem.strength_a, problem.a), (problem.strength_b, problem.b)):
+        rounding += PENALTY_ROUNDING * strength * float(weights.sum()) if math.isfinite(strength) else 0.0
     return bool(gap <= tolerance * max(abs(found["cost"]), abs(found["bound"])) or gap <= rounding)
 
 

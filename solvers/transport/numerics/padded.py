@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from scipy.special import xlogy
 
+from solvers.core.errors import InvalidProblem
 from solvers.transport.numerics.finish import SMALL_REST
 from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.numerics.passes import exponential
 from solvers.transport.numerics.relaxed import native, relax_all
-from solvers.transport.numerics.setup import device_of
+from solvers.transport.numerics.setup import ONE_DIRECTION, device_of
 from solvers.transport.numerics.watch import Watch
 from solvers.transport.plan import PotentialPlan
 from solvers.transport.problem import Transport
@@ -54,6 +55,13 @@ class Padded:
             M[k, : one.n, : one.m] = _costs(one)
             strength[k], relative[k] = one.regularization.strength, one.regularization.relative
         mean = np.einsum("kn,knm,km->k", a, M, b, optimize=True)
+        mean[np.array([one.cost == "cosine" for one in problems]) & (mean < ONE_DIRECTION)] = 0.0
+        if (relative & (mean < 0.0)).any():
+            raise InvalidProblem(
+                f"a mean cost of the batch is {mean[relative].min():g}, which is no scale for a regularization",
+                pointer="/problems",
+                hint="an absolute regularization, or costs that are not negative",
+            )
         epsilon = strength * np.where(relative & (mean > 0.0), mean, 1.0)
         put = [torch.from_numpy(array).to(device_of(options)) for array in (a, b, M, epsilon, mean)]
         return Padded(put[0], put[1], put[2], put[3], put[4], scale)

@@ -16,6 +16,15 @@ import scipy.sparse as sp
 from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.problem import Transport
 
+#: Prices of making and losing mass need be no more than so many of the largest cost.
+HIGH = 4.0
+
+#: Rows of costs that are looked at together, so that they stay in cache.
+TILE = 64
+
+#: Totals that differ by less than this part are the same up to rounding.
+EQUAL = 1e-15
+
 
 @dataclass
 class Balanced:
@@ -26,6 +35,8 @@ class Balanced:
     b: np.ndarray
     M: np.ndarray
     extended: bool
+    #: What prices of making and losing mass were lowered by.
+    lowered: float = 0.0
 
     def plan(self, flow: sp.csr_array) -> sp.csr_array:
         """The plan of the original problem from one of this."""
@@ -60,6 +71,10 @@ class Balanced:
             assert self.problem.mass is not None
             level = best_level(self.problem.a, inner_f, self.problem.mass)[0]
             return np.minimum(inner_f - level, 0.0), inner_g + level
+        total_a, total_b = math.fsum(self.problem.a), math.fsum(self.problem.b)
+        if abs(total_a - total_b) > EQUAL * (total_a + total_b):
+            shift = self.lowered if total_a > total_b else -self.lowered
+            inner_f, inner_g = inner_f + shift, inner_g - shift
         sides = ((inner_f, self.problem.strength_a), (inner_g, self.problem.strength_b))
         clipped = [np.clip(side, -strength, strength) for side, strength in sides]
         return clipped[0], clipped[1]
@@ -67,7 +82,7 @@ class Balanced:
 
 def balanced(problem: Transport) -> Balanced:
     """The balanced form of a balanced, partial, unbalanced-tv or semi-relaxed-tv problem."""
-    M = matrix_of(problem)
+    M, lowered = matrix_of(problem), 0.0
     if problem.variant == "balanced":
         return Balanced(problem, problem.a, problem.b, M, extended=False)
     n, m = M.shape
@@ -83,11 +98,16 @@ def balanced(problem: Transport) -> Balanced:
     else:
         whole[n, :m] = np.minimum(problem.strength_b, problem.strength_a + M.min(axis=0))
         whole[:n, m] = np.minimum(problem.strength_a, problem.strength_b + M.min(axis=1))
+        # prices above any cost change no plan, and hide the digits of costs
+        lowered = float(min(whole[n, :m].min(), whole[:n, m].min())) - HIGH * float(np.abs(M).max())
+        lowered = max(0.0, lowered) if math.isfinite(lowered) else 0.0
+        whole[n, :m] -= lowered
+        whole[:n, m] -= lowered
         whole[n, m] = 0.0
         extra_a, extra_b = total_b, total_a
     a = np.append(problem.a, max(extra_a, 0.0))
     b = np.append(problem.b, max(extra_b, 0.0))
-    return Balanced(problem, a, b * (math.fsum(a) / math.fsum(b)), whole, extended=True)
+    return Balanced(problem, a, b * (math.fsum(a) / math.fsum(b)), whole, extended=True, lowered=lowered)
 
 
 def dual_value(problem: Transport, M: np.ndarray, f: np.ndarray, g: np.ndarray) -> float:
@@ -102,7 +122,7 @@ def dual_value(problem: Transport, M: np.ndarray, f: np.ndarray, g: np.ndarray) 
 def _of_columns(problem: Transport, M: np.ndarray, g: np.ndarray) -> float:
     if problem.variant in ("unbalanced", "semi-relaxed"):  # so that no f must fall below -strength_a
         g = np.minimum(np.clip(g, -problem.strength_b, problem.strength_b), problem.strength_a + M.min(axis=0))
-    f = (M - g).min(axis=1)
+    f = np.concatenate([(M[k : k + TILE] - g).min(axis=1) for k in range(0, len(M), TILE)])
     if problem.variant == "balanced":
         return float(problem.a @ f + problem.b @ g)
     if problem.variant == "partial":

@@ -55,8 +55,14 @@ class Setup:
 
     @property
     def unit(self) -> float:
-        """A scale of costs: their mean, or their spread where the mean is none."""
-        return self.mean_cost if self.mean_cost > 0.0 else max(self.geometry.spread(), 1e-300)
+        """A scale of costs: their mean, or their spread where the mean is none; where all are 0, that of penalties."""
+        if self.mean_cost > 0.0:
+            return self.mean_cost
+        strengths = (self.problem.strength_a, self.problem.strength_b)
+        spread = (
+            0.0 if self.problem.cost == "cosine" and self.geometry.spread() < ONE_DIRECTION else self.geometry.spread()
+        )
+        return spread or min(one for one in (*strengths, 1.0) if math.isfinite(one))
 
     @property
     def keep(self) -> bool:

@@ -9,14 +9,17 @@ import pytest
 
 from solvers.core import registry
 from solvers.core.engine import LocalContext
+from solvers.core.errors import InvalidProblem
 from solvers.transport.certificates import certify
 from solvers.transport.engines import multiscale
+from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.numerics.watch import Stopped
 from solvers.transport.problem import Transport
 from solvers.transport.select import choose
 
 _R = np.random.default_rng(0)
 _X, _Y = _R.normal(size=(60, 2)), _R.normal(size=(50, 2)) + 1.0
+_W = np.exp(6.0 * _R.normal(size=60)) * (_R.random(60) < 0.7)
 _OFFERED = [registry.load("transport", name).spec for name in registry.names("transport")]
 
 
@@ -41,6 +44,33 @@ _OFFERED = [registry.load("transport", name).spec for name in registry.names("tr
             id="tiny masses, entropic",
         ),
         pytest.param(Transport.build(M=-_R.random((30, 20))), id="negative costs"),
+        pytest.param(
+            Transport.build(M=_R.random((30, 20)) + 1e9, regularization=0.1),
+            id="a large constant in the costs, entropic",
+        ),
+        pytest.param(Transport.build(1e5 * _X, 1e5 * _Y, regularization=0.1), id="costs of 1e10 at epsilon 0.1"),
+        pytest.param(Transport.build(1e-6 * _X, 1e-6 * _Y, regularization=1e-13), id="costs of 1e-12, entropic"),
+        pytest.param(
+            Transport.build(M=_R.random((30, 20)) - 1e9, regularization=0.1, kind="quadratic"),
+            id="a large constant in the costs, quadratic",
+        ),
+        pytest.param(
+            Transport.build(1e5 * _X, 1e5 * _Y, regularization=0.1, kind="quadratic"), id="costs of 1e10, quadratic"
+        ),
+        pytest.param(
+            Transport.build(
+                _X**3, _Y, a=_W / _W.sum(), b=_W[:50] / _W[:50].sum(), cost="lp", p=3.0, regularization=1e-3
+            ),
+            id="parts of a plan that are as good as apart",
+        ),
+        pytest.param(
+            Transport.build(M=np.zeros((4, 5)), variant="semi-relaxed", strength_b=3.0, b=np.full(5, 0.1)),
+            id="no costs, KL",
+        ),
+        pytest.param(
+            Transport.build(_X, _Y, b=np.full(50, 0.01), variant="semi-relaxed", divergence="tv", strength_b=1e12),
+            id="total variation with a price far above all costs",
+        ),
     ],
 )
 def test_the_planners_engine_is_optimal_and_certified(problem: Transport) -> None:
@@ -49,6 +79,25 @@ def test_the_planners_engine_is_optimal_and_certified(problem: Transport) -> Non
     answer, certificate = certify(problem, engine.solve(problem, options, LocalContext()), options)
     assert answer.status == "optimal", answer.message
     assert certificate.verified
+
+
+@pytest.mark.parametrize("divergence", ["tv", "kl"])
+def test_costs_below_all_prices_are_refused_where_mass_could_be_made_without_end(divergence: str) -> None:
+    with pytest.raises(InvalidProblem) as refused:
+        Transport.build(M=-np.ones((3, 3)), variant="unbalanced", divergence=divergence, strength=1e-3)
+    assert refused.value.pointer == "/M"
+
+
+def test_a_rank_is_kept_for_any_cost_and_any_weights() -> None:
+    for fields in ({"cost": "euclidean"}, {"cost": "cosine"}, {"a": _W / _W.sum()}):
+        problem = Transport.build(_X, _Y, rank=3, **fields)  # type: ignore[arg-type]
+        engine = registry.load("transport", choose(problem, {}, _OFFERED).engine)
+        answer, certificate = certify(problem, engine.solve(problem, {}, LocalContext()), {})
+        assert certificate.verified, answer.message
+        assert answer.status == "feasible"
+        assert answer.bound is not None
+        assert answer.cost is not None
+        assert 0.0 < answer.bound <= answer.cost < float(problem.a @ matrix_of(problem) @ problem.b)
 
 
 def test_penalties_that_are_almost_constraints_do_not_make_an_answer_imprecise() -> None:
