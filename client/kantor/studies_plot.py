@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from kantor.studies import Study
 
 WIDTH, HEIGHT = 640, 380
-LEFT, RIGHT, TOP, BOTTOM = 80, 20, 36, 48
+LEFT, RIGHT, TOP, BOTTOM = 100, 20, 36, 48
 DOTS, LINE = "#4c6ef5", "#e8590c"
 
 
@@ -81,7 +83,7 @@ def _history(study: Study) -> Plot:
         elif best:
             best.append((number, best[-1][1]))
     return chart(
-        f"{study.name}: {objective} ({goal})", "trial", objective, [(n, v) for n, v, ok in dots if ok], best,
+        f"{study.name}: {objective} ({goal})", "trial", objective, [(n, v) for n, v, ok in dots if ok], steps(best),
         [(n, v) for n, v, ok in dots if not ok],
     )  # fmt: skip
 
@@ -96,7 +98,8 @@ def _pareto(study: Study) -> Plot:
         return [(trial.values_told[x], trial.values_told[y]) for trial in trials]
 
     trials = _measured(study)
-    front = sorted(places(study.pareto()))
+    # the edge of what was reached: a step along x first where small values of x are good
+    front = steps(sorted(places(study.pareto())), across_first=study.info.objectives[x] == "min")
     ok = [trial for trial in trials if trial.feasible]
     return chart(study.name, x, y, places(ok), front, places([trial for trial in trials if not trial.feasible]))
 
@@ -108,20 +111,33 @@ def _parameters(study: Study) -> Plot:
     objective = next(iter(study.info.objectives))
     trials = _measured(study)
     names = list(study.info.space)
-    parts, height = [], 150
-    for k, name in enumerate(names):
+    parts: list[str] = []
+    height = 150
+    for name in names:
         with_it = [trial for trial in trials if name in trial.params]
         if not with_it:
             continue
-        raw = [trial.params[name] for trial in with_it]
-        levels = {value: place for place, value in enumerate(dict.fromkeys(map(str, raw)))}
-        numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in raw)
+        ticks, log = ticks_of(study.info.space[name])
         dots = [
-            (float(value) if numeric else float(levels[str(value)]), trial.values_told[objective])
-            for value, trial in zip(raw, with_it, strict=True)
+            (float(ticks.index(str(t.params[name])) if ticks else t.params[name]), t.values_told[objective])
+            for t in with_it
         ]
-        parts.append(f'<g transform="translate(0,{k * height})">{axes(dots, name, objective, height)}</g>')
-    return Plot(svg("".join(parts), height * len(names)))
+        drawn = axes(dots, name, objective, height, log=log, ticks=ticks)
+        parts.append(f'<g transform="translate(0,{len(parts) * height})">{drawn}</g>')
+    return Plot(svg("".join(parts), height * len(parts)))
+
+
+def ticks_of(parameter: Any) -> tuple[list[str], bool]:
+    """The names of a parameter's choices, if it has any; and whether its scale is logarithmic."""
+    return [str(choice) for choice in getattr(parameter, "choices", [])], bool(getattr(parameter, "log", False))
+
+
+def steps(line: Places, *, across_first: bool = True) -> list[tuple[float, float]]:
+    """The corners of a staircase through points in the order of x."""
+    found = list(line[:1])
+    for (left, low), (right, high) in pairwise(line):
+        found += [(right, low) if across_first else (left, high), (right, high)]
+    return found
 
 
 def _importance(study: Study) -> Plot:
@@ -154,25 +170,36 @@ def chart(title: str, x: str, y: str, dots: Places, line: Places, grey: Places) 
     return Plot(svg(text(WIDTH / 2, 20, title, anchor="middle", weight="bold") + "".join(marks) + scale.frame(x, y)))
 
 
-def axes(dots: Places, x: str, y: str, height: int) -> str:
-    scale = Scale(dots, height)
+def axes(dots: Places, x: str, y: str, height: int, *, log: bool = False, ticks: Sequence[str] = ()) -> str:
+    scale = Scale(dots, height, log=log, ticks=ticks)
     marks = [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{DOTS}"/>' for px, py in map(scale, dots)]
     return "".join(marks) + scale.frame(x, y)
 
 
 class Scale:
-    """From values to pixels."""
+    """From values to pixels.
 
-    def __init__(self, points: Places, height: int) -> None:
+    Args:
+        log: x is spread by its logarithm.
+        ticks: names of the places 0, 1, ... of x.
+    """
+
+    def __init__(self, points: Places, height: int, *, log: bool = False, ticks: Sequence[str] = ()) -> None:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.low, self.high = (min(xs), min(ys)), (max(xs), max(ys))
+        if ticks:
+            self.low, self.high = (-0.5, self.low[1]), (len(ticks) - 0.5, self.high[1])
         self.height = height
+        self.log = log and self.low[0] > 0
+        self.ticks = ticks
 
     def __call__(self, point: tuple[float, float]) -> tuple[float, float]:
         share = [
             (value - low) / (high - low) if high > low else 0.5
             for value, low, high in zip(point, self.low, self.high, strict=True)
         ]
+        if self.log and self.high[0] > self.low[0]:
+            share[0] = math.log(point[0] / self.low[0]) / math.log(self.high[0] / self.low[0])
         return (
             LEFT + share[0] * (WIDTH - LEFT - RIGHT),
             self.height - BOTTOM - share[1] * (self.height - TOP - BOTTOM),
@@ -182,12 +209,24 @@ class Scale:
         bottom, right = self.height - BOTTOM + 8, WIDTH - RIGHT
         return (
             f'<path d="M{LEFT - 8},{TOP - 6} V{bottom} H{right}" fill="none" stroke="currentColor"/>'
-            + text(LEFT, bottom + 16, f"{self.low[0]:.4g}")
-            + text(right, bottom + 16, f"{self.high[0]:.4g}", anchor="end")
-            + text((LEFT + right) / 2, bottom + 16, x, anchor="middle")
+            + self._names(x, bottom + 16, right)
             + text(LEFT - 12, bottom - 8, f"{self.low[1]:.4g}", anchor="end")
             + text(LEFT - 12, TOP + 4, f"{self.high[1]:.4g}", anchor="end")
-            + text(LEFT - 12, (TOP + bottom) / 2, y[:12], anchor="end")
+            + text(LEFT - 12, (TOP + bottom) / 2, y[:14], anchor="end")
+        )
+
+    def _names(self, x: str, bottom: float, right: float) -> str:
+        """Below the axis: its name between its ends, or between the names of its places."""
+        if self.ticks:
+            room = max(3, 80 // len(self.ticks))
+            every = max(1, len(self.ticks) // 16)
+            named = [(k, name) for k, name in enumerate(self.ticks) if k % every == 0]
+            places = [text(self((k, 0.0))[0], bottom, name[:room], anchor="middle") for k, name in named]
+            return "".join(places) + text((LEFT + right) / 2, bottom + 14, x, anchor="middle", weight="bold")
+        return (
+            text(LEFT, bottom, f"{self.low[0]:.4g}")
+            + text(right, bottom, f"{self.high[0]:.4g}", anchor="end")
+            + text((LEFT + right) / 2, bottom, f"{x} (log)" if self.log else x, anchor="middle", weight="bold")
         )
 
 

@@ -6,7 +6,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kantor.errors import KantorError
-from kantor.studies_plot import BOTTOM, DOTS, HEIGHT, LEFT, LINE, RIGHT, TOP, WIDTH, Plot, Scale, chart, svg, text
+from kantor.studies_plot import (
+    BOTTOM,
+    DOTS,
+    HEIGHT,
+    LEFT,
+    LINE,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Plot,
+    Scale,
+    chart,
+    steps,
+    svg,
+    text,
+    ticks_of,
+)
 
 if TYPE_CHECKING:
     from kantor.studies import Study
@@ -21,7 +37,7 @@ def hypervolume(study: Study) -> Plot:
     line = [(float(number), volume) for number, volume in zip(found.trials, found.hypervolume, strict=True)]
     if not line:
         raise KantorError(f"no trial of {study.name!r} has values yet: there is nothing to show")
-    return chart(f"{study.name}: hypervolume", "trial", "hypervolume", [], line, [])
+    return chart(f"{study.name}: hypervolume", "trial", "hypervolume", [], steps(line), [])
 
 
 def calibration(study: Study) -> Plot:
@@ -39,17 +55,25 @@ def marginals(study: Study, parameters: Sequence[str] = (), **settings: Any) -> 
     parts, height = [], 170
     found = study.marginals(*parameters, **settings)
     for k, item in enumerate(found):
-        numeric = _numeric(item.values)
-        at = [float(v) for v in item.values] if numeric else [float(i) for i in range(len(item.values))]
+        choices, log = ticks_of(study.info.space[item.parameter])
+        ticks = [str(value) for value in item.values] if choices else []
+        at = [float(i) for i in range(len(ticks))] if choices else [float(v) for v in item.values]
         low = [m - 2 * s for m, s in zip(item.mean, item.std, strict=True)]
         high = [m + 2 * s for m, s in zip(item.mean, item.std, strict=True)]
-        scale = Scale([*zip(at, low, strict=True), *zip(at, high, strict=True)], height)
-        band = [scale(p) for p in [*zip(at, high, strict=True), *reversed([*zip(at, low, strict=True)])]]
+        scale = Scale([*zip(at, low, strict=True), *zip(at, high, strict=True)], height, log=log, ticks=ticks)
         middle = [scale(p) for p in zip(at, item.mean, strict=True)]
-        marks = f'<polygon points="{_path(band)}" fill="{DOTS}" opacity="0.25"/>'
-        marks += f'<polyline points="{_path(middle)}" fill="none" stroke="{LINE}" stroke-width="2"/>'
-        label = item.parameter if numeric else f"{item.parameter}: {', '.join(map(str, item.values))[:60]}"
-        marks += scale.frame(label, item.objective)
+        if ticks:
+            ends = [(scale((x, a)), scale((x, b))) for x, a, b in zip(at, low, high, strict=True)]
+            marks = "".join(
+                f'<path d="M{x:.1f},{a:.1f} V{b:.1f}" stroke="{DOTS}" stroke-width="6" opacity="0.35"/>'
+                for (x, a), (_, b) in ends
+            )
+            marks += "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{LINE}"/>' for x, y in middle)
+        else:
+            band = [scale(p) for p in [*zip(at, high, strict=True), *reversed([*zip(at, low, strict=True)])]]
+            marks = f'<polygon points="{_path(band)}" fill="{DOTS}" opacity="0.25"/>'
+            marks += f'<polyline points="{_path(middle)}" fill="none" stroke="{LINE}" stroke-width="2"/>'
+        marks += scale.frame(item.parameter, item.objective)
         parts.append(f'<g transform="translate(0,{k * height})">{marks}</g>')
     return Plot(svg("".join(parts), height * max(1, len(found))))
 
@@ -112,10 +136,6 @@ def _important(study: Study) -> tuple[str, str]:
     if len(names) < 2:
         raise KantorError("a contour needs two parameters")
     return names[0], names[1]
-
-
-def _numeric(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

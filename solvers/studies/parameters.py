@@ -131,7 +131,8 @@ class Numeric(Parameter):
             low = max(low, self.low / 2)
         value = self._stretch(unit, low, last + half)
         index = 0 if self.step is None else min(max(round((value - self.low) / self.step), 0), levels - 1)
-        return self._plain(self.low + index * (self.step or 0.0))
+        # fifteen digits: what is 0.3 for people is not to be 0.30000000000000004
+        return self._plain(float(f"{self.low + index * (self.step or 0.0):.15g}"))
 
     def unit(self, value: Value) -> float:
         number = float(value)

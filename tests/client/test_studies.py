@@ -175,6 +175,19 @@ def test_two_objectives_give_a_front_and_pictures(client: kantor.Client, tmp_pat
         study.plot("pie")
 
 
+def test_pictures_have_the_scales_and_names_of_the_parameters(client: kantor.Client) -> None:
+    space = {"lr": kantor.Float(1e-4, 1.0, log=True), "kind": kantor.Categorical(["a", "b"])}
+    study = client.studies.create("scales", space, {"loss": "min"})
+    for lr, kind in ((1e-4, "b"), (1e-2, "a"), (1.0, "b")):
+        study.add({"lr": lr, "kind": kind}, {"loss": lr})
+
+    svg = study.plot("parameters").svg
+    middle = 0.5 * (100 + 620)
+    assert f'<circle cx="{middle:.1f}"' in svg, "0.01 is half way from 0.0001 to 1"
+    assert "lr (log)" in svg
+    assert all(f">{kind}</text>" in svg for kind in ("a", "b"))
+
+
 def test_create_loads_what_is_there_and_refuses_another_space(client: kantor.Client, study: kantor.Study) -> None:
     assert client.studies.create(study.name, SPACE, {"f": "min"}).id == study.id
     assert client.studies.get(study.name).id == study.id
