@@ -119,6 +119,7 @@ class _Around:
             metadata.append(("traceparent", self._origin.traceparent))
         try:
             self._principal = await access.identify(self._state, self._metadata)
+            origin.asks(self._principal.key_id)
             project = self._principal.project_id.hex
             standing = await self._state.rates.count(project, self._principal.limits.max_requests)
             if standing is not None:

@@ -20,6 +20,7 @@ from service.store.connect import Database
 from service.telemetry import origin
 from service.telemetry.origin import Origin
 from service.tenants import quotas
+from service.tenants.limits import COLUMNS as LIMITS
 from service.tenants.limits import Limits
 
 
@@ -32,7 +33,7 @@ class Submission:
         pool: the queue, named by the engine's announcement.
         idempotency_key: at most 255 letters; a second submission with key and project gets the first one's job.
         fingerprint: digest of the request; the same key with another fingerprint is refused.
-        key_id: the API key that asks.
+        key_id: the API key that asks; by default the origin's.
         limits: the project's quotas; None: none.
         origin: the request that submits it, which logs and traces of the job name.
     """
@@ -122,6 +123,9 @@ WHERE idempotency.project_id = %s AND idempotency.key = %s
 """  # noqa: S608
 
 
+_LIMITS = f"SELECT {LIMITS} FROM project WHERE id = %s"  # noqa: S608
+
+
 def submit(
     conn: Database,
     project_id: UUID,
@@ -133,12 +137,16 @@ def submit(
     fingerprint: bytes = b"",
     settings: Settings,
 ) -> Submitted:
-    """Store a new job (with input, first event, outbox row and idempotency record) in one statement.
+    """Store a new job (with input, first event, outbox row and idempotency record) in one statement, within the
+    project's quotas as they stand in the database: also for jobs that come of other work than a request.
 
     Raises:
-        KantorError: ``idempotency-mismatch``, or ``invalid-request`` for text that PostgreSQL cannot hold.
+        KantorError: ``quota-exceeded``, ``idempotency-mismatch``, or ``invalid-request`` for text that PostgreSQL
+            cannot hold.
     """
-    item = Submission(project_id, request, document, pool, idempotency_key, fingerprint)
+    found = conn.execute(_LIMITS, (project_id,), prepare=True).fetchone()
+    limits = None if found is None else Limits(*found)
+    item = Submission(project_id, request, document, pool, idempotency_key, fingerprint, limits=limits)
     outcome = submit_many(conn, [item], settings=settings)[0]
     if isinstance(outcome, KantorError):
         raise outcome
@@ -222,7 +230,7 @@ def _record(n: int, item: Submission, row: JobRow) -> dict[str, Any]:
         "created_at": row.created_at,
         "deadline_at": row.deadline_at,
         "retention": row.retention.total_seconds(),
-        "submitted_by": item.key_id,
+        "submitted_by": item.key_id or item.origin.key_id,
         "request_id": item.origin.request_id,
         "traceparent": item.origin.traceparent,
         "key": item.idempotency_key,

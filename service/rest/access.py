@@ -13,6 +13,7 @@ from api_schemas.keys import PREFIX, well_formed
 from service import keys
 from service.keys import Principal
 from service.rest import state
+from service.telemetry import origin
 from service.tenants.audit import Actor
 
 
@@ -32,6 +33,7 @@ async def authenticate(request: Request, scope: str) -> Principal:
     api = state.of(request)
     principal = await identify(api, request.headers)
     request.scope["kantor.principal"] = principal
+    origin.asks(principal.key_id)
     request.scope["kantor.rate"] = await api.rates.count(principal.project_id.hex, principal.limits.max_requests)
     principal.require(scope)
     return principal

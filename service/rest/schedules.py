@@ -173,7 +173,7 @@ async def promote(request: Request, principal: Writer, schedule_id: ScheduleId) 
     responses={
         200: ok("The new version.", ScheduleVersion),
         202: {"description": "A worker is at it.", "headers": {"Location": header("The job.")}},
-        **documented(*ALWAYS, *BODY, "not-found", "invalid-problem", "engine-failure"),
+        **documented(*ALWAYS, *BODY, "not-found", "invalid-problem", "engine-failure", "quota-exceeded"),
     },
     openapi_extra=body("RefineRequest", REFINE_REQUESTS),
 )

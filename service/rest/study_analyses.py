@@ -36,7 +36,10 @@ At = Annotated[
 ]
 _LONGEST_WAIT = 60.0
 _FIELDS = tuple(Analysis.model_fields)
-_ERRORS = (*ALWAYS, "not-found", "invalid-request", "not-finished", "unsupported-problem", "engine-failure", "conflict")
+_ERRORS = (
+    *(*ALWAYS, "not-found", "invalid-request", "not-finished", "unsupported-problem"),
+    *("engine-failure", "conflict", "quota-exceeded"),
+)
 _REPLIES: dict[int | str, dict[str, Any]] = {
     200: ok("What the data say now.", Analysis),
     202: {

@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from uuid import UUID
 
+from api_schemas.errors import KantorError
 from api_schemas.studies import AskRequest
 from service import registry, studies
 from service.rest.state import State
 from service.settings import Settings
 from service.store.connect import Database
-from service.studies import Asked, StudyRow
+from service.studies import Asked, StudyRow, pool
 from service.studies.pool import OWN_POOLS, Pending
 
 _LOOK_SECONDS = 0.5
@@ -42,16 +43,15 @@ async def ask(state: State, project_id: UUID, study_id: UUID, request: AskReques
         words = f"quasi-random: {why or 'no suggestion was ready'}"
         await state.database(studies.fall_back, asked, request, words)
     if asked.low and not asked.done:
-        await refill(state, asked.study, 1)
+        await prepare(state, asked.study, 1)
     return asked
 
 
-async def refill(state: State, study: StudyRow, count: int) -> Pending:
-    """See that suggestions are made, and ring for the job."""
-    pending: Pending = await state.database(studies.refill, study, count=count, settings=state.settings)
-    if pending.submitted is not None:
+async def prepare(state: State, study: StudyRow, count: int) -> None:
+    """See that suggestions are made, if that can be, and ring for the job."""
+    pending = await state.database(pool.prepare, study, count=count, settings=state.settings)
+    if pending is not None and pending.submitted is not None:
         state.writer.ring(pending.submitted)
-    return pending
 
 
 async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[Asked, str]:
@@ -66,7 +66,12 @@ async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[A
         pending: Pending | None = None
         while time.monotonic() < end and not state.stopping.is_set():
             if pending is None:
-                pending = await _make(state, study, request, lacks)
+                try:
+                    pending = await _make(state, study, request, lacks)
+                except KantorError as error:
+                    if error.code != "quota-exceeded":
+                        raise
+                    return asked, error.detail
                 heard = _FIRST_EVENTS
             look = _LOOK_SECONDS if state.hub.connected else _BLIND_LOOK_SECONDS
             left = max(0.0, end - time.monotonic())
@@ -96,13 +101,15 @@ async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[A
 
 
 async def _make(state: State, study: StudyRow, request: AskRequest, lacks: int) -> Pending:
-    if not request.fixed:
-        return await refill(state, study, min(256, max(lacks, _lacking[study.id])))
-    pending: Pending = await state.database(
-        studies.suggest_with, study, request.fixed, count=lacks, settings=state.settings
-    )
-    assert pending.submitted is not None
-    state.writer.ring(pending.submitted)
+    if request.fixed:
+        pending: Pending = await state.database(
+            studies.suggest_with, study, request.fixed, count=lacks, settings=state.settings
+        )
+    else:
+        count = min(256, max(lacks, _lacking[study.id]))
+        pending = await state.database(studies.refill, study, count=count, settings=state.settings)
+    if pending.submitted is not None:
+        state.writer.ring(pending.submitted)
     return pending
 
 
@@ -112,8 +119,8 @@ def _short(asked: Asked, request: AskRequest) -> int:
 
 def _unserved(conn: Database, engine: str, settings: Settings) -> str:
     """Why nobody makes suggestions; "" if somebody does."""
-    pool = OWN_POOLS.get(engine)
-    if pool in settings.elastic:
+    own = OWN_POOLS.get(engine)
+    if own in settings.elastic:
         return ""  # the job that is made for it brings a worker
     offered = [known.id for known in registry.engines(conn, settings) if known.family == "study"]
     if not offered:
@@ -123,8 +130,8 @@ def _unserved(conn: Database, engine: str, settings: Settings) -> str:
     words = f"no worker offers the engine {engine!r}; there are: {', '.join(offered)}"
     return (
         words
-        if pool is None
-        else f"{words}. It needs pip install 'kantor-server[{engine}]' and a worker of the pool {pool!r}"
+        if own is None
+        else f"{words}. It needs pip install 'kantor-server[{engine}]' and a worker of the pool {own!r}"
     )
 
 

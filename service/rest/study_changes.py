@@ -15,7 +15,7 @@ from service.rest.catalogue import check_options
 from service.rest.state import State
 from service.settings import Settings
 from service.store.connect import Database
-from service.studies import TrialRow, lookup
+from service.studies import TrialRow, lookup, pool
 from service.studies.pool import OWN_POOLS, Pending
 from service.studies.read import Details
 
@@ -30,7 +30,7 @@ async def create(state: State, project_id: UUID, wanted: StudyRequest) -> tuple[
     await state.database(_known, wanted, state.settings)
     row, new = await state.database(studies.create, project_id, wanted)
     if new:
-        await study_asks.refill(state, row, wanted.prefetch or min(wanted.parallel, 32))
+        await study_asks.prepare(state, row, wanted.prefetch or min(wanted.parallel, 32))
     return await state.database(studies.get, project_id, row.id), new
 
 
@@ -131,7 +131,7 @@ def refill(conn: Database, project_id: UUID, study_id: UUID, settings: Settings)
     study = lookup.study_row(conn, project_id, study_id)
     if study.state != "active" or (study.budget is not None and study.asked >= study.budget):
         return None
-    return studies.refill(conn, study, settings=settings)
+    return pool.prepare(conn, study, settings=settings)
 
 
 def ring(state: State, pending: Pending | None) -> None:

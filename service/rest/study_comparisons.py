@@ -114,4 +114,4 @@ async def _refill(state: states.State, project_id: UUID, study_id: UUID) -> None
     """After a commit of its own: if it fails, the next ask sees to it."""
     study = (await state.database(studies.get, project_id, study_id)).study
     if study.state == "active" and (study.budget is None or study.asked < study.budget):
-        await study_asks.refill(state, study, 1)
+        await study_asks.prepare(state, study, 1)

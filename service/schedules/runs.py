@@ -188,7 +188,7 @@ def refine(
     """A job that makes a new version from the gradient norms of runs.
 
     Raises:
-        KantorError: ``not-found``; ``invalid-request`` for a run that does not exist.
+        KantorError: ``not-found``; ``invalid-request`` for a run that does not exist; ``quota-exceeded``.
     """
     schedule = rules.get(conn, project_id, schedule_id)
     for k, number in enumerate(request.runs or []):
@@ -199,8 +199,8 @@ def refine(
 
 
 def advise(conn: Database, project_id: UUID, schedule_id: UUID, settings: Settings) -> Submitted | None:
-    """See that a job works out new advice: None if the policy gives none, or one waits already (it will read the newest
-    data)."""
+    """See that a job works out new advice: None if the policy gives none, one waits already (it will read the newest
+    data), or the project's quotas do not allow it now (the next observations see to it)."""
     schedule = rules.get(conn, project_id, schedule_id)
     if schedule.policy not in ADVISED:
         return None
@@ -208,7 +208,12 @@ def advise(conn: Database, project_id: UUID, schedule_id: UUID, settings: Settin
     waits = conn.execute(_UNDER_WAY, (project_id, orjson.dumps(labels).decode())).fetchone()
     if waits is not None and waits[0]:
         return None
-    return _submit(conn, schedule, {"work": "advise"}, settings)
+    try:
+        return _submit(conn, schedule, {"work": "advise"}, settings)
+    except KantorError as error:
+        if error.code != "quota-exceeded":
+            raise
+        return None
 
 
 def _submit(conn: Database, schedule: ScheduleRow, work: dict[str, Any], settings: Settings) -> Submitted:

@@ -29,6 +29,11 @@ INSERT INTO study_analysis (project_id, study_id, question, watermark, job_id) V
 ON CONFLICT (study_id, question) DO UPDATE SET watermark = excluded.watermark, job_id = excluded.job_id,
     document = NULL, created_at = now()
 """
+_UNDER_WAY = """
+SELECT count(*) FROM (SELECT FROM study_analysis AS analysis JOIN job ON job.id = analysis.job_id
+    WHERE analysis.study_id = %s AND job.state IN ('queued', 'running') LIMIT %s) AS under_way
+"""
+MOST_AT_ONCE = 32
 _MOST_KEPT = 100
 FEWEST = 5
 """Trials with values (or that were compared) below which nothing is said: of so few a model says anything."""
@@ -60,8 +65,9 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
 
     Raises:
         KantorError: ``not-found``; ``invalid-request`` for names that the study does not have; ``not-finished`` while
-            it has too few trials; ``unsupported-problem`` for what such a study cannot be asked; what the job failed
-            with, if the data are still the same.
+            it has too few trials; ``unsupported-problem`` for what such a study cannot be asked; ``quota-exceeded``
+            if the project may have no further job now, or the study has too many at once; what the job failed with, if
+            the data are still the same.
     """
     study = study_row(conn, project_id, study_id)
     _check(study, work)
@@ -82,6 +88,7 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
             if row.error is not None:
                 problem = Problem.model_validate(row.error)
                 raise KantorError(problem.code, problem.detail, errors=problem.errors)
+    _few_enough(conn, study)
     with conn.transaction():
         submitted = pool.submit(conn, study, work, settings=settings)
         conn.execute(_ASKED, (project_id, study_id, question, study.watermark, submitted.job_id))
@@ -91,6 +98,17 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
             (study_id, study_id, _MOST_KEPT),
         )
     return Found(submitted.job_id, None, submitted)
+
+
+def _few_enough(conn: Database, study: StudyRow) -> None:
+    """Whoever may read may ask, and a question is a job: so few of a study at once fill nobody's queue."""
+    row = conn.execute(_UNDER_WAY, (study.id, MOST_AT_ONCE)).fetchone()
+    if row is not None and row[0] >= MOST_AT_ONCE:
+        raise KantorError(
+            "quota-exceeded",
+            f"{MOST_AT_ONCE} analyses of this study are still being made; ask again when some are ready.",
+            headers={"Retry-After": "5"},
+        )
 
 
 def _check(study: StudyRow, work: Mapping[str, Any]) -> None:

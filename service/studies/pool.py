@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from api_schemas.errors import KantorError
 from api_schemas.ids import STUDY, encode
 from api_schemas.jobs import JobRequest
 from api_schemas.options import SolveOptions
@@ -41,9 +42,24 @@ class Pending:
     submitted: Submitted | None = None
 
 
+def prepare(conn: Database, study: StudyRow, *, count: int = 1, settings: Settings) -> Pending | None:
+    """As ``refill``, for who does not wait for it: None if the project's quotas do not allow it now. The next ask sees
+    to it.
+    """
+    try:
+        return refill(conn, study, count=count, settings=settings)
+    except KantorError as error:
+        if error.code != "quota-exceeded":
+            raise
+        return None
+
+
 def refill(conn: Database, study: StudyRow, *, count: int = 1, pool: str = POOL, settings: Settings) -> Pending:
     """See that a job makes suggestions from the newest data: the one under way (it reads the data when it begins, and
     another follows if there were newer ones then), or a new one.
+
+    Raises:
+        KantorError: ``quota-exceeded``.
     """
     found = conn.execute(_UNDER_WAY, (study.project_id, study.id), prepare=True).fetchone()
     if found is not None and found[1]:
@@ -57,7 +73,11 @@ def refill(conn: Database, study: StudyRow, *, count: int = 1, pool: str = POOL,
 
 
 def follow_up(conn: Database, study: StudyRow, *, count: int, pool: str = POOL, settings: Settings) -> Pending:
-    """A new job, within a transaction that has locked the study."""
+    """A new job, within a transaction that has locked the study.
+
+    Raises:
+        KantorError: ``quota-exceeded``.
+    """
     submitted = submit(conn, study, {"work": "suggest", "count": count}, pool=pool, settings=settings)
     conn.execute("UPDATE study SET suggesting = %s WHERE id = %s", (submitted.job_id, study.id))
     return Pending(submitted.job_id, submitted)
@@ -66,7 +86,11 @@ def follow_up(conn: Database, study: StudyRow, *, count: int, pool: str = POOL, 
 def suggest_with(
     conn: Database, study: StudyRow, fixed: Mapping[str, Any], *, count: int, pool: str = POOL, settings: Settings
 ) -> Pending:
-    """A job that makes suggestions in which some values are fixed."""
+    """A job that makes suggestions in which some values are fixed.
+
+    Raises:
+        KantorError: ``quota-exceeded``.
+    """
     work = {"work": "suggest", "count": count, "fixed": dict(fixed)}
     submitted = submit(conn, study, work, pool=pool, settings=settings)
     return Pending(submitted.job_id, submitted)
@@ -75,7 +99,11 @@ def suggest_with(
 def submit(
     conn: Database, study: StudyRow, work: Mapping[str, Any], *, pool: str = POOL, settings: Settings
 ) -> Submitted:
-    """A job that works on a study. Analyses are made by our own models, whatever engine the study has."""
+    """A job that works on a study. Analyses are made by our own models, whatever engine the study has.
+
+    Raises:
+        KantorError: ``quota-exceeded``.
+    """
     engine = study.definition["engine"] if work["work"] in ("suggest", "replay") else "auto"
     name = encode(STUDY, study.id)
     problem = StudyWork.model_validate({"study": name, **work})

@@ -138,7 +138,11 @@ def on_finish(conn: Database, claim: Claim, finished: Finish, settings: Settings
     if mine and study.told > result["told"] and study.state == "active":
         # whoever told a result meanwhile wants another trial
         count = min(MOST_AT_ONCE, study.told - result["told"])
-        return pool.follow_up(conn, study, count=count, pool=claim.pool, settings=settings).job_id
+        try:
+            return pool.follow_up(conn, study, count=count, pool=claim.pool, settings=settings).job_id
+        except KantorError as error:
+            if error.code != "quota-exceeded":
+                raise
     return None
 
 

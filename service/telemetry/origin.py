@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
@@ -17,10 +18,12 @@ class Origin:
 
     Attributes:
         traceparent: the span that what follows belongs to; None: there is no trace.
+        key_id: the API key that asks, once it is known; None in workers.
     """
 
     request_id: str = ""
     traceparent: str | None = None
+    key_id: UUID | None = None
 
 
 _NONE = Origin()
@@ -35,6 +38,11 @@ def current() -> Origin:
 def enter(origin: Origin) -> None:
     """From now on, in this task."""
     _current.set(origin)
+
+
+def asks(key_id: UUID) -> None:
+    """From now on, in this task, it is this key that asks."""
+    _current.set(replace(_current.get(), key_id=key_id))
 
 
 @contextmanager
