@@ -107,7 +107,7 @@ class Race:
         if self._stopped == "lost":
             return Lost()
         winner = self._winner()
-        if winner is None and self._stopped == "drain":
+        if winner is None and self._stopped == "drain" and not self._supervisor.cancelled:
             return HandedBack("the worker shuts down")
         for racer in self._racers:
             if winner is not None and not racer.over:
@@ -137,12 +137,14 @@ class Race:
             racer.fate = "won"
             racer.run.reply("encode", bound=self._bound(), statistics=self._statistics())
             while racer.run.result is None:
-                if supervisor.stop_wanted() == "lost":
+                if supervisor.last_steps(racer.run):
                     return Lost()
                 supervisor.attend([racer.run, *(other.run for other in others if not other.over)])
             if isinstance(racer.run.result, Answered):
                 supervisor.milliseconds = racer.run.result.milliseconds
                 return supervisor.answered(racer.run.result, self._stopped)
+            if supervisor.stop_wanted() == "drain":
+                return HandedBack("the worker shuts down")
             racer.fate = _fate(racer.run)
             return None
         if racer.run.point is not None and isinstance(racer.run.result, (Died, Refused)):

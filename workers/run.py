@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections import deque
@@ -123,6 +124,7 @@ class Run:
         self._memory = bounds.memory << 20
         self._look_at = now + LOOK_EVERY
         self._kill_at = now + bounds.reading
+        self._last_call = math.inf
         self._stop_at: float | None = None
         self._stopping: StopReason | None = None
         self._cause: Cause | None = None
@@ -169,7 +171,7 @@ class Run:
             if limits.usage(self.runner.pid)[1] - self.runner.resident > self._memory:
                 self._end_it("memory")
                 return
-        if now >= self._kill_at:
+        if now >= min(self._kill_at, self._last_call):
             self._end_it(self._stopping or "time")
         elif self._stop_at is not None and now >= self._stop_at and self._stopping is None:
             self._stopping = "time"
@@ -185,6 +187,12 @@ class Run:
             self._kill_at = now
         elif self._phase == "solving":
             self._kill_at = min(self._kill_at, now + (self._bounds.grace if grace is None else grace))
+
+    def last_call(self, now: float, seconds: float) -> None:
+        """Ask it to come back; it is killed after so many seconds, whatever it is doing by then."""
+        if self.result is None:
+            self._last_call = min(self._last_call, now + seconds)
+            self.stop("cancelled", now, seconds)
 
     def abandon(self) -> None:
         """Kill it: nobody wants its answer any more."""

@@ -40,7 +40,7 @@ KILLS = 5
 ARTIFACT_PATIENCE = 120.0
 ARTIFACT_PAUSE = 60.0
 
-#: Seconds that a drained job has to come back with an end, before it is handed back.
+#: Seconds that a drained job has to come back with an end, checked and written, before it is handed back.
 LAST_CALL = 2.0
 
 T = TypeVar("T")
@@ -148,13 +148,18 @@ class Supervisor:
         """Why the job should end now, if it should."""
         if self._hold == "lost" or self.page.lost:
             return "lost"
-        if self._hold == "cancel":
+        if self.worker.must_hand_back():
+            return "drain"
+        if self.cancelled:
             return "cancel"
         if self._hold == "deadline" or (self.deadline is not None and time.monotonic() >= self.deadline):
             return "deadline"
-        if self.worker.must_hand_back():
-            return "drain"
         return None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its user has cancelled it: its best answer is wanted, and nobody else's."""
+        return self._hold == "cancel"
 
     def give(self, run: Run) -> None:
         """Its runner back; who is given back amid its work (an exception passed by) is killed."""
@@ -193,7 +198,7 @@ class Supervisor:
             return result
         if isinstance(result, Answered):
             self.milliseconds = result.milliseconds
-            if stopped == "drain" and result.limit == "cancelled":
+            if stopped == "drain" and result.limit == "cancelled" and not self.cancelled:
                 return HandedBack("the worker shuts down")
             return self.answered(result, stopped)
         if stopped == "drain":
@@ -209,7 +214,7 @@ class Supervisor:
         if why == "lost":
             run.abandon()
         elif why == "drain":
-            run.stop("cancelled", now, LAST_CALL)
+            run.last_call(now, LAST_CALL)
         elif why == "cancel":
             run.stop("cancelled", now)
         else:
@@ -234,6 +239,8 @@ class Supervisor:
             return self.rescue(run, "memory", "The memory limit was reached; this is the best answer until then.")
         if refused.phase == "solve" and point is not None:
             kept = self.rescue(run, "other", refused.detail)
+            if not isinstance(kept, Finished):
+                return kept
             return failed(refused.code, refused.detail, refused.errors, document=kept.document, summary=kept.summary)
         return failed(refused.code, refused.detail, refused.errors)
 
@@ -275,10 +282,12 @@ class Supervisor:
         )
         if run.point is not None:
             kept = self.rescue(run, "other", detail)
+            if not isinstance(kept, Finished):
+                return kept
             return failed("runner-died", detail, document=kept.document, summary=kept.summary)
         return failed("runner-died", detail)
 
-    def rescue(self, run: Run, limit: str, message: str, statistics: dict[str, Any] | None = None) -> Finished:
+    def rescue(self, run: Run, limit: str, message: str, statistics: dict[str, Any] | None = None) -> Outcome:
         """What a run has left, certified in another runner."""
         group = run.runner.group
         bound = run.metrics.get("bound")
@@ -288,17 +297,25 @@ class Supervisor:
         second = self.begin(group, order, point=run.point)
         try:
             while second.result is None:
-                if self.stop_wanted() == "lost":
-                    second.abandon()
-                else:
+                if not self.last_steps(second):
                     self.attend([second])
             result = second.result
         finally:
             self.give(second)
         if isinstance(result, Answered):
             return self.answered(result, None)
+        if self.stop_wanted() == "drain":
+            return HandedBack("the worker shuts down")
         words = result.detail if isinstance(result, Refused) else "its process died"
         return failed("engine-failure", f"{message} What was known then could not be checked: {words}.")
+
+    def last_steps(self, run: Run) -> bool:
+        """For a run that only has to check and write its answer: it is let be but for a lost job, whose run is over
+        (True), and a drained worker."""
+        wanted = self.stop_wanted()
+        if wanted in ("lost", "drain"):
+            self.halt(run, wanted)
+        return wanted == "lost"
 
     # ------------------------------------------------------------------ what runs tell (workers.run.Listener)
 

@@ -7,6 +7,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,11 @@ class Probe:
         ctypes.PyDLL(None).sleep(ctypes.c_uint(int(values["seconds"])))
         return self._solve(problem, values, context)
 
+    def _hang_in_check(self, problem: Program, values: dict[str, Any], context: Context) -> ProgramAnswer:
+        """Comes back at once with numbers that take their time when somebody looks at them."""
+        answer = self._solve(problem, values, context)
+        return replace(answer, x=np.asarray(answer.x).view(_Late))
+
     def _hang_at_99(self, problem: Program, values: dict[str, Any], context: Context) -> ProgramAnswer:
         """In that scenario whose first coefficient is 99; others take a moment."""
         time.sleep(0.05)
@@ -180,6 +186,12 @@ class Probe:
         for _ in range(values["count"]):
             context.incumbent(problem.objective_at(x), x)
         return self._solve(problem, values, context)
+
+
+class _Late(np.ndarray):
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+        time.sleep(60.0)
+        raise AssertionError("somebody waited")
 
 
 def _vertex(problem: Program, *, best: bool) -> np.ndarray:
