@@ -8,9 +8,9 @@ from typing import Literal
 
 from api_schemas.expression.program import Input, Operation
 from api_schemas.expression.shapes import size
+from api_schemas.expression.signs import LINEAR, Sign, product, sign_of
 
 Curvature = Literal["constant", "affine", "convex", "concave", "unknown"]
-Sign = Literal["positive", "nonnegative", "nonpositive", "negative", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class Fact:
 
 _NOTHING: Mapping[str, float] = {}
 
-_LINEAR = frozenset({"sum", "mean", "cumsum", "transpose", "index", "reshape", "concatenate", "stack", "take", "float"})
 #: (curvature of the function, where it rises: everywhere "up", with the sign of its argument "even").
 _SHAPES: dict[str, tuple[Curvature, str]] = {
     "exp": ("convex", "up"),
@@ -57,9 +56,6 @@ _SHAPES: dict[str, tuple[Curvature, str]] = {
     "xlogx": ("convex", "none"),
 }
 _KINKED = frozenset({"abs", "relu", "amax", "amin", "maximum", "minimum", "norm1", "norm2", "where"})
-_POSITIVE = frozenset({"exp", "softplus", "sigmoid", "cosh", "softmax"})
-_NONNEGATIVE = frozenset({"square", "abs", "relu", "sqrt", "huber", "norm1", "norm2", "norm2sq", "cross_entropy"})
-_KEEPS_SIGN = _LINEAR | {"amax", "amin", "prod", "expm1", "log1p", "arctan", "sinh", "tanh", "erf", "reciprocal"}
 
 
 def fact(
@@ -80,7 +76,7 @@ def fact(
         sign: Sign = "unknown" if least is None or least < 0.0 else "positive" if least > 0.0 else "nonnegative"
         return Fact(sign, 1, "affine") if given.name in variables else Fact(sign)
     arguments = [facts[argument] for argument in operation.arguments]
-    sign = _sign(operation, arguments)
+    sign = sign_of(operation, [argument.sign for argument in arguments])
     smooth = all(argument.smooth for argument in arguments)
     if all(argument.curvature == "constant" for argument in arguments):
         return Fact(sign)
@@ -96,9 +92,9 @@ def fact(
 
 
 def _kinks(operation: Operation, arguments: Sequence[Fact]) -> bool:
-    """False where the kink is out of reach by sign."""
+    """False where the kink is out of reach by sign; where a bound may touch it, the slope at it is one side's."""
     if operation.op in ("abs", "relu", "norm1"):
-        return arguments[0].sign not in ("positive", "negative", "nonnegative")
+        return arguments[0].sign not in ("positive", "negative")
     if operation.op == "where":
         return arguments[0].curvature != "constant"
     return True
@@ -114,8 +110,8 @@ def _squared(index: int, operations: Sequence[Operation]) -> tuple[int | None, i
         return None
     if left == right:
         return None, left
-    for product, base in ((left, right), (right, left)):
-        inner = operations[product]
+    for outer, base in ((left, right), (right, left)):
+        inner = operations[outer]
         if inner.op == "mul" and base in inner.arguments:
             first, second = inner.arguments
             return (second if first == base else first), base
@@ -158,7 +154,7 @@ def _quadratic(
     degree = None if inner.degree is None or scale.degree is None else 2 * inner.degree + scale.degree
     square = _composed("convex", "even", inner)
     curvature = _times(scale, square) if scale.curvature == "constant" else "unknown"
-    sign: Sign = _product(scale.sign, "nonnegative")
+    sign: Sign = product(scale.sign, "nonnegative")
     strong = _named(base, operations) if scale.sign == "positive" and inner.curvature == "affine" else _NOTHING
     if factor is not None:
         strong = _scaled(strong, _least(factor, operations, inputs))
@@ -217,7 +213,7 @@ def _degree(operation: Operation, arguments: Sequence[Fact], operations: Sequenc
         return None
     known = [degree for degree in degrees if degree is not None]
     op = operation.op
-    if op in _LINEAR or op in ("add", "sub", "neg"):
+    if op in LINEAR or op in ("add", "sub", "neg"):
         result: int | None = max(known)
     elif op in ("mul", "matmul"):
         result = sum(known)
@@ -246,7 +242,7 @@ def _degree(operation: Operation, arguments: Sequence[Fact], operations: Sequenc
 def _curvature(operation: Operation, arguments: Sequence[Fact]) -> Curvature:
     op = operation.op
     first = arguments[0]
-    if op in _LINEAR or op in ("add", "where"):
+    if op in LINEAR or op in ("add", "where"):
         if op == "where" and first.curvature != "constant":
             return "unknown"
         return _joined([argument.curvature for argument in (arguments[1:] if op == "where" else arguments)])
@@ -325,85 +321,3 @@ def _joined(curvatures: Sequence[Curvature]) -> Curvature:
         return "affine"
     kinds.discard("affine")
     return kinds.pop() if len(kinds) == 1 else "unknown"
-
-
-def _opposite(sign: Sign) -> Sign:
-    pairs: dict[Sign, Sign] = {
-        "positive": "negative",
-        "negative": "positive",
-        "nonnegative": "nonpositive",
-        "nonpositive": "nonnegative",
-    }
-    return pairs.get(sign, "unknown")
-
-
-def _product(a: Sign, b: Sign) -> Sign:
-    if "unknown" in (a, b):
-        return "unknown"
-    strict = {a, b} <= {"positive", "negative"}
-    same = (a in ("positive", "nonnegative")) == (b in ("positive", "nonnegative"))
-    if same:
-        return "positive" if strict else "nonnegative"
-    return "negative" if strict else "nonpositive"
-
-
-def _sum(a: Sign, b: Sign) -> Sign:
-    up, down = ("positive", "nonnegative"), ("negative", "nonpositive")
-    if a in up and b in up:
-        return "positive" if "positive" in (a, b) else "nonnegative"
-    if a in down and b in down:
-        return "negative" if "negative" in (a, b) else "nonpositive"
-    return "unknown"
-
-
-def _common(signs: Sequence[Sign]) -> Sign:
-    """The sign that all have."""
-    kinds = set(signs)
-    if len(kinds) == 1:
-        return signs[0]
-    if kinds <= {"positive", "nonnegative"}:
-        return "nonnegative"
-    return "nonpositive" if kinds <= {"negative", "nonpositive"} else "unknown"
-
-
-def _sign(operation: Operation, arguments: Sequence[Fact]) -> Sign:
-    op = operation.op
-    signs = [argument.sign for argument in arguments]
-    if op == "neg":
-        return _opposite(signs[0])
-    if op == "add":
-        return _sum(*signs)
-    if op == "sub":
-        return _sum(signs[0], _opposite(signs[1]))
-    if op in ("mul", "div", "matmul"):
-        if op == "mul" and operation.arguments[0] == operation.arguments[1]:
-            return "positive" if signs[0] in ("positive", "negative") else "nonnegative"
-        return _product(*signs)
-    if op in _POSITIVE:
-        return "positive"
-    if op in _NONNEGATIVE:
-        strict = op not in ("relu", "cross_entropy", "huber") and signs[0] in ("positive", "negative")
-        return "positive" if strict or (op == "relu" and signs[0] == "positive") else "nonnegative"
-    if op == "pow":
-        p = operation.attribute("exponent")
-        even = p % 2.0 == 0.0
-        if signs[0] == "positive":
-            return "positive"
-        return "nonnegative" if even or p != int(p) or signs[0] == "nonnegative" else "unknown"
-    if op == "power":
-        return "positive" if signs[0] == "positive" else "nonnegative"
-    if op == "maximum":
-        if "positive" in signs:
-            return "positive"
-        return "nonnegative" if "nonnegative" in signs else _common(signs)
-    if op == "minimum":
-        if "negative" in signs:
-            return "negative"
-        return "nonpositive" if "nonpositive" in signs else _common(signs)
-    if op == "where":
-        return _common(signs[1:])
-    if op == "prod":
-        return signs[0] if signs[0] in ("positive", "nonnegative") else "unknown"
-    if op == "take":
-        return signs[0]
-    return _common(signs) if op in _KEEPS_SIGN else "unknown"

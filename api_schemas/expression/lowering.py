@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api_schemas.expression import calls, entropy, shapes
@@ -140,10 +141,21 @@ class _Lowering:
             )
         if node.axis is not None and function.axis == "no":
             raise self.fail(f"{node.text} has no axis", node, function.text)
+        if node.text in ("abs", "relu", "norm1") and self.never_negative(values[0]):
+            # without the kink, at which no slope holds for the one side that bounds leave
+            if node.text != "norm1":
+                return self.scope.real(values[0])
+            node = replace(node, text="sum")
         built = calls.build(self.scope, node, values, self.nodes)
         if built is not None:
             return built
         return self.apply(node.text, node, self.scope.real(values[0]))
+
+    def never_negative(self, index: int) -> bool:
+        """True of variables and data that are known to have no element below zero."""
+        operation = self.scope.operations[index]
+        given = self.scope.inputs[operation.attribute("name")] if operation.op == "input" else None
+        return given is not None and given.least is not None and given.least >= 0.0
 
     def unknown_function(self, node: Node) -> ExpressionError:
         known = ALSO_KNOWN_AS.get(node.text.lower())

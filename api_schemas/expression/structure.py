@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from api_schemas.expression.curvature import Curvature, Fact, Sign, fact
+from api_schemas.expression.curvature import Curvature, Fact, fact
 from api_schemas.expression.program import Input, Operation, reachable
+from api_schemas.expression.signs import Sign
 
 #: Polynomials of a higher degree are not told apart from other functions.
 MAX_DEGREE = 64
