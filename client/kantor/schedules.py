@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from api_schemas.schedules import FinishRequest, RefineRequest, RunRequest, ScheduleRequest
 from kantor.errors import APIError, KantorError
+from kantor.studies_trial import plain
 from kantor.wire import schedule_routes as routes
 from kantor.wire.steps import Flow
 from kantor.wire.study_routes import make
@@ -338,7 +339,7 @@ class Run:
 
 def number(value: Any) -> float | None:
     """A plain number, also of numpy and torch."""
-    return None if value is None else float(value)
+    return None if value is None else float(plain(value))
 
 
 def numbers(runs: Sequence[Run | int] | None) -> list[int] | None:

@@ -31,7 +31,7 @@ class AsyncTrial(TrialBase):
     """As ``kantor.studies_trial.Trial``; signs of life come from a task."""
 
     def __init__(self, study: AsyncStudy, info: TrialInfo) -> None:
-        super().__init__(info)
+        super().__init__(study, info)
         self._study = study
         self._task: asyncio.Task[None] | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from kantor.wire import study_routes as routes
 if TYPE_CHECKING:
     from api_schemas.studies import Lease
     from api_schemas.studies import Trial as TrialInfo
-    from kantor.studies import Study
+    from kantor.studies import Study, StudyBase
 
 BEATS_PER_LEASE = 3.0
 
@@ -29,10 +29,21 @@ class TrialBase(Mapping[str, Any]):
         reason: why.
     """
 
-    def __init__(self, info: TrialInfo) -> None:
+    def __init__(self, study: StudyBase, info: TrialInfo) -> None:
+        self._names = list(study.info.space), [*study.info.objectives, *study.info.constraints]
         self.info = info
         self.should_stop = False
         self.reason = ""
+
+    @property
+    def info(self) -> TrialInfo:
+        return self._info
+
+    @info.setter
+    def info(self, info: TrialInfo) -> None:
+        # the database keeps no order of names: here they have the study's
+        told = None if info.values is None else arranged(info.values, self._names[1])
+        self._info = info.model_copy(update={"params": arranged(info.params, self._names[0]), "values": told})
 
     @property
     def number(self) -> int:
@@ -112,10 +123,20 @@ def numbers(values: Mapping[str, Any] | None) -> dict[str, float] | None:
     found = {}
     for name, value in values.items():
         try:
-            found[name] = float(value if not isinstance(value, (str, bytes)) else "text")
+            found[name] = float(plain(value) if not isinstance(value, (str, bytes)) else "text")
         except (TypeError, ValueError):
             raise KantorError(f"the value of {name!r} must be a number, not {value!r:.80}") from None
     return found
+
+
+def arranged(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """In the order of the names, others last."""
+    return {**{name: values[name] for name in names if name in values}, **values}
+
+
+def plain(value: Any) -> Any:
+    """The value without torch's record of how it was made, which torch warns of when a number is made of it."""
+    return value.detach() if hasattr(value, "detach") else value
 
 
 def words(error: BaseException) -> str:
@@ -137,7 +158,7 @@ class Trial(TrialBase):
     makes it failed; an interrupt, or no result, gives it back."""
 
     def __init__(self, study: Study, info: TrialInfo) -> None:
-        super().__init__(info)
+        super().__init__(study, info)
         self._study = study
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None

@@ -288,6 +288,7 @@ def test_the_command_creates_and_shows(command: Command, live_kantor: dict[str, 
 
     assert made["policy"] == "cosine"
     assert "by hand" in command("schedules", "list").stdout
+    assert "curve: 0: 1, " in command("schedules", "show", "by hand").stdout
     assert "As the request says" in command("schedules", "versions", "by hand").stdout
     assert command("schedules", "promote", "by hand", "7").returncode == 2
     assert command("schedules", "promote", "by hand", "1").returncode == 0

@@ -143,7 +143,7 @@ def test_a_function_that_always_fails_is_told_apart_from_bad_luck(study: kantor.
 
 def test_a_value_that_is_no_number_is_named(study: kantor.Study) -> None:
     trial = study.trial()
-    with pytest.raises(kantor.KantorError, match="the value of 'f' is a number, not 'abc'"):
+    with pytest.raises(kantor.KantorError, match="the value of 'f' must be a number, not 'abc'"):
         study.tell(trial, {"f": "abc"})  # type: ignore[dict-item]
     assert study.tell(trial, math.nan).info.reason == "f is not a number"
 

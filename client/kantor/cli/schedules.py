@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api_schemas.schedules import ADVISED, ScheduleRequest
 from kantor.cli import output
 from kantor.cli.session import Json, session
 
@@ -55,6 +56,27 @@ def list_schedules(json: Json = False) -> None:
             output.ago(item.created_at),
         )
     output.show(table)
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """One schedule: its curve, and what it was made with."""
+    with session() as client:
+        found = client.schedules.get(name)
+        curve = None if found.info.policy in ADVISED else found.curve()
+    if json:
+        output.print_json(found.info)
+        return
+    info = found.info
+    output.show(f"{info.id} {info.name!r}: {info.kind}, {info.policy}, version {info.current} of {info.versions}")
+    output.show(f"{info.horizon} steps, {info.runs} runs, {info.state}")
+    fields = ScheduleRequest.model_fields
+    chosen = {key: value for key, value in info.definition.items() if key in fields and value != fields[key].default}
+    if chosen:
+        output.show(", ".join(f"{key} {value}" for key, value in chosen.items() if value not in ({}, [])))
+    if curve is not None:
+        places = dict.fromkeys(round((info.horizon - 1) * k / 10) for k in range(11))
+        output.show("curve: " + ", ".join(f"{step}: {curve(step):.4g}" for step in places))
 
 
 @app.command()
