@@ -8,12 +8,11 @@ from uuid import UUID
 
 from api_schemas.errors import KantorError
 from api_schemas.studies import AskRequest
-from service import registry, studies
+from service import studies
 from service.rest.state import State
-from service.settings import Settings
 from service.store.connect import Database
 from service.studies import Asked, StudyRow, pool
-from service.studies.pool import OWN_POOLS, Pending
+from service.studies.pool import Pending
 
 _LOOK_SECONDS = 0.5
 _BLIND_LOOK_SECONDS = 0.1
@@ -57,7 +56,7 @@ async def prepare(state: State, study: StudyRow, count: int) -> None:
 async def _patiently(state: State, asked: Asked, request: AskRequest) -> tuple[Asked, str]:
     """Wait for jobs that make suggestions, and why there are still too few."""
     study, end = asked.study, time.monotonic() + request.wait
-    unserved = await state.database(_unserved, study.definition["engine"], state.settings)
+    unserved = await state.database(pool.unserved, study.definition["engine"], state.settings)
     if unserved:
         return asked, unserved
     lacks = _short(asked, request)
@@ -115,24 +114,6 @@ async def _make(state: State, study: StudyRow, request: AskRequest, lacks: int) 
 
 def _short(asked: Asked, request: AskRequest) -> int:
     return 0 if asked.done else max(0, request.count - len(asked.trials))
-
-
-def _unserved(conn: Database, engine: str, settings: Settings) -> str:
-    """Why nobody makes suggestions; "" if somebody does."""
-    own = OWN_POOLS.get(engine)
-    if own in settings.elastic:
-        return ""  # the job that is made for it brings a worker
-    offered = [known.id for known in registry.engines(conn, settings) if known.family == "study"]
-    if not offered:
-        return "no worker is there that makes suggestions"
-    if engine in offered:
-        return ""
-    words = f"no worker offers the engine {engine!r}; there are: {', '.join(offered)}"
-    return (
-        words
-        if own is None
-        else f"{words}. It needs pip install 'kantor-server[{engine}]' and a worker of the pool {own!r}"
-    )
 
 
 def _state(conn: Database, job_id: UUID) -> str:

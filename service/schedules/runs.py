@@ -24,7 +24,7 @@ from service.schedules.rules import ScheduleRow
 from service.settings import Settings
 from service.store.connect import Database
 from service.studies.changes import dumps
-from service.studies.pool import POOL, RETENTION_SECONDS
+from service.studies.pool import DEADLINE_SECONDS, POOL, RETENTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,7 @@ def _submit(conn: Database, schedule: ScheduleRow, work: dict[str, Any], setting
         options=SolveOptions(),
         name=f"{problem.work}: {schedule.name}"[:255],
         labels={"schedule": name},
+        deadline=DEADLINE_SECONDS,
         retention=RETENTION_SECONDS,
     )
     document = b'{"problem":%s,"options":{}}' % problem.model_dump_json().encode()

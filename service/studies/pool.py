@@ -12,7 +12,7 @@ from api_schemas.ids import STUDY, encode
 from api_schemas.jobs import JobRequest
 from api_schemas.options import SolveOptions
 from api_schemas.studies import StudyWork
-from service import jobs
+from service import jobs, registry
 from service.jobs import Submitted
 from service.settings import Settings
 from service.store.connect import Database
@@ -23,6 +23,8 @@ OWN_POOLS = {"botorch": "botorch"}
 """Engines with workers of their own: what they stand on is heavy, and is kept away from all others."""
 RETENTION_SECONDS = 3600.0
 """A job of a study is of no interest once its answer is stored with the study."""
+DEADLINE_SECONDS = 3600.0
+"""Nobody waits so long for a suggestion or an analysis: who still wants it asks again."""
 
 _UNDER_WAY = """
 SELECT study.suggesting, job.state IN ('queued', 'running')
@@ -43,15 +45,38 @@ class Pending:
 
 
 def prepare(conn: Database, study: StudyRow, *, count: int = 1, settings: Settings) -> Pending | None:
-    """As ``refill``, for who does not wait for it: None if the project's quotas do not allow it now. The next ask sees
-    to it.
+    """As ``refill``, for who does not wait for it: None if no worker would do it, or the project's quotas do not allow
+    it now. The next ask sees to it.
     """
+    found = conn.execute(_UNDER_WAY, (study.project_id, study.id), prepare=True).fetchone()
+    if found is not None and found[1]:
+        return Pending(found[0])
+    if unserved(conn, study.definition["engine"], settings):
+        return None
     try:
         return refill(conn, study, count=count, settings=settings)
     except KantorError as error:
         if error.code != "quota-exceeded":
             raise
         return None
+
+
+def unserved(conn: Database, engine: str, settings: Settings) -> str:
+    """Why nobody makes suggestions; "" if somebody does."""
+    own = OWN_POOLS.get(engine)
+    if (own or POOL) in settings.elastic:
+        return ""  # the job that is made for it brings a worker
+    offered = [known.id for known in registry.engines(conn, settings) if known.family == "study"]
+    if not offered:
+        return "no worker is there that makes suggestions"
+    if engine in offered:
+        return ""
+    words = f"no worker offers the engine {engine!r}; there are: {', '.join(offered)}"
+    return (
+        words
+        if own is None
+        else f"{words}. It needs pip install 'kantor-server[{engine}]' and a worker of the pool {own!r}"
+    )
 
 
 def refill(conn: Database, study: StudyRow, *, count: int = 1, pool: str = POOL, settings: Settings) -> Pending:
@@ -113,6 +138,7 @@ def submit(
         options=SolveOptions(),
         name=f"{problem.work}: {study.name}"[:255],
         labels={"study": name},
+        deadline=DEADLINE_SECONDS,
         retention=RETENTION_SECONDS,
     )
     document = b'{"problem":%s,"options":{}}' % problem.model_dump_json().encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from uuid import UUID
 
 import orjson
@@ -12,6 +13,7 @@ from api_schemas.errors import FieldError, KantorError
 from api_schemas.ids import STUDY as PREFIX
 from api_schemas.ids import encode, new_uuid
 from api_schemas.studies import StudyRequest
+from service import jobs
 from service.store.connect import Database
 from service.studies import changes
 from service.studies.lookup import not_found
@@ -26,6 +28,9 @@ _BY_NAME = f"SELECT {STUDY}, study.fingerprint FROM study WHERE project_id = %s 
 _STATE = f"""
 UPDATE study SET state = %(state)s, updated_at = now() WHERE project_id = %(project)s AND id = %(id)s RETURNING {STUDY}
 """  # noqa: S608
+_WORKING = """
+SELECT id FROM job WHERE project_id = %s AND kind = 'study' AND state IN ('queued', 'running') AND labels @> %s::jsonb
+"""
 
 #: What makes two requests with one name the same study: more data would mean something else.
 _IDENTITY = ("space", "input_constraints", "objectives", "constraints")
@@ -81,7 +86,7 @@ def set_state(conn: Database, project_id: UUID, study_id: UUID, state: str) -> S
 
 
 def delete(conn: Database, project_id: UUID, study_id: UUID) -> None:
-    """Delete a study with all its trials.
+    """Delete a study with all its trials; what works on it still is cancelled.
 
     Raises:
         KantorError: ``not-found``; ``conflict`` for one that is not archived.
@@ -91,6 +96,10 @@ def delete(conn: Database, project_id: UUID, study_id: UUID) -> None:
         raise not_found(study_id)
     if found[0] != "archived":
         raise KantorError("conflict", "Only archived studies can be deleted; archive it first.")
+    labels = orjson.dumps({"study": encode(PREFIX, study_id)}).decode()
+    for (job_id,) in conn.execute(_WORKING, (project_id, labels)).fetchall():
+        with suppress(KantorError):  # gone by itself meanwhile
+            jobs.cancel(conn, project_id, job_id)
     conn.execute("DELETE FROM study WHERE project_id = %s AND id = %s AND state = 'archived'", (project_id, study_id))
 
 

@@ -12,9 +12,9 @@ from api_schemas.ids import new_uuid
 from api_schemas.jobs import JobRequest
 from service import registry
 from service.rest.catalogue import Catalogue, Offer, check
-from service.rest.study_asks import _unserved
 from service.settings import Settings
 from service.store.connect import Database
+from service.studies.pool import unserved
 
 POINTS = {"kind": "transport", "x": [[0.0], [1.0]], "y": [[0.5], [2.0]]}
 
@@ -73,6 +73,6 @@ def test_a_pool_that_an_autoscaler_has_emptied_takes_jobs(conn: Database, settin
 
 def test_so_does_the_pool_of_an_engine_of_studies(conn: Database, settings: Settings) -> None:
     registry.retire_all(conn)
-    assert "no worker" in _unserved(conn, "botorch", settings)
-    assert _unserved(conn, "botorch", settings.model_copy(update={"elastic_pools": "botorch"})) == ""
-    assert "no worker" in _unserved(conn, "gp", settings.model_copy(update={"elastic_pools": "botorch"}))
+    assert "no worker" in unserved(conn, "botorch", settings)
+    assert unserved(conn, "botorch", settings.model_copy(update={"elastic_pools": "botorch"})) == ""
+    assert "no worker" in unserved(conn, "gp", settings.model_copy(update={"elastic_pools": "botorch"}))

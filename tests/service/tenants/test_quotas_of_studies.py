@@ -104,7 +104,7 @@ def test_the_job_that_follows_another_keeps_to_the_quotas_and_the_answer_is_stor
 
 
 def test_a_key_that_may_only_read_begins_few_analyses_at_once_and_is_named_as_who_did(
-    api: LiveApi, client: httpx.Client, conn: Database, project: UUID, settings: Settings
+    api: LiveApi, client: httpx.Client, conn: Database, project: UUID, settings: Settings, suggester: None
 ) -> None:
     study = client.post("/v1/studies", json=STUDY).headers["location"]
     _told(client, study)
