@@ -75,8 +75,13 @@ class Race:
         supervisor = self._supervisor
         catalogue, kind = supervisor.worker.catalogue, supervisor.claim.kind
         self._sense = supervisor.progress.sense = choice.sense
-        memory = supervisor.worker.bounds.memory // len(choice.engines)
-        bounds = replace(supervisor.worker.bounds, memory=max(memory, 64))
+        whole, racers = supervisor.worker.bounds, len(choice.engines)
+        bounds = replace(
+            whole,
+            memory=max(whole.memory // racers, 64),
+            memory_most=max(whole.memory_most // racers, 64),
+            threads_most=max(whole.threads_most // racers, 1),
+        )
         for engine in choice.engines:
             group = catalogue.group_of(kind, engine)
             order = supervisor.order(engine, group, choice.why, racing=True)

@@ -35,12 +35,16 @@ class Bounds:
         grace: from the time limit, or from a request to stop, until the kill. At the time limit it is at least a tenth
             of the limit, up to a minute.
         memory: beyond what the process had before, unless the job says otherwise.
+        memory_most: whatever the job says.
+        threads_most: likewise.
     """
 
     reading: float
     checking: float
     grace: float
     memory: int
+    memory_most: int
+    threads_most: int
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,9 @@ class Run:
     def begin(self, document: bytes, point: tuple[float, np.ndarray] | None = None, **order: Any) -> None:
         """Send the job, with a point in the runner's inbox if given. A runner that does not take it has died."""
         try:
-            self.runner.begin(document, point, memory_limit=self._bounds.memory, **order)
+            bounds = self._bounds
+            most = {"memory_most": bounds.memory_most, "threads_most": bounds.threads_most}
+            self.runner.begin(document, point, memory_limit=bounds.memory, **most, **order)
         except OSError:
             self._buried()
 
@@ -256,7 +262,7 @@ class Run:
         self._stop_at = now + seconds
         self._kill_at = now + seconds + max(self._bounds.grace, min(seconds / 10, 60.0))
         if fields["memory_limit"] is not None:
-            self._memory = int(fields["memory_limit"]) << 20
+            self._memory = min(int(fields["memory_limit"]), self._bounds.memory_most) << 20
         if fields["threads"] > 1:
             # libraries keep the threads that they started; another number would not take
             self.runner.spoiled = True

@@ -35,6 +35,13 @@ class WorkerSettings(BaseModel):
     """Engines to offer, as "family:id" with commas between; empty: all that are installed."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     """What one job may use if it doesn't say; by default the slots share nine tenths of the machine's memory."""
+    memory_most_mb: Annotated[int, Field(ge=64)] = Field(
+        default_factory=lambda: max(64, int(limits.machine_memory() * 0.9) >> 20)
+    )
+    """What one job may use at most, whatever its ``memory_limit`` says; racers share it. By default nine tenths of the
+    machine's memory. A job that asks for more gets so much, and its log says so."""
+    threads_most: Annotated[int, Field(ge=1)] = Field(default_factory=limits.machine_cores)
+    """Threads that one job may have at most; racers share them. By default the machine's cores."""
     grace_seconds: Seconds = 5.0
     """From the time limit, or from a cancel, until an engine that does not come back is killed. At the time limit it is
     at least a tenth of the limit, up to a minute."""

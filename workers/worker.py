@@ -54,7 +54,15 @@ class Worker:
         self.pools = tuple(pools)
         self.concurrency = concurrency
         self.id: UUID = new_uuid()
-        self.bounds = Bounds(own.reading_seconds, own.checking_seconds, own.grace_seconds, own.memory_for(concurrency))
+        memory = own.memory_for(concurrency)
+        self.bounds = Bounds(
+            own.reading_seconds,
+            own.checking_seconds,
+            own.grace_seconds,
+            memory,
+            max(memory, own.memory_most_mb),
+            own.threads_most,
+        )
         self._drain_at: float | None = None
         self._asked = threading.local()
         self._closing = threading.Lock()

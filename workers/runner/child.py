@@ -100,6 +100,7 @@ class _Job:
         document = orjson.loads(self._document)
         self._document = b""
         options = document.get("options") or {}
+        self._cut(options)
         if options.get("device") == "cuda":
             limits.cap_memory(None)  # a driver reserves address space for the memory of all devices and of the machine
         else:
@@ -129,6 +130,14 @@ class _Job:
                 return
             engine = choice.engines[0]
         self._solve(family, work, engine, why)
+
+    def _cut(self, options: dict[str, Any]) -> None:
+        """More than this worker gives is not given: a limit is what users grant, not what they need."""
+        for name, most, unit in (("memory_limit", "memory_most", " MB"), ("threads", "threads_most", "")):
+            if (wanted := options.get(name) or 0) > self._order[most]:
+                options[name] = self._order[most]
+                words = f"[{name}: {options[name]}{unit}, not {wanted}: this worker gives no job more]\n"
+                self._channel.send("progress", log=words)
 
     def _mine(self, choice: Choice) -> bool:
         return self._order["engine"] == "auto" and choice.engines[0] in self._order["here"]
