@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -145,7 +145,7 @@ def submit(
             cannot hold.
     """
     found = conn.execute(_LIMITS, (project_id,), prepare=True).fetchone()
-    limits = None if found is None else Limits(*found)
+    limits = None if found is None else replace(Limits(*found), max_bytes=None)  # their answers are no artifacts
     item = Submission(project_id, request, document, pool, idempotency_key, fingerprint, limits=limits)
     outcome = submit_many(conn, [item], settings=settings)[0]
     if isinstance(outcome, KantorError):
@@ -160,7 +160,8 @@ def submit_many(conn: Database, items: Sequence[Submission], *, settings: Settin
         one outcome for each item, in their order.
     """
     outcomes: list[Submitted | KantorError | None] = [_refusal(item) for item in items]
-    for k, refusal in quotas.refusals(conn, [(item.project_id, item.limits) for item in items]).items():
+    refusals = {**quotas.refusals(conn, [(item.project_id, item.limits) for item in items]), **_full(conn, items)}
+    for k, refusal in refusals.items():
         known = outcomes[k] is None and items[k].idempotency_key is not None
         outcomes[k] = (_replayed(conn, items[k], settings) if known else None) or outcomes[k] or refusal
     waiting = [k for k, outcome in enumerate(outcomes) if outcome is None]
@@ -281,6 +282,18 @@ def _refusal(item: Submission) -> KantorError | None:
         return None
     error = FieldError(pointer="Idempotency-Key", detail="an idempotency key has 1 to 255 letters")
     return KantorError("invalid-request", "The idempotency key does not fit.", errors=[error])
+
+
+def _full(conn: Database, items: Sequence[Submission]) -> dict[int, KantorError]:
+    """Those, by position, whose project has no room left for answers. A job that is accepted may store its own."""
+    limits = {item.project_id: item.limits for item in items if item.limits and item.limits.max_bytes is not None}
+    full: dict[UUID, KantorError] = {}
+    for project_id, quota in limits.items():
+        try:
+            quotas.require_room(conn, project_id, quota, 1)
+        except KantorError as error:
+            full[project_id] = error
+    return {k: full[item.project_id] for k, item in enumerate(items) if item.project_id in full}
 
 
 def _replayed(conn: Database, item: Submission, settings: Settings) -> Submitted | KantorError | None:

@@ -98,6 +98,25 @@ def test_bytes_stored_are_bounded(client: httpx.Client, conn: Database, project:
     assert client.post("/v1/artifacts", content=b"x" * 600).status_code == 201
 
 
+def test_who_has_no_room_for_answers_submits_nothing(
+    client: httpx.Client, conn: Database, project: UUID, desk: Desk
+) -> None:
+    _set(conn, project, max_bytes=1000)
+    before = client.post("/v1/jobs", json=PROBLEM, headers={"Idempotency-Key": "before"})
+    stored = client.post("/v1/artifacts", content=b"x" * 1000).json()
+
+    refused = client.post("/v1/jobs", json=PROBLEM)
+    again = client.post("/v1/jobs", json=PROBLEM, headers={"Idempotency-Key": "before"})
+
+    assert before.status_code == 202
+    assert (refused.status_code, refused.json()["code"]) == (429, "quota-exceeded")
+    assert "delete artifacts or jobs" in refused.json()["detail"]
+    assert (again.status_code, again.json()["id"]) == (202, before.json()["id"])
+    assert desk.submit().job_id, "what studies do stores nothing"
+    client.delete(f"/v1/artifacts/{stored['id']}")
+    assert client.post("/v1/jobs", json=PROBLEM).status_code == 202
+
+
 def test_requests_are_counted_and_the_headers_say_so(client: httpx.Client, conn: Database, project: UUID) -> None:
     assert "RateLimit" not in client.get("/v1/status").headers
     _set(conn, project, max_requests=10)
