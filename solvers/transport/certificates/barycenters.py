@@ -24,10 +24,11 @@ from scipy.sparse import coo_array
 
 from solvers.core.certificate import Check, Outcome
 from solvers.transport.answer import TransportAnswer
-from solvers.transport.certificates.bounds import lower_bound, usable
+from solvers.transport.certificates.bounds import lower_bound, transformed, usable
 from solvers.transport.certificates.case import case_of
 from solvers.transport.certificates.costs import UNIT, Costs
-from solvers.transport.certificates.plain import REGULARIZED_GAP, Examined
+from solvers.transport.certificates.duals import HIGHEST, kernel_error
+from solvers.transport.certificates.plain import CROSSED, REGULARIZED_GAP, Examined
 from solvers.transport.certificates.plans import Exponential, SparseEntries, evaluated, product_cost
 from solvers.transport.certificates.sums import dot, down, total, up
 from solvers.transport.certificates.supports import OPTIMAL, SMALLEST, Values, examine_free
@@ -69,15 +70,31 @@ def examine_barycenter(problem: Barycenter, answer: TransportAnswer, options: Ma
         return _regularized(problem, answer, q, potentials, checks)
     if potentials is not None and "couplings" in answer.parameters:
         return _by_couplings(problem, answer, q, potentials, checks, options.get("tolerance"))
-    checks.append(_cost(problem, q, support, answer))
+    check, above, size = _cost(problem, q, support, answer)
+    checks.append(check)
     if potentials is None:
         text = "That no other measure is nearer to all of them rests on the engine."
         checks.append(Check("gap", "failed" if problem.free and answer.status == "optimal" else "trusted", text))
-        return Examined(checks, answer)
+        return Examined(checks, replace(answer, bound=None))
     bound = _bound(problem, potentials)
-    text = f"No measure on these points has a weighted sum of costs below {bound:.10g} (feasible potentials)."
-    checks.append(Check("bounds", "passed", text, bound))
-    return Examined(checks, replace(answer, bound=bound))
+    if above is None:
+        text = f"No measure on these points has a weighted sum of costs below {bound:.10g} (feasible potentials)"
+        checks.append(Check("gap", "trusted", f"{text}; how near to that this one is rests on the engine."))
+        return Examined(checks, replace(answer, bound=_known(bound)))
+    checks.append(_gap(above, bound, "solved anew", size, answer, options.get("tolerance")))
+    return Examined(checks, replace(answer, cost=above, bound=_known(bound)))
+
+
+def _gap(above: float, bound: float, how: str, size: float, answer: TransportAnswer, tolerance: float | None) -> Check:
+    """``size``: a largest cost, of which rounding may leave a part."""
+    rounding = 1e-12 * size + SMALLEST
+    gap, most = above - bound, (tolerance or OPTIMAL) * above + rounding
+    text = f"The optimum lies between {bound:.10g} (feasible potentials) and {above:.10g} ({how})"
+    if gap < -rounding:
+        return Check("gap", "failed", f"{text}. {CROSSED}", gap)
+    if answer.status != "optimal" or gap <= most:
+        return Check("gap", "passed", f"{text}.", gap, most if answer.status == "optimal" else None)
+    return Check("gap", "failed", f"{text}, too far apart to call it optimal.", gap, most)
 
 
 def _by_couplings(
@@ -90,23 +107,17 @@ def _by_couplings(
 ) -> Examined:
     """Without regularization, on given points: couplings to the measures above, potentials below."""
     values, bound = Values(problem, problem.support, q, answer), _bound(problem, potentials)
-    rounding = 1e-12 * values.size + SMALLEST
     if not math.isfinite(values.upper):
         checks.append(Check("cost", "failed", "The couplings do not reach every measure."))
-        return Examined(checks, replace(answer, cost=None, bound=bound))
+        return Examined(checks, replace(answer, cost=None, bound=_known(bound)))
     off = abs(values.upper - answer.cost) if answer.cost is not None else 0.0
     text = (
         f"The couplings to the measures cost {values.upper:.10g} in the weighted sum, once their marginals are exact."
     )
-    allowed = CLAIM * values.upper + rounding
+    allowed = CLAIM * values.upper + 1e-12 * values.size + SMALLEST
     checks.append(Check("cost", "passed" if off <= allowed else "failed", text, off, allowed))
-    gap, most = values.upper - bound, (tolerance or OPTIMAL) * values.upper + rounding
-    text = f"The optimum lies between {bound:.10g} (feasible potentials) and {values.upper:.10g} (couplings)"
-    if answer.status != "optimal" or gap <= most:
-        checks.append(Check("gap", "passed", f"{text}.", gap, most if answer.status == "optimal" else None))
-    else:
-        checks.append(Check("gap", "failed", f"{text}, too far apart to call it optimal.", gap, most))
-    return Examined(checks, replace(answer, cost=values.upper, bound=bound))
+    checks.append(_gap(values.upper, bound, "couplings", values.size, answer, tolerance))
+    return Examined(checks, replace(answer, cost=values.upper, bound=_known(bound)))
 
 
 def _potentials(problem: Barycenter, answer: TransportAnswer) -> list[np.ndarray] | None:
@@ -132,8 +143,7 @@ def _bound(problem: Barycenter, potentials: list[np.ndarray]) -> float:
     parts, size = [], 0.0
     for share, f, measure in zip(problem.weights, potentials, problem.measures, strict=True):
         uniform = np.full(len(f), 1.0 / len(f))
-        case = case_of(_one(problem, uniform, measure), 0.0)
-        g = lower_bound(case, f, None, -math.inf).g  # a c-transform of f, and roundings taken off
+        g = transformed(case_of(_one(problem, uniform, measure), 0.0), f)
         kept = measure.weights[measure.weights > 0.0]
         value, error = dot(g, kept)
         parts.append(share * down(value, error))
@@ -174,13 +184,15 @@ def _regularized(
     rounding = 1e-15 * (len(lower) + 4) * (largest + epsilon * (abs(extra) + math.log(size + 1.0)))
     below = down(math.fsum(lower), _leftover(problem, potentials) + rounding)
     above, spent = up(math.fsum(objective), rounding), up(math.fsum(cost), rounding)
+    below = below if math.isfinite(below) else -math.inf
     gap, allowed = above - below, max(REGULARIZED_GAP * max(abs(above), abs(below)), 1e-8 * largest)
     text = (
         f"With regularization {epsilon:.6g} (against the uniform measure on the points) the optimum lies between "
         f"{below:.10g} (potentials) and {above:.10g} (plans to every measure, repaired): a gap of {gap:.2g}"
     )
-    fine = answer.status != "optimal" or gap <= allowed
-    more = "." if fine else ", too much to call it optimal."
+    crossed = not gap >= -rounding
+    fine = (answer.status != "optimal" or gap <= allowed) and not crossed
+    more = "." if fine else f". {CROSSED}" if crossed else ", too much to call it optimal."
     checks.append(Check("regularized-gap", "passed" if fine else "failed", text + more, gap, allowed))
     bound = _bound(problem, potentials)
     words = f"The weighted sum of the plans' costs is {spent:.10g}, once their marginals are exact."
@@ -188,8 +200,13 @@ def _regularized(
     claimed = answer.status == "optimal"
     outcome: Outcome = "failed" if claimed and off > CLAIM * largest else "passed"
     checks.append(Check("cost", outcome, words, off, CLAIM * largest if claimed else None))
-    changes: dict[str, Any] = {"cost": spent, "bound": bound, "objective": above, "objective_bound": below}
+    proved = {"cost": spent, "bound": bound, "objective": above, "objective_bound": below}
+    changes: dict[str, Any] = {name: _known(value) for name, value in proved.items()}
     return Examined(checks, replace(answer, **changes))
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _strength(problem: Barycenter, used: float) -> tuple[float, Check]:
@@ -243,19 +260,23 @@ def _dual(costs: Costs, f: np.ndarray, g: np.ndarray, weights: np.ndarray, epsil
     nothing = np.zeros_like(f), np.zeros_like(g)
     kernel = Exponential(f / epsilon - math.log(costs.n), g / epsilon + np.log(weights), epsilon, *nothing)
     found = kernel.measure(costs)
-    exponents = (np.abs(kernel.u).max() + np.abs(kernel.v).max() + costs.largest / epsilon) * 6 * UNIT
-    errors = float(costs.row_error.max() + costs.column_error.max()) / epsilon
-    relative = found.sum_error + 1.1 * (exponents + errors + costs.relative * costs.largest / epsilon)
+    if not found.mass < HIGHEST:
+        return -math.inf
+    relative = kernel_error(costs, f, g, epsilon, found.sum_error, np.full(1, 1.0 / costs.n), weights)
     value, error = dot(g, weights)
     size = abs(value) + epsilon * (found.mass + 1.0) + float(np.abs(g).max())
     return down(value - epsilon * (found.mass - 1.0), error + 2 * epsilon * relative * found.mass + 8 * UNIT * size)
 
 
-def _cost(problem: Barycenter, weights: np.ndarray, support: np.ndarray, answer: TransportAnswer) -> Check:
+def _cost(
+    problem: Barycenter, weights: np.ndarray, support: np.ndarray, answer: TransportAnswer
+) -> tuple[Check, float | None, float]:
+    """The value at these weights, where it can be solved anew (else None), and a largest cost."""
     sizes = [len(support) * len(measure.weights) for measure in problem.measures]
     if answer.cost is None or problem.regularization is not None or max(sizes) > PAIRS or sum(sizes) > 10 * PAIRS:
-        return Check("cost", "trusted", "The value at these weights was not computed anew: it is the engine's.")
-    lower = upper = 0.0
+        text = "The value at these weights was not computed anew: it is the engine's."
+        return Check("cost", "trusted", text), None, 0.0
+    lower = upper = size = 0.0
     heavy = np.where(weights > DUST, weights, 0.0)
     for share, measure in zip(problem.weights, problem.measures, strict=True):
         one = Transport.build(
@@ -263,14 +284,17 @@ def _cost(problem: Barycenter, weights: np.ndarray, support: np.ndarray, answer:
         )
         found = _by_linear_program(one)
         lower, upper = lower + share * found[0], upper + share * found[1]
+        size += float(share) * case_of(one, 0.0).costs.largest
     if not math.isfinite(upper):
-        return Check("cost", "trusted", "The value at these weights could not be computed anew: it is the engine's.")
-    allowed = 1e-6 * max(abs(upper), 1e-9 * problem.support.size)
+        text = "The value at these weights could not be computed anew: it is the engine's."
+        return Check("cost", "trusted", text), None, size
+    lower, upper = down(lower, 8 * UNIT * len(sizes) * abs(lower)), up(upper, 8 * UNIT * len(sizes) * upper)
+    allowed = CLAIM * upper + 1e-12 * size + SMALLEST
     off = max(lower - answer.cost, answer.cost - upper, 0.0)
     text = f"Transport from these weights costs {upper:.10g} in the weighted sum, solved anew and proved."
     if off <= allowed:
-        return Check("cost", "passed", text, off, allowed)
-    return Check("cost", "failed", f"{text[:-1]}; claimed was {answer.cost:.10g}.", off, allowed)
+        return Check("cost", "passed", text, off, allowed), upper, size
+    return Check("cost", "failed", f"{text[:-1]}; claimed was {answer.cost:.10g}.", off, allowed), upper, size
 
 
 def _by_linear_program(problem: Transport) -> tuple[float, float]:

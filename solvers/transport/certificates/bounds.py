@@ -54,6 +54,11 @@ def lower_bound(case: Case, f: np.ndarray | None, g: np.ndarray | None, claimed:
     return other if other.value > found.value else found
 
 
+def transformed(case: Case, f: np.ndarray) -> np.ndarray:
+    """g with ``f_i + g_j <= M_ij`` exactly, for this very f: a c-transform, roundings taken off."""
+    return feasible_potentials(case, f)[1] if by_groups(case) else _column_transform(case.costs, f)[2]
+
+
 def _from_rows(case: Case, f: np.ndarray) -> LowerBound:
     f = case.a.clip(f) if case.a.mass is None else f
     lowest, highest, g = _column_transform(case.costs, f)
@@ -74,7 +79,7 @@ def _proved(case: Case, f: np.ndarray, g: np.ndarray, lowest: float, highest: fl
     value = -math.inf
     if _allowed(case.a, f) and _allowed(case.b, g) and lowest >= -_cheapest_unit(case):
         value = case.dual_value(f, g)
-    return LowerBound(value if not math.isnan(value) else -math.inf, f, g, lowest, highest)
+    return LowerBound(value if math.isfinite(value) else -math.inf, f, g, lowest, highest)
 
 
 def usable(potential: np.ndarray, size: int) -> np.ndarray:

@@ -14,12 +14,15 @@ import numpy as np
 
 from solvers.transport.certificates.bounds import usable
 from solvers.transport.certificates.case import Case
-from solvers.transport.certificates.costs import UNIT, grid
+from solvers.transport.certificates.costs import UNIT, Costs, grid
 from solvers.transport.certificates.plans import Exponential
 from solvers.transport.certificates.sums import accumulated, down, total
 
 #: Doubles of a tile that must hold whole columns.
 _TILE = 1 << 19
+
+#: Sums of exponentials have all their digits between these: above, exponents were cut; below, digits were lost.
+LOWEST, HIGHEST = 1e-290, 1e300
 
 
 def regularized_bound(case: Case, f: np.ndarray, g: np.ndarray) -> tuple[float, float | None]:
@@ -29,30 +32,32 @@ def regularized_bound(case: Case, f: np.ndarray, g: np.ndarray) -> tuple[float, 
     f, g = case.a.clip(usable(f, case.costs.n)), case.b.clip(usable(g, case.costs.m))
     with np.errstate(all="ignore"):
         value, error = (_quadratic if case.kind == "quadratic" else _entropic)(case, f, g)
-    return value if not math.isnan(value) else -math.inf, error
+    return value if math.isfinite(value) else -math.inf, error
 
 
 def _entropic(case: Case, f: np.ndarray, g: np.ndarray) -> tuple[float, float | None]:
-    """Also after one exact step of Sinkhorn on either side, which never lowers the dual and costs no further sweep."""
+    """Also after one exact step of Sinkhorn on either side, which never lowers the dual and costs no further sweep.
+    A step on one side needs the sums of its rows to have all their digits: none is made from sums that lost them."""
     epsilon, a, b = case.epsilon, case.a.weights, case.b.weights
     kernel = Exponential(f / epsilon + np.log(a), g / epsilon + np.log(b), epsilon, np.zeros_like(f), np.zeros_like(g))
     found = kernel.measure(case.costs)
-    largest = case.costs.largest
-    exponents = (np.abs(kernel.u).max() + np.abs(kernel.v).max() + largest / epsilon) * 6 * UNIT
-    errors = float(case.costs.row_error.max() + case.costs.column_error.max()) / epsilon
-    relative = found.sum_error + 1.1 * (exponents + errors + case.costs.relative * largest / epsilon)
+    if not found.mass < HIGHEST:  # entries were cut, or are no numbers
+        return -math.inf, None
     product = total(a) * total(b)
 
-    def value(f: np.ndarray, g: np.ndarray, mass: float) -> float:
-        parts = case.a.value(f), case.b.value(g)
+    def value(new_f: np.ndarray, new_g: np.ndarray, mass: float) -> float:
+        parts = case.a.value(new_f), case.b.value(new_g)
+        sizes = np.maximum(np.abs(f), np.abs(new_f)), np.maximum(np.abs(g), np.abs(new_g))
+        relative = kernel_error(case.costs, *sizes, epsilon, found.sum_error, a, b)
         size = abs(parts[0][0]) + abs(parts[1][0]) + epsilon * (mass + product)
         error = parts[0][1] + parts[1][1] + case.imbalance * abs(parts[1][0]) + 8 * UNIT * size
-        return down(parts[0][0] + parts[1][0] - epsilon * (mass - product), error + 2 * epsilon * relative * mass)
+        proved = down(parts[0][0] + parts[1][0] - epsilon * (mass - product), error + 2 * epsilon * relative * mass)
+        return proved if math.isfinite(proved) else -math.inf
 
     values = [value(f, g, found.mass)]
-    if case.a.fixed and (found.rows > 0.0).all():
+    if case.a.fixed and (found.rows > LOWEST).all():
         values.append(value(f + epsilon * np.log(a / found.rows), g, total(a)))
-    if case.b.fixed and (found.columns > 0.0).all():
+    if case.b.fixed and (found.columns > LOWEST).all():
         values.append(value(f, g + epsilon * np.log(b / found.columns), total(b)))
     error = sum(
         float(np.abs(sums - side.weights).sum())
@@ -60,6 +65,17 @@ def _entropic(case: Case, f: np.ndarray, g: np.ndarray) -> tuple[float, float | 
         if side.fixed
     )
     return max(values), error if case.a.fixed or case.b.fixed else None
+
+
+def kernel_error(
+    costs: Costs, f: np.ndarray, g: np.ndarray, epsilon: float, sum_error: float, *weights: np.ndarray
+) -> float:
+    """How far a sum of ``a_i b_j exp((f_i + g_j - M_ij) / epsilon)``, as it is computed here, may be from the exact
+    one, as a part of itself. Not of the first order only: potentials may be so large that nothing of it is known."""
+    terms = [np.abs(f).max() / epsilon, np.abs(g).max() / epsilon, costs.largest / epsilon]
+    terms += [np.abs(np.log(one)).max() for one in weights]
+    off = 8 * UNIT * (1.0 + float(sum(terms))) + costs.uncertainty / epsilon
+    return sum_error + float(np.expm1(1.01 * off))
 
 
 def _quadratic(case: Case, f: np.ndarray, g: np.ndarray) -> tuple[float, float | None]:

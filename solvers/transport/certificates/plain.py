@@ -38,6 +38,10 @@ ROUNDING_GAP = 1e-12
 #: What rounding may leave of the terms of a regularization, as a part of its strength.
 ROUNDING_TERMS = 1e-10
 
+#: Bounds whose roundings are on the safe side do not cross, but for the last digits of numbers that are equal.
+CROSSING = 8 * UNIT
+CROSSED = "The first is above the second: one of them is wrong, and neither is a proof."
+
 #: Below this, numbers lose their digits.
 SMALLEST = 1e-300
 
@@ -162,18 +166,30 @@ class _Seen:
         if most is not None:
             if not isinstance(self.answer.plan, SparsePlan):
                 return [Check("sparsity", "failed", "The plan is not given entry by entry.")]
-            matrix = sp.csc_array(self.answer.plan.matrix)
+            matrix = sp.csc_array(self.answer.plan.matrix, copy=True)
+            matrix.sum_duplicates()
             matrix.eliminate_zeros()
             count = int(np.diff(matrix.indptr).max(initial=0))
             outcome: Outcome = "passed" if count <= most else "failed"
             text = f"The fullest column of the plan has {count} non-zeros; {most} are allowed."
             found.append(Check("sparsity", outcome, text, float(count), float(most), "exact"))
-        if self.problem.rank is not None and isinstance(self.answer.plan, LowRankPlan):
-            rank = len(self.answer.plan.weights)
+        if self.problem.rank is not None:
+            rank = self._products()
             within: Outcome = "passed" if rank <= self.problem.rank else "failed"
             text = f"The plan is a sum of {rank} products; {self.problem.rank} are allowed."
             found.append(Check("rank", within, text, float(rank), float(self.problem.rank), "exact"))
         return found
+
+    def _products(self) -> int:
+        """A number of non-negative products that certainly sum to the plan: one a row or column, if it is not given as
+        such a sum."""
+        plan = self.answer.plan
+        if isinstance(plan, LowRankPlan):
+            return len(plan.weights)
+        if not isinstance(plan, SparsePlan):
+            return min(self.problem.n, self.problem.m)
+        entries = sp.coo_array(plan.matrix)
+        return min(len(np.unique(places[entries.data > 0.0])) for places in entries.coords)
 
     def _claims(self) -> list[Check]:
         """The numbers that the engine stated, against those computed here."""
@@ -197,6 +213,8 @@ class _Seen:
         upper, lower = self.upper.value, self.lower.value
         if not (math.isfinite(upper) and math.isfinite(lower)):
             return self._bounds("failed", "failed")
+        if self._cross(upper, lower):
+            return Check("gap", "failed", f"{self._words()}. {CROSSED}", upper - lower)
         asked = self.options.get("tolerance")
         part = float(asked) if asked is not None else (OTHER_GAP if self.answer.epsilon else EXACT_GAP)
         allowed = max(part * max(abs(upper), abs(lower)), ROUNDING_GAP * self.size, self.rounding)
@@ -212,7 +230,13 @@ class _Seen:
         if not (math.isfinite(upper) and math.isfinite(lower)):
             words = "plan" if not math.isfinite(upper) else "potentials"
             return Check("bounds", otherwise, f"The {words} prove nothing about the optimum without regularization.")
+        if self._cross(upper, lower):
+            return Check("bounds", "failed", f"{self._words()}. {CROSSED}", upper - lower)
         return Check("bounds", outcome, f"{self._words()}: a gap of {_relative(upper, lower)}.", upper - lower)
+
+    def _cross(self, upper: float, lower: float) -> bool:
+        """No plan costs less than the optimum, and no potentials prove more: roundings are within both numbers."""
+        return lower - upper > self.rounding + CROSSING * max(abs(upper), abs(lower))
 
     def _words(self) -> str:
         where = " without regularization" if self.case.epsilon else ""
@@ -225,6 +249,9 @@ class _Seen:
         upper, lower = self.upper.objective, self.dual
         name = "regularized-gap"
         if upper is None or lower is None or not (math.isfinite(upper) and math.isfinite(lower)):
+            if upper is not None and lower is not None and self.answer.status == "optimal":
+                words = "plan proves" if not math.isfinite(upper) else "potentials prove"
+                return Check(name, "failed", f"The {words} nothing about the regularized optimum.")
             missing = "potentials" if lower is None else "a plan or potentials that prove it"
             return Check(
                 name, "trusted", f"How near the regularized optimum is rests on the engine: there are no {missing}."
@@ -238,6 +265,8 @@ class _Seen:
             f"With regularization {self.case.epsilon:.6g} the optimum lies between {lower:.10g} and {upper:.10g}:"
             f" a gap of {_relative(upper, lower)}"
         )
+        if self._cross(upper, lower):
+            return Check(name, "failed", f"{text}. {CROSSED}", gap)
         if self.answer.status != "optimal" or gap <= allowed:
             return Check(name, "passed", f"{text}.", gap, allowed if self.answer.status == "optimal" else None)
         return Check(name, "failed", f"{text}, too much to call it optimal.", gap, allowed)

@@ -67,7 +67,7 @@ def evaluated(plan: Plan, case: Case) -> Evaluated:
         kept = matrix if case.whole else matrix[case.rows][:, case.columns]
         entries = sp.coo_array(kept)
         lost = max(0.0, total(matrix.data) - total(entries.data)) if not case.whole else 0.0
-        return SparseEntries(entries.coords[0], entries.coords[1], entries.data, lost)
+        return SparseEntries.of(entries.coords[0], entries.coords[1], entries.data, entries.shape, lost)
     if isinstance(plan, PotentialPlan):
         _require(plan.f.shape == (problem.n,) and plan.g.shape == (problem.m,), "potentials of another size")
         _require(plan.epsilon > 0.0, f"a plan with epsilon {plan.epsilon}")
@@ -90,12 +90,21 @@ def evaluated(plan: Plan, case: Case) -> Evaluated:
 
 @dataclass(frozen=True)
 class SparseEntries:
-    """Entry k is ``values[k]`` at (``rows[k]``, ``columns[k]``)."""
+    """Entry k is ``values[k]`` at (``rows[k]``, ``columns[k]``), each place at most once: squares and logarithms are
+    those of whole entries."""
 
     rows: np.ndarray
     columns: np.ndarray
     values: np.ndarray
     lost: float = 0.0
+
+    @classmethod
+    def of(
+        cls, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, ...], lost: float = 0.0
+    ) -> SparseEntries:
+        """With the values of one place summed."""
+        whole = sp.coo_array((values, (rows, columns)), shape=shape).tocsr().tocoo()  # tocsr sums
+        return cls(whole.coords[0], whole.coords[1], whole.data, lost)
 
     def measure(self, costs: Costs) -> Measured:
         unit, error = costs.entries(self.rows, self.columns)

@@ -98,10 +98,11 @@ def _with_staircase(plan: SparseEntries, case: Case, spare_a: np.ndarray, spare_
             best = cost, stairs
     assert best is not None
     rows, columns, values = best[1]
-    return SparseEntries(
+    return SparseEntries.of(
         np.concatenate([plan.rows, rows]),
         np.concatenate([plan.columns, columns]),
         np.concatenate([plan.values, values]),
+        (case.costs.n, case.costs.m),
         plan.lost,
     )
 

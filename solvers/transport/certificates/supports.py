@@ -22,6 +22,7 @@ from solvers.transport.answer import TransportAnswer
 from solvers.transport.certificates.bounds import lower_bound
 from solvers.transport.certificates.case import case_of
 from solvers.transport.certificates.costs import UNIT
+from solvers.transport.certificates.plain import CROSSED
 from solvers.transport.certificates.plans import SparseEntries
 from solvers.transport.certificates.sums import down, total, up
 from solvers.transport.certificates.values import upper_bound
@@ -142,12 +143,14 @@ def examine_free(
     values = Values(problem, support, weights, answer)
     if not math.isfinite(values.upper):
         text = "The engine gives no couplings to the measures, so nothing shows that its value can be had."
-        return [Check("cost", "trusted", text), Check("gap", "trusted", "No bound was given.")], answer
+        unknown: Outcome = "failed" if answer.status == "optimal" else "trusted"
+        checks = [Check("cost", "trusted", text), Check("gap", unknown, "No bound was given.")]
+        return checks, replace(answer, bound=None)
     rounding = 1e-12 * values.size + SMALLEST
     gap, allowed = values.upper - values.lower, EXACT * values.upper + rounding
     words = f"With these points the weighted sum of transport costs lies between {values.lower:.10g} (feasible "
     words += f"potentials) and {values.upper:.10g} (feasible couplings), roundings included"
-    checks = [Check("value", "passed" if gap <= allowed else "failed", f"{words}.", gap, allowed)]
+    checks = [Check("value", "passed" if -rounding <= gap <= allowed else "failed", f"{words}.", gap, allowed)]
     if answer.cost is not None:
         off = abs(answer.cost - values.upper)
         text = f"The value is {values.upper:.10g}"
@@ -170,7 +173,9 @@ def examine_free(
         return checks, replace(answer, cost=values.upper, bound=None)
     gap, allowed = values.upper - bound, (tolerance or OPTIMAL) * values.upper + rounding
     words = f"No measure, with whatever points, has a value below {bound:.10g} (the measures' distances in pairs)"
-    if gap <= allowed:
+    if gap < -rounding:
+        checks.append(Check("gap", "failed", f"{words}. {CROSSED}", gap))
+    elif gap <= allowed:
         checks.append(Check("gap", "passed", f"{words}: these points are optimal among all.", gap, allowed))
     elif answer.status == "optimal":
         checks.append(Check("gap", "failed", f"{words}: not near enough to call these points optimal.", gap, allowed))

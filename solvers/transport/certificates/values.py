@@ -136,6 +136,8 @@ class _Parts:
             if self.found.squares is None:
                 return None
             norm = math.sqrt(self.found.squares * (1.0 + self.slack)) * (1.0 + self._stretch) + self.dust
+            if self.missing is not None:
+                norm += math.sqrt(total(self.missing.rows**2) * total(self.missing.columns**2)) * (1.0 + 8 * UNIT)
             return up(self.value + 0.5 * case.epsilon * norm * norm, 8 * UNIT * case.epsilon * norm * norm)
         entropy = self._entropy()
         if entropy is None:
@@ -201,6 +203,7 @@ def _raw_entropy(plan: Evaluated, case: Case, found: Measured) -> list[_Entropy]
     left, right = np.where(rows > 0.0, left, 0.0), np.where(columns > 0.0, right, 0.0)
     value = dot(rows, left)[0] + dot(columns, right)[0] - cost / plan.epsilon
     size = total(np.abs(found.rows * left)) + total(np.abs(found.columns * right)) + abs(found.cost) / plan.epsilon
+    size += total(np.abs(found.rows * np.log(a))) + total(np.abs(found.columns * np.log(b)))
     error = (found.sum_error + 16 * UNIT) * size + found.cost_error / plan.epsilon
     largest = float(np.abs(left).max(initial=0.0) + np.abs(right).max(initial=0.0)) + abs(cost) / plan.epsilon
     parts = [_Entropy(value, error, max(found.mass - rest, 0.0), largest)]

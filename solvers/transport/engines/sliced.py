@@ -35,7 +35,8 @@ class SlicedEngine:
     )
 
     def solve(self, problem: Sliced, options: Mapping[str, Any], context: Context) -> TransportAnswer:
-        """See ``Engine``. ``cost`` is the mean of ``W_p^p``; its standard error is in the statistics.
+        """See ``Engine``. ``cost`` is the mean of ``W_p^p``; its standard error is in the statistics (of one direction
+        there is none). It is an estimate, so the status is ``feasible``; on a line, where it is exact, ``optimal``.
 
         Raises:
             UnsupportedProblem, InvalidOption.
@@ -57,16 +58,23 @@ class SlicedEngine:
         if not found:
             return answered(self.spec, "no-solution", watch.limit, message="stopped before the first direction")
         cost = float(np.mean(found))
-        error = float(np.std(found) / len(found) ** 0.5)
         watch.end(objective=cost, iterations=len(found))
-        complete = len(found) == problem.projections
+        statistics: dict[str, Any] = {"projections": len(found), "seconds": watch.seconds}
+        on_a_line = problem.x.shape[1] == 1
+        if on_a_line:
+            statistics["standard_error"], words = 0.0, f"{cost:.6g}, exact on a line"
+        elif len(found) > 1:
+            error = statistics["standard_error"] = float(np.std(found, ddof=1) / len(found) ** 0.5)
+            words = f"{cost:.6g} with a standard error of {error:.2g} over {len(found):,} directions"
+        else:
+            words = f"{cost:.6g} in one direction, which says nothing of others"
         return answered(
             self.spec,
-            "optimal" if complete else "feasible",
-            None if complete else watch.limit,
+            "optimal" if on_a_line else "feasible",
+            None if len(found) == problem.projections else watch.limit,
             cost=cost,
-            statistics={"projections": len(found), "standard_error": error, "seconds": watch.seconds},
-            message=f"{cost:.6g} with a standard error of {error:.2g} over {len(found):,} directions",
+            statistics=statistics,
+            message=words,
         )
 
 
