@@ -174,7 +174,8 @@ def _climb(
     ends = rows[:, smooth].copy()
     if region.margins is None:
         inner = free.any(axis=1)
-        ends[inner] = _together(acquisition, rows[inner], smooth, free[inner], region, iterations)
+        before = np.array([value for _, value in starts])[inner]
+        ends[inner] = _together(acquisition, rows[inner], before, smooth, free[inner], region, iterations)
     else:
         for k in np.flatnonzero(free.any(axis=1)):
             ends[k, free[k]] = _within(acquisition, encoding, region, rows[k], smooth, free[k], iterations)
@@ -206,9 +207,16 @@ def _arrive(
 
 
 def _together(
-    acquisition: Acquisition, rows: Array, smooth: Indices, free: Mask, region: Region, iterations: int
+    acquisition: Acquisition,
+    rows: Array,
+    before: Array,
+    smooth: Indices,
+    free: Mask,
+    region: Region,
+    iterations: int,
 ) -> Array:
-    """(starts, smooth) where the climbs from complete rows end; ``free`` (starts, smooth) may move."""
+    """(starts, smooth) where the climbs from complete rows end; ``free`` (starts, smooth) may move. Gains over the
+    values ``before`` are added up: a hopeless start must not hide the others' digits."""
     base = rows.copy()
     inner = np.nonzero(free)
     row, column = inner[0], smooth[inner[1]]
@@ -216,7 +224,7 @@ def _together(
     def negative(x: Array) -> tuple[float, Array]:
         base[row, column] = x
         f, slope = acquisition.slopes(base)
-        return -float(f.sum()), -slope[inner]
+        return -float((f - before).sum()), -slope[inner]
 
     result = minimize(
         negative,
