@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from solvers.core.engine import Context, EngineSpec, Option
 from solvers.core.errors import UnsupportedProblem
@@ -39,8 +40,14 @@ DIMENSIONS = (1, 2, 3)
 #: Cells at the first and (if nothing else is asked) the last scale.
 FIRST, LAST = 512, 4096
 
+#: With fewer seconds a point than this, a scale of so few cells comes first, whose bound is left to the certificate.
+HASTE, HASTY = 1e-5, 64
+
 #: Cells that count for the potential of a point.
 NEIGHBOURS = 16
+
+#: So few cells are looked at all.
+FEW = 64
 
 #: Points of one search between two looks at the clock.
 SEARCH = 20_000
@@ -132,11 +139,17 @@ class _Run:
     def work(self) -> None:
         most = max(len(self.a), len(self.b))
         count = min(FIRST, self.values["cells"])
+        if self.watch.deadline - time.monotonic() < HASTE * (len(self.a) + len(self.b)):
+            count = min(HASTY, count)
+            self._scale(count, bounded=False)
+            count = min(FIRST, self.values["cells"])
         while True:
             self._scale(count)
             scale = max(abs(self.best["cost"]), abs(self.best["bound"]))
             self.gap = (self.best["cost"] - self.best["bound"]) / scale if scale > 0.0 else 0.0
             self.reached = self.gap <= self.tolerance
+            if not self.reached:
+                self.watch.check()
             if self.reached or count >= min(self.values["cells"], most):
                 return
             if self.values["iteration_limit"] is not None and self.scales >= self.values["iteration_limit"]:
@@ -144,8 +157,8 @@ class _Run:
                 return
             count = min(4 * count, self.values["cells"])
 
-    def _scale(self, count: int) -> None:
-        """The plan and the potentials that this many cells give."""
+    def _scale(self, count: int, *, bounded: bool = True) -> None:
+        """The plan and the potentials that this many cells give; ``bounded``: and their bound."""
         from solvers.transport.engines.network_simplex import ENGINE as EXACT
 
         left = cells(self.x, self.a, count, self.watch)
@@ -160,8 +173,11 @@ class _Run:
         pairs = sp.coo_array(found.plan.matrix)
         self.cells, self.scales = count, self.scales + 1
         self._primal(left, right, places_x, places_y, pairs)
+        if "f" not in self.best and found.f is not None:  # who stops now still has those of cells
+            self.best["f"] = np.zeros(self.problem.n)
+            self.best["f"][self.rows] = found.f[left]
         width = float(self.b @ ((self.y - places_y[right]) ** 2).sum(axis=1)) / float(self.b.sum())
-        self._dual(places_y, masses_y, found.g, width)
+        self._dual(places_y, masses_y, found.g, width, bounded)
         self.watch.note(objective=self.best["cost"], bound=self.best["bound"], cells=count, iterations=self.scales)
 
     def _primal(
@@ -188,14 +204,16 @@ class _Run:
         matrix.sum_duplicates()
         self.best = {"bound": -np.inf, **self.best, "cost": cost, "plan": SparsePlan(matrix)}
 
-    def _dual(self, places: np.ndarray, masses: np.ndarray, potential: np.ndarray, width: float) -> None:
+    def _dual(self, places: np.ndarray, masses: np.ndarray, potential: np.ndarray, width: float, bounded: bool) -> None:
         problem = self.problem
         assert problem.x is not None
         assert problem.y is not None
         f = softened(places, masses, potential, self.x, width, self.watch)
-        if "f" not in self.best:  # who stops now still has them: the certificate transforms them anew
+        if not np.isfinite(self.best["bound"]):  # who stops now still has them: the certificate transforms them anew
             self.best["f"] = np.zeros(problem.n)
             self.best["f"][self.rows] = f
+        if not bounded:
+            return
         g = transform(self.x, f, problem.y, self.watch)
         bound = float(self.a @ f + problem.b @ g)
         whole = len(self.rows) == problem.n
@@ -293,6 +311,8 @@ def softened(
     """``-w log sum_i m_i exp((potential_i - |points_i - where_j|^2) / w)`` over the few least terms, with w the mean
     squared radius of cells: the hard minimum has the same worth all over a cell, where trees cannot prune; this curves
     like the potential of the points, and gives a higher bound."""
+    if len(points) <= FEW:
+        return _softened_over_all(points, masses, potential, where, width, watch)
     top = float(potential.max())
     tree = cKDTree(np.column_stack([points, np.sqrt(np.maximum(top - potential, 0.0))]))
     found = np.empty(len(where))
@@ -306,6 +326,23 @@ def softened(
         if width > 0.0:
             shares = masses[nearest] / masses.mean() * np.exp((least[:, None] - reach) / width)
             least = least - width * np.log(shares.sum(axis=1))
+        found[first : first + SEARCH] = least
+    return found
+
+
+def _softened_over_all(
+    points: np.ndarray, masses: np.ndarray, potential: np.ndarray, where: np.ndarray, width: float, watch: Watch
+) -> np.ndarray:
+    """The same over all terms: of few points, sooner than a search."""
+    found = np.empty(len(where))
+    for first in range(0, len(where), SEARCH):
+        watch.check()
+        reach = cdist(where[first : first + SEARCH], points, "sqeuclidean")
+        reach -= potential
+        least = reach.min(axis=1)
+        if width > 0.0:
+            shares = np.exp((least[:, None] - reach) / width) @ (masses / masses.mean())
+            least = least - width * np.log(shares)
         found[first : first + SEARCH] = least
     return found
 

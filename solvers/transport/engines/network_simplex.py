@@ -43,6 +43,9 @@ SURE = 0.1
 FIRST_SHARE = 0.4
 FIRST_GAP = 1e-2
 
+#: Entries below this part of the lighter of their ends are rounding.
+DUST = 1e-13
+
 #: Relative gap at which the simplex' own end counts as optimal: what rounding leaves.
 EXACT = 1e-9
 
@@ -106,8 +109,7 @@ class NetworkSimplex:
         flow, log = self._run(form, values, watch)
         if flow is None:
             return self._without_basis(problem, first, watch)
-        matrix = sp.csr_array(flow)
-        matrix.sort_indices()
+        matrix = _without_dust(form, flow)
         f, g = form.potentials(*of_all_nodes(form, log["u"], log["v"]))
         M = form.M[: problem.n, : problem.m]
         plan = form.plan(matrix)
@@ -219,6 +221,16 @@ def _in_thread(
     except Stopped:
         return None
     return flow * mass, {**log, "u": log["u"] * unit, "v": log["v"] * unit}
+
+
+def _without_dust(form: Balanced, flow: np.ndarray) -> sp.csr_array:
+    """The flow's entries, but for those that are rounding: next to nothing of both ends' masses."""
+    rows, columns = np.nonzero(flow)
+    mass = np.asarray(flow[rows, columns])
+    kept = mass > DUST * np.minimum(form.a[rows], form.b[columns])
+    matrix = sp.csr_array(sp.coo_array((mass[kept], (rows[kept], columns[kept])), shape=flow.shape))
+    matrix.sort_indices()
+    return matrix
 
 
 def of_all_nodes(form: Balanced, f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -126,3 +126,21 @@ def test_a_stop_before_the_first_bound_of_cells_leaves_potentials_that_prove_a_g
     assert answer.bound is not None
     assert answer.cost is not None
     assert answer.cost - answer.bound < 0.05 * answer.cost
+
+
+def test_in_haste_a_few_cells_come_first_and_their_potentials_prove_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    r = np.random.default_rng(1)
+    problem = Transport.build(r.random((3000, 2)), 0.5 * r.random((3000, 2)))
+
+    def stops(*_: Any) -> np.ndarray:
+        raise Stopped
+
+    monkeypatch.setattr(multiscale, "HASTE", 1.0)
+    monkeypatch.setattr(multiscale, "transform", stops)
+    monkeypatch.setattr(multiscale, "cKDTree", stops)
+    given = multiscale.ENGINE.solve(problem, {"time_limit": 100.0}, LocalContext())
+    answer, certificate = certify(problem, given, {})
+    assert certificate.verified
+    assert answer.bound is not None
+    assert answer.cost is not None
+    assert answer.cost - answer.bound < 0.3 * answer.cost
