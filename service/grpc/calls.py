@@ -7,7 +7,7 @@ import functools
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 import grpc
@@ -32,16 +32,34 @@ log = structlog.get_logger("kantor.grpc")
 class Call:
     """One call under way."""
 
-    def __init__(self, state: State, principal: Principal, context: grpc.aio.ServicerContext, request_id: str) -> None:
+    def __init__(
+        self,
+        state: State,
+        principal: Principal,
+        context: grpc.aio.ServicerContext,
+        request_id: str,
+        metadata: Mapping[str, str],
+        scope: str,
+    ) -> None:
         self.state = state
         self.principal = principal
         self.request_id = request_id
         self._context = context
+        self._metadata = metadata
+        self._scope = scope
 
     @property
     def actor(self) -> Actor:
         """For the audit log."""
         return Actor(self.principal, self.request_id)
+
+    async def require_key(self) -> None:
+        """For long calls: that the key works still.
+
+        Raises:
+            KantorError: ``unauthenticated``, ``forbidden``.
+        """
+        (await access.identify(self.state, self._metadata)).require(self._scope)
 
     def patience(self, wanted: float) -> float:
         """Seconds to wait: as asked for, within the deadline of the call (less what a reply needs)."""
@@ -128,7 +146,7 @@ class _Around:
         except Exception as error:
             await self._abort(error)
         await self._context.send_initial_metadata(tuple(metadata))
-        return Call(self._state, self._principal, self._context, self._request_id)
+        return Call(self._state, self._principal, self._context, self._request_id, self._metadata, self._scope)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if kind is None:

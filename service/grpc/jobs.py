@@ -14,7 +14,7 @@ from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
 from api_schemas.proto.kantor.v1.kantor_pb2_grpc import JobsServicer
 from service import jobs
 from service.grpc import arrays, messages
-from service.grpc.calls import Call, identifier, streaming, unary
+from service.grpc.calls import LONGEST_WAIT, Call, identifier, streaming, unary
 from service.jobs import JobFilters, history
 from service.rest import dry_run, headers, submissions, waiting
 from service.rest.state import State
@@ -112,7 +112,7 @@ class Jobs(JobsServicer):
     @streaming("read")
     async def WatchJob(self, call: Call, request: pb.WatchJobRequest) -> AsyncIterator[pb.Event]:
         job_id, project_id = identifier(JOB, request.job_id), call.principal.project_id
-        after = max(0, request.after_seq)
+        after, begin = max(0, request.after_seq), time.monotonic()
         rows = await call.state.database(jobs.events, project_id, job_id, after, _PAGE)
         if not rows:
             job = await call.state.database(jobs.get, project_id, job_id)
@@ -125,9 +125,10 @@ class Jobs(JobsServicer):
             if rows and rows[-1].type == "finished":
                 return
             if len(rows) < _PAGE:
-                if call.state.stopping.is_set():
-                    raise KantorError("unavailable", "This server ends; watch again after the last event.")
+                if call.state.stopping.is_set() or time.monotonic() - begin >= LONGEST_WAIT:
+                    raise KantorError("unavailable", "This stream ends; watch again after the last event.")
                 await waiting.next_event(call.state, job_id, after, waiting.LOOK_SECONDS_CONNECTED)
+            await call.require_key()
             rows = await call.state.database(jobs.events, project_id, job_id, after, _PAGE)
 
     @unary("read")

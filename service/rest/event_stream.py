@@ -11,13 +11,18 @@ import time
 from abc import abstractmethod
 from uuid import UUID
 
+import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api_schemas.errors import KantorError
 from service import jobs
 from service.jobs import EventRow
-from service.rest import views, waiting
+from service.rest import access, views, waiting
+from service.rest import state as states
 from service.rest.state import State
 
 HEADERS = {
@@ -28,6 +33,8 @@ HEADERS = {
 HEARTBEAT_SECONDS = 15.0
 LIFETIME_SECONDS = 600.0
 SEND_SECONDS = 30.0
+KEY_LOOK_SECONDS = 1.0
+"""Between two looks at the reader's key, which the process remembers for a while."""
 RECONNECT_MILLISECONDS = 1000
 PAGE = 500
 
@@ -35,20 +42,27 @@ log = structlog.get_logger("kantor.api")
 
 
 class Stream(Response):
-    """Sends what ``_send_all`` has to say until that ends or the reader leaves."""
+    """Sends what ``_send_all`` has to say until that ends, the reader leaves, or the reader's key works no more."""
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         sending = asyncio.ensure_future(self._send_all(send))
         leaving = asyncio.ensure_future(_gone(receive))
+        expiring = asyncio.ensure_future(_expired(Request(scope)))
         try:
-            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([sending, leaving, expiring], return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 sending.result()
+            elif expiring.done():
+                sending.cancel()
+                await asyncio.wait([sending])
+                await write(send, b": reconnect\n\n")
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             sending.cancel()
             leaving.cancel()
+            expiring.cancel()
 
     @abstractmethod
     async def _send_all(self, send: Send) -> None: ...
@@ -105,6 +119,19 @@ async def write(send: Send, data: bytes) -> None:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
+
+
+async def _expired(request: Request) -> None:
+    """Until the key of a request may not read any more."""
+    while True:
+        await asyncio.sleep(KEY_LOOK_SECONDS)
+        try:
+            (await access.identify(states.of(request), request.headers)).require("read")
+        except KantorError as error:
+            if error.code in ("unauthenticated", "forbidden"):
+                return
+        except (psycopg.OperationalError, PoolTimeout):
+            continue  # not known now
 
 
 class ReaderGoneError(ConnectionError):
