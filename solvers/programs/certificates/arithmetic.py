@@ -69,6 +69,14 @@ class Entries:
         """The product of the transposed matrix with the vector y."""
         return self._sums(self.columns, self.values * y[self.rows], self.n, self.column_counts)
 
+    def sizes(self, x: np.ndarray) -> np.ndarray:
+        """|A| |x|: of what is summed in the product with x, rounded."""
+        return np.bincount(self.rows, np.abs(self.values * x[self.columns]), minlength=self.m).astype(np.float64)
+
+    def transposed_sizes(self, y: np.ndarray) -> np.ndarray:
+        """|A|' |y|: of what is summed in the product of the transposed matrix with y, rounded."""
+        return np.bincount(self.columns, np.abs(self.values * y[self.rows]), minlength=self.n).astype(np.float64)
+
     @cached_property
     def _smallest_product(self) -> float:
         """What underflow may add to a product with a number of at least 1e-200: nothing, but for tiny entries."""

@@ -16,12 +16,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solvers.programs.certificates.arithmetic import UNIT, Bounded, Entries, total
+from solvers.programs.certificates.arithmetic import UNIT, Bounded, Entries, some, total
 from solvers.programs.certificates.propagation import implied_box, own_box
 from solvers.programs.problem import Program
 
 #: How many times larger than the answer (or than 1) a variable without bounds may be for the proof to cover it.
 REACHES = (1e6, 1e3, 10.0)
+
+#: Largest leftover of a variable without bounds, relative to what it is made of, that counts as what multipliers of
+#: limited precision leave (of one whose bounds are only far away: as rounding). A larger one is a way to better points,
+#: however far away they are.
+IMPRECISE, ROUNDED = 1e-6, 1e-9
+
+#: Below what underflow leaves of errors.
+TINY = 1e-300
 
 #: Most columns whose leftover is worked out exactly.
 MOST_EXACT = 2000
@@ -31,10 +39,12 @@ MOST_EXACT = 2000
 class SafeBound:
     """Attributes:
     value: no feasible point has a smaller objective (sense of minimization) ...
-    reach: ... of those whose variables without bounds are at most ``reach * max(1, |x_j|)``; infinite: of all.
+    reach: ... of those whose variables without bounds (or with bounds a million times further) are at most
+        ``reach * max(1, |x_j|)``; infinite: of all.
     implied: bounds that follow from the rows were needed.
     open: how many variables have no bound where one would be needed; ``example`` is one of them, or -1.
     arithmetic_exact: some leftovers had to be worked out exactly.
+    leans: of limited reach, and what is left of slopes beyond it is more than rounding: points there may be better.
     """
 
     value: float
@@ -43,6 +53,7 @@ class SafeBound:
     open: int = 0
     example: int = -1
     arithmetic_exact: bool = False
+    leans: bool = False
 
 
 @dataclass(slots=True)
@@ -53,6 +64,7 @@ class Lagrangian:
     Attributes:
         base, base_error: the constant.
         slope: n leftovers (reduced costs) with their error bounds.
+        sizes: n sums of the sizes of what each leftover is made of.
         curvature: n numbers, or None for zeros.
         center: the point at which a quadratic objective was linearized, or None.
         exact_slope: gives slope j correctly rounded.
@@ -61,6 +73,7 @@ class Lagrangian:
     base: float
     base_error: float
     slope: Bounded
+    sizes: np.ndarray
     curvature: np.ndarray | None
     center: np.ndarray | None
     exact_slope: Callable[[int], float]
@@ -83,6 +96,11 @@ class Lagrangian:
             terms = np.where(sagging, terms + 0.5 * self.curvature * farthest**2 * (1 + 8 * UNIT), terms)
             terms = np.maximum(terms, valley)
         return terms
+
+    def leftover(self, columns: np.ndarray) -> float:
+        """The largest leftover of these columns, relative to what it is made of: by how much the multipliers miss."""
+        sizes = np.abs(self.slope.value[columns]) + 2.5 * self.slope.error[columns]
+        return float((sizes / np.maximum(self.sizes[columns], np.finfo(float).tiny)).max(initial=0.0))
 
     def least(self, terms: np.ndarray) -> float:
         value, error = total(terms)
@@ -134,10 +152,37 @@ def safe_bound(
     best = SafeBound(value, np.inf, True, int(open_columns.size), example, exact)
     if size is None or best.value >= goal:
         return best
+    below, above, leans = _without_bounds(lagrangian, problem, size)
+    if not some(below | above):
+        return best
     for reach in REACHES:
         radius = reach * np.maximum(1.0, size)
-        terms = lagrangian.least_terms(np.maximum(box.lower, -radius), np.minimum(box.upper, radius))
-        within = SafeBound(lagrangian.least(terms), reach, True, int(open_columns.size), example, exact)
+        lower = np.where(below, np.maximum(box.lower, -radius), box.lower)
+        upper = np.where(above, np.minimum(box.upper, radius), box.upper)
+        value = lagrangian.least(lagrangian.least_terms(lower, upper))
+        within = SafeBound(value, reach, True, int(open_columns.size), example, exact, leans)
         if within.value >= goal:
             return within
     return within if best.value == -np.inf else best
+
+
+def _without_bounds(lagrangian: Lagrangian, problem: Program, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Which variables a proof of limited reach may take as limited from below, and which from above: those without a
+    bound; and those whose bound is so far away that it was written for none, where the leftover that points there may
+    be rounding (curvature that is a little below zero counts in full within bounds). And whether it leans.
+    """
+    own, spread = own_box(problem), 2.5 * lagrangian.slope.error
+    far = REACHES[0] * np.maximum(1.0, size)
+    leans = False
+
+    def limited(downhill: np.ndarray, endless: np.ndarray, distant: np.ndarray) -> np.ndarray:
+        nonlocal leans
+        rounding = distant & (downhill <= ROUNDED * lagrangian.sizes + TINY)
+        if lagrangian.curvature is not None:
+            rounding &= lagrangian.curvature >= 0
+        leans |= some(endless & (downhill > IMPRECISE * lagrangian.sizes + TINY))
+        return endless | rounding
+
+    below = limited(lagrangian.slope.value + spread, np.isneginf(own.lower), own.lower < -far)
+    above = limited(spread - lagrangian.slope.value, np.isposinf(own.upper), own.upper > far)
+    return below, above, leans

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from solvers.core.certificate import Check
+from solvers.core.certificate import Check, Outcome
 from solvers.programs.answer import ProgramAnswer
 from solvers.programs.certificates.arithmetic import Entries
 from solvers.programs.certificates.bound import SafeBound
@@ -101,13 +101,14 @@ def _bound_check(case: Case, bound: SafeBound | None, given: bool) -> Check | No
             return Check(BOUND, "trusted", "The engine gave no multipliers that could prove a bound.")
         passed = math.isfinite(bound.value)
         text = f"The multipliers prove a bound of {proved:.12g}{_scope(case, bound)}."
-        return Check(BOUND, verdict(passed), text if passed else _no_bound(case, bound), proved if passed else None)
+        outcome = _outcome(bound) if passed else "failed"
+        return Check(BOUND, outcome, text if passed else _no_bound(case, bound), proved if passed else None)
     tolerance = case.tolerances.continuous_gap(claimed)
     passed = case.sign * claimed <= bound.value + tolerance
     if passed:
         how = "The multipliers prove" if given else "The bounds of the variables alone prove"
         text = f"{how} a bound of {proved:.12g}{_scope(case, bound)}."
-        return Check(BOUND, "passed", text, proved, claimed - case.sign * tolerance, _arithmetic(bound))
+        return Check(BOUND, _outcome(bound), text, proved, claimed - case.sign * tolerance, _arithmetic(bound))
     if not given:
         return Check(BOUND, "trusted", f"The bound {claimed:.12g} rests on the engine's word: it gave no multipliers.")
     text = _no_bound(case, bound)
@@ -127,7 +128,7 @@ def _continuous_gap_check(case: Case, bound: SafeBound | None, given: bool) -> C
     gap = math.inf if bound is None else case.sign * objective - bound.value
     if bound is not None and abs(gap) <= tolerance:
         text = f"The proved bound meets the objective within {max(gap, 0.0):.3g}{_scope(case, bound)}."
-        return Check(GAP, "passed", text, gap, tolerance, _arithmetic(bound))
+        return Check(GAP, _outcome(bound), text, gap, tolerance, _arithmetic(bound))
     if gap < 0:
         text = f"The objective beats the proved bound by {-gap:.3g}: that much is owed to the point's small violations."
         return Check(GAP, "failed", text, gap, tolerance)
@@ -266,7 +267,14 @@ def _scope(case: Case, bound: SafeBound) -> str:
     if math.isinf(bound.reach):
         return ", using bounds that follow from the rows" if bound.implied else ""
     example = "" if bound.example < 0 else f" ({bound.open}, such as {case.problem.variable_name(bound.example)!r})"
-    return f" for all points whose variables without bounds{example} are at most {bound.reach:,.0f} times as large"
+    beyond = "; that points beyond are no better rests on the engine's word" if bound.leans else ""
+    return (
+        f" for all points whose variables without bounds{example} are at most {bound.reach:,.0f} times as large{beyond}"
+    )
+
+
+def _outcome(bound: SafeBound) -> Outcome:
+    return "trusted" if bound.leans else "passed"
 
 
 def _no_bound(case: Case, bound: SafeBound) -> str:

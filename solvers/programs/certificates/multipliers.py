@@ -63,6 +63,13 @@ class Multipliers:
             weights = weights + self.cones.entries.transposed_times(self.s)
         return weights
 
+    def sizes(self) -> np.ndarray:
+        """|A|'|y| + |F|'|s|: of what is summed in the weighted rows."""
+        sizes = self.entries.transposed_sizes(self.y)
+        if self.s.size and self.cones is not None:
+            sizes = sizes + self.cones.entries.transposed_sizes(self.s)
+        return sizes
+
     def exact_weight(self, j: int) -> list[float | Fraction]:
         """Numbers whose exact sum is entry j of A'y + F's."""
         rows, values = self.entries.column(j)

@@ -1,4 +1,8 @@
-"""Rays: the proof that nothing is feasible, and the proof that the objective has no end."""
+"""Rays: the proof that nothing is feasible, and the proof that the objective has no end.
+
+What a ray leaves where it should cancel counts as rounding up to ``ROUNDED`` times what is summed; up to ``IMPRECISE``
+it may be what an engine of limited precision left, and rests on its word. More is no ray, however slowly it leads on.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ import numpy as np
 
 from solvers.core.certificate import Arithmetic, Check
 from solvers.programs.certificates.arithmetic import Bounded, Entries, exact_sum, some, total
-from solvers.programs.certificates.bound import MOST_EXACT, Lagrangian
+from solvers.programs.certificates.bound import IMPRECISE, MOST_EXACT, ROUNDED, TINY, Lagrangian
 from solvers.programs.certificates.case import Case
 from solvers.programs.certificates.cones import Cones
 from solvers.programs.certificates.multipliers import Multipliers
 from solvers.programs.certificates.point import Point
 from solvers.programs.certificates.propagation import implied_box, own_box
 from solvers.programs.certificates.reading import read_vector
-from solvers.programs.certificates.violations import verdict, worst_violation
+from solvers.programs.certificates.violations import worst_violation
 from solvers.programs.problem import Program
 
 FARKAS, INFEASIBLE, UNBOUNDED = "farkas-ray", "infeasibility", "unbounded-ray"
@@ -48,7 +52,8 @@ def farkas_proof(problem: Program, entries: Entries, cones: Cones | None, y: np.
     def exact_slope(j: int) -> float:
         return -exact_sum(multipliers.exact_weight(j))
 
-    combined = Lagrangian(sides, error, Bounded(-weights.value, weights.error), None, None, exact_slope)
+    slope = Bounded(-weights.value, weights.error)
+    combined = Lagrangian(sides, error, slope, multipliers.sizes(), None, None, exact_slope)
     box, how = own_box(problem), ""
     terms = combined.least_terms(box.lower, box.upper)
     zeros = np.flatnonzero(np.isneginf(terms) & (combined.slope.value == 0))
@@ -72,13 +77,19 @@ def farkas_proof(problem: Program, entries: Entries, cones: Cones | None, y: np.
     reach = margin / (total(leftovers)[0] * (1 + 1e-9))
     needed = LEAST_REACH * _scale(problem)
     name = problem.variable_name(int(open_columns[int(leftovers.argmax())]))
-    if reach < needed:
+    missed = combined.leftover(open_columns)
+    if reach < needed or missed > IMPRECISE:
         text = f"The ray does not prove infeasibility: variable {name!r} is free to make up for what the rows demand."
-        return Check(FARKAS, "failed", text, reach, needed)
+        return Check(
+            FARKAS, "failed", text, missed if reach >= needed else reach, IMPRECISE if reach >= needed else needed
+        )
     text = (
         f"The ray combines the rows to a constraint that no point satisfies whose unbounded variables "
         f"(such as {name!r}) are below {reach:.1e} in size."
     )
+    if missed > ROUNDED:
+        text += f" It cancels there up to {missed:.1e} only: that no point beyond does rests on the engine's word."
+        return Check(FARKAS, "trusted", text, missed, ROUNDED)
     return Check(FARKAS, "passed", text, reach, needed)
 
 
@@ -140,9 +151,20 @@ def check_unbounded_ray(case: Case) -> Check:
     if size == 0.0:
         return Check(UNBOUNDED, "failed", "The unbounded ray is zero.")
     r = r / size
+    checks = []
+    for negligible in (0.0, ROUNDED, IMPRECISE):  # any direction close by proves it as well
+        checks.append(_along(case, np.where(np.abs(r) <= negligible, 0.0, r)))
+        if checks[-1].outcome == "passed":
+            return checks[-1]
+    return next((check for check in checks if check.outcome == "trusted"), checks[0])
+
+
+def _along(case: Case, r: np.ndarray) -> Check:
+    problem = case.problem
     slope, slope_error = total(case.sign * problem.c * r)
-    square = None if problem.Q is None or not problem.Q.nnz else Entries(problem.Q).times(r)
-    if square is not None and case.point is not None and case.point.gradient_of_square is not None:
+    square = None if problem.Q is None or not problem.Q.nnz else Entries(problem.Q)
+    bend = None if square is None else square.times(r)
+    if bend is not None and case.point is not None and case.point.gradient_of_square is not None:
         gradient = case.point.gradient_of_square
         along, along_error = total(case.sign * gradient.value * r)
         slope += along
@@ -153,46 +175,65 @@ def check_unbounded_ray(case: Case) -> Check:
         return Check(UNBOUNDED, "failed", text, -slope, 0.0)
     objective = 0.0 if case.objective is None or not math.isfinite(case.objective) else case.objective
     step = IMPROVEMENT * max(1.0, abs(objective)) / gain
-    amount, arithmetic, place = _crossing(case, r, step)
-    if square is not None and case.curvature is not None:
-        bent, bent_error = total(0.5 * r * square.value)
+    amount, arithmetic, place = _crossing(case, r, step, IMPRECISE)
+    straight = True
+    if square is not None and bend is not None and case.curvature is not None:
+        bent, bent_error = total(0.5 * r * bend.value)
+        bent = abs(bent) + bent_error + float(bend.error.sum())
         # the share of the improvement that the curvature eats up on the way
-        share = (abs(bent) + bent_error + float(square.error.sum())) * step / gain
-        if share > BENT:
+        share = bent * step / gain
+        size = 0.5 * float(np.abs(r) @ square.sizes(r))
+        if share > BENT or bent > IMPRECISE * size + TINY:
             return Check(UNBOUNDED, "failed", "The objective bends upwards along the ray.", share, BENT)
+        straight = bent <= ROUNDED * size + TINY
     allowed = case.tolerances.primal
     if amount > allowed:
         text = f"The ray leaves the feasible set: it crosses {place} by {amount:.3g} on the way."
-    else:
+        return Check(UNBOUNDED, "failed", text, amount, allowed, arithmetic)
+    if straight:
+        closer, arithmetic, place = _crossing(case, r, step, ROUNDED)
+        straight = closer <= allowed
+    if straight:
         text = "The objective improves without end along the ray, which stays feasible."
-    return Check(UNBOUNDED, verdict(amount <= allowed), text, amount, allowed, arithmetic)
+        return Check(UNBOUNDED, "passed", text, amount, allowed, arithmetic)
+    text = "The objective improves along the ray, which stays feasible as far as the engine's precision tells."
+    return Check(UNBOUNDED, "trusted", text, amount, allowed, arithmetic)
 
 
-def _crossing(case: Case, r: np.ndarray, step: float) -> tuple[float, Arithmetic, str]:
-    """By how much the worst side is crossed after ``step`` along r (nothing is lost to rounding), and its name."""
+def _crossing(case: Case, r: np.ndarray, step: float, precision: float) -> tuple[float, Arithmetic, str]:
+    """By how much the worst side is crossed after ``step`` along r (nothing is lost to rounding), and its name.
+
+    A row or cone is crossed for good if it does not cancel along r up to ``precision``, however slowly; the amount is
+    then more than the primal tolerance.
+    """
     problem, limit = case.problem, case.tolerances.primal / step
     along = Point(problem, case.entries, r)
     box = own_box(problem)
-    rows = worst_violation(along.activity, *_directions(problem.row_lower, problem.row_upper), limit, along.exact_row)
+    cancels = np.minimum(limit, precision * case.entries.sizes(r))
+    rows = worst_violation(along.activity, *_directions(problem.row_lower, problem.row_upper), cancels, along.exact_row)
     bounds = worst_violation(
         Bounded(r, np.zeros(r.size)),
         *_directions(box.lower, box.upper),
-        limit,
+        0.0 if precision <= ROUNDED else limit,
         lambda j, *more: exact_sum([float(r[j]), *more]),
     )
+    beyond = math.nextafter(case.tolerances.primal, math.inf)
     worst, arithmetic, place = 0.0, _DOUBLE, ""
     for found, kind, name in (
         (rows, "row", problem.constraint_name),
         (bounds, "the bound of", problem.variable_name),
     ):
         if found is not None and (found.failures or found.amount * step > worst):
-            worst = max(found.amount * step, math.nextafter(case.tolerances.primal, 1.0) if found.failures else 0.0)
+            worst = max(found.amount * step, beyond if found.failures else 0.0)
             arithmetic, place = found.arithmetic, f"{kind} {name(found.index)!r}"
             if found.failures:
                 break
     if case.cones is not None:
-        excess, error = case.cones.excess(case.cones.entries.times(r))
-        crossing = (excess - error) * step
+        cones = case.cones
+        excess, error = cones.excess(cones.entries.times(r))
+        sizes = cones.entries.sizes(r)
+        open_ = excess - error > precision * (cones.norms(sizes) + sizes[cones.starts])
+        crossing = np.where(open_, np.maximum((excess - error) * step, beyond), (excess - error) * step)
         k = int(crossing.argmax())
         if crossing[k] > worst:
             worst, arithmetic, place = float(crossing[k]), _DOUBLE, f"cone {k}"

@@ -131,6 +131,41 @@ def test_huge_finite_bounds_do_not_spoil_a_proof():
     assert check_named(certify(program, answer), "gap").outcome == "passed"
 
 
+def _claimed(program, x, duals=None):
+    objective = float(program.objective_at(np.asarray(x)))
+    answer = ProgramAnswer("optimal", objective=objective, bound=objective, x=np.asarray(x), row_duals=duals)
+    return certify(program, answer)
+
+
+@pytest.mark.parametrize(("slope", "upper", "n"), [(-1e-7, 1e10, 1), (-1e-12, 1e6, 1000)])
+def test_bounds_of_the_variables_are_not_cut_off(slope, upper, n):
+    program = Program.build(c=np.full(n, slope), lower=0.0, upper=upper)
+    assert check_named(_claimed(program, np.zeros(n), np.zeros(0)), "gap").outcome == "failed"
+
+
+def test_curvature_a_little_below_zero_counts_in_full_within_bounds():
+    Q = np.array([[1.0, -1.0 - 4e-9], [-1.0 - 4e-9, 1.0]])
+    program = Program.build(c=[0.0, 0.0], Q=Q, lower=0.0, upper=1e6)
+    assert program.objective_at(np.full(2, 1e6)) < -3999
+    assert check_named(_claimed(program, np.zeros(2), np.zeros(0)), "gap").outcome == "failed"
+
+
+def test_a_slope_that_is_more_than_rounding_leads_on_where_a_variable_has_no_bound():
+    program = Program.build(c=[-1e-8, 1.0])
+    certificate = _claimed(program, [0.0, 0.0], np.zeros(0))
+    assert not certificate.proved
+    assert "rests on the engine's word" in check_named(certificate, "gap").text
+
+
+def test_small_multipliers_of_an_engine_of_limited_precision_are_tried_as_zeros():
+    A = np.array([[1.0, 1.0], [-1.0, 0.0]])
+    program = Program.build(c=[1.0, 1.0], A=A, row_lower=[1.0, -3.0], lower=[-np.inf, 0.0])
+    # the second row is not at its side: its multiplier should be 0, and leaves a slope along a variable without bounds
+    answer = _claimed(program, [0.5, 0.5], np.array([1.0, 3e-8]))
+    assert check_named(answer, "gap").outcome == "passed"
+    assert np.isfinite(check_named(answer, "gap").value)
+
+
 def test_a_bound_of_integral_objectives_is_rounded_to_the_next_value():
     program = Program.build(
         c=[2.0, 4.0], A=np.array([[2.0, 4.0]]), row_lower=[2.5], upper=5.0, integrality=1, offset=1.0

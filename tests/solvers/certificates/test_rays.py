@@ -197,3 +197,41 @@ def test_infeasible_or_unbounded_is_shown_by_either_ray():
     assert certify(program, neither).rests_on_engine == ("infeasible-or-unbounded",)
     direction = ProgramAnswer("infeasible-or-unbounded", primal_ray=np.array([1.0, 1.0]))
     assert certify(endless(), direction).proved
+
+
+@pytest.mark.parametrize("coefficient", [9e-4, 1e-9, 1e-30])
+def test_a_variable_that_can_make_up_for_what_the_rows_demand_refutes_a_ray_however_far_it_has_to_go(coefficient):
+    reachable = Program.build(c=[1.0], A=[[coefficient]], row_lower=[1.0])
+    certificate, settled = infeasible([1.0], reachable)
+    assert failed_names(certificate) == {"farkas-ray"}
+    assert settled.status == "no-solution"
+
+
+def test_what_an_engine_of_limited_precision_leaves_rests_on_its_word():
+    program = Program.build(c=[0.0], A=[[1.0], [-(1.0 + 1e-7)]], row_lower=[1.0, 0.0], lower=-np.inf)
+    certificate, settled = infeasible([1.0, 1.0], program)
+    assert check_named(certificate, "farkas-ray").outcome == "trusted"
+    assert not certificate.proved
+    assert settled.status == "infeasible"
+
+
+@pytest.mark.parametrize("coefficient", [1e-6, 1e-10, 1e-30])
+def test_a_ray_that_crosses_a_row_slowly_crosses_it(coefficient):
+    program = Program.build(c=[-1.0, 0.0], A=[[coefficient, 1.0]], row_upper=[1.0])
+    certificate, settled = unbounded([1.0, 0.0], program=program, x=(0.0, 0.0))
+    assert failed_names(certificate) == {"unbounded-ray"}
+    assert settled.status == "feasible"
+
+
+def test_slight_curvature_and_flat_cones_end_a_ray():
+    valley = Program.build(c=[-1.0, 0.0], Q=np.diag([1e-12, 1.0]))
+    assert failed_names(unbounded([1.0, 0.0], program=valley, x=(0.0, 0.0))[0]) == {"unbounded-ray"}
+    flat = SecondOrderCone(sp.csr_array(np.array([[0.0, 1e-9], [1e-9, 0.0]])), np.zeros(2))
+    narrow = Program.build(c=[-1.0, 0.0], A=[[0.0, 1.0]], row_upper=[1.0], lower=-np.inf, cones=[flat])
+    assert failed_names(unbounded([1.0, 0.0], program=narrow, x=(0.0, 0.0))[0]) == {"unbounded-ray"}
+
+
+@pytest.mark.parametrize("dust", [1e-13, 1e-8])
+def test_dust_on_a_ray_does_not_spoil_it(dust):
+    program = Program.build(c=[-1.0, 0.0], A=[[0.0, 1.0]], row_upper=[1.0])
+    assert unbounded([1.0, dust], program=program, x=(0.0, 0.0))[0].proved
