@@ -28,7 +28,7 @@ class Reaped:
 # A worker that stalls may come back: its writes are fenced off because the job isn't running, or has another attempt.
 _LEASES = """
 WITH lapsed AS (
-    SELECT id, CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
+    SELECT id, lease_until, CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
                     WHEN deadline_at <= now() THEN 'expired'
                     WHEN attempt - uncounted >= max_attempts THEN 'failed' ELSE 'queued' END AS outcome
     FROM job WHERE state = 'running' AND lease_until < now()
@@ -39,7 +39,12 @@ WITH lapsed AS (
         expires_at = CASE WHEN outcome <> 'queued' THEN now() + retention END,
         error = CASE outcome WHEN 'failed' THEN %(lost)s::jsonb WHEN 'expired' THEN %(late)s::jsonb END
     FROM lapsed WHERE job.id = lapsed.id
-    RETURNING job.id, pool, attempt, last_seq, outcome, error
+    RETURNING job.id, pool, attempt, last_seq, outcome, error, project_id, claimed_at, lapsed.lease_until
+), charged AS (
+    -- Its worker had the job at most as long as the lease.
+    INSERT INTO charge (project_id, seconds)
+    SELECT project_id, greatest(0, extract(epoch FROM lease_until - claimed_at))
+    FROM reaped WHERE claimed_at IS NOT NULL
 ), told AS (
     INSERT INTO job_event (job_id, seq, attempt, type, data)
     SELECT id, last_seq, attempt, CASE outcome WHEN 'queued' THEN 'requeued' ELSE 'finished' END,

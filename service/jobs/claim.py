@@ -61,7 +61,8 @@ WITH busy AS MATERIALIZED (
         ELSE greatest(standing.passed, ahead.passed[2] - 1) END AS start
     FROM standing CROSS JOIN ahead
 ), due AS MATERIALIZED (
-    SELECT best.id, best.project_id, best.priority, false AS takeover, free.slot, ranked.start + 1.0 / weight AS passed
+    SELECT best.id, best.project_id, best.priority, false AS takeover, free.slot, ranked.start + 1.0 / weight AS passed,
+        NULL::double precision AS used
     FROM (SELECT * FROM ranked ORDER BY running / weight, start, served_at NULLS FIRST, project_id) AS ranked
     CROSS JOIN LATERAL (
         SELECT NULL::smallint AS slot WHERE ranked.max_running IS NULL
@@ -85,7 +86,8 @@ WITH busy AS MATERIALIZED (
     SELECT * FROM due
     UNION ALL
     SELECT lapsed.* FROM unnest((SELECT %(pools)s::text[])) AS wanted (pool) CROSS JOIN LATERAL (
-        SELECT job.id, job.project_id, job.priority, true, job.slot, NULL::double precision FROM job
+        SELECT job.id, job.project_id, job.priority, true, job.slot, NULL::double precision,
+            greatest(0, extract(epoch FROM job.lease_until - job.claimed_at))::double precision FROM job
         WHERE %(takeovers)s AND job.state = 'running' AND job.lease_until < now() AND {_FITS}
         ORDER BY job.priority DESC, job.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS lapsed
 ), best AS MATERIALIZED (
@@ -108,6 +110,10 @@ WITH busy AS MATERIALIZED (
     SELECT id, last_seq, attempt, 'started', jsonb_build_object(
         'attempt', attempt, 'worker', %(worker_name)s::text, 'engine', engine, 'takeover', takeover)
     FROM claimed
+), charged AS (
+    -- What the worker before has used.
+    INSERT INTO charge (project_id, seconds)
+    SELECT best.project_id, best.used FROM claimed JOIN best USING (id) WHERE best.used IS NOT NULL
 ), unrung AS (
     DELETE FROM outbox WHERE job_id = (SELECT id FROM claimed) AND topic = 'run'
 ), had AS (

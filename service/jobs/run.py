@@ -79,7 +79,10 @@ WITH back AS (
         expires_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() + retention END,
         not_before = now() + make_interval(secs => %(wait)s)
     WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
-    RETURNING last_seq, pool, not_before, state
+    RETURNING last_seq, pool, not_before, state, project_id, claimed_at
+), charged AS (
+    INSERT INTO charge (project_id, seconds)
+    SELECT project_id, extract(epoch FROM now() - claimed_at) FROM back WHERE claimed_at IS NOT NULL
 ), rung AS (
     INSERT INTO outbox (job_id, pool, available_at) SELECT %(id)s, pool, not_before FROM back WHERE state = 'queued'
     ON CONFLICT (job_id, topic) DO UPDATE SET available_at = excluded.available_at, tries = 0

@@ -9,6 +9,7 @@ import pytest
 
 from api_schemas.keys import NewKey
 from service import jobs, keys
+from service.dispatch import reaper
 from service.settings import Settings
 from service.store.connect import Database
 from service.tenants import quotas, usage
@@ -83,6 +84,25 @@ def test_solver_seconds_are_counted_and_end_with_the_month(desk: Desk) -> None:
     assert "of this month" in refused[0].detail
     assert 0 < int(refused[0].headers["Retry-After"]) <= 31 * 86400 + 1
     assert not quotas.refusals(desk.conn, [(desk.project, Limits(max_solver_seconds=100.0))])
+
+
+@pytest.mark.parametrize("end", ["hand back", "reap", "take over"])
+def test_seconds_of_an_attempt_that_did_not_finish_count(desk: Desk, end: str) -> None:
+    claim = desk.running(max_attempts=3)
+    times = "claimed_at = now() - interval '50 s', lease_until = now() - interval '10 s'"
+    desk.conn.execute(f"UPDATE job SET {times} WHERE id = %s", (claim.job_id,))
+    if end == "hand back":
+        jobs.hand_back(desk.conn, claim.job_id, claim.attempt, "for a test")
+    elif end == "reap":
+        reaper.reap(desk.conn)
+    else:
+        taken = desk.claim()
+        assert taken is not None
+        assert taken.takeover
+        desk.finish(taken)
+
+    spent = usage.of_project(desk.conn, desk.project).solver_seconds
+    assert spent == pytest.approx(50 if end == "hand back" else 40, abs=2)
 
 
 def test_bytes_stored_are_bounded(client: httpx.Client, conn: Database, project: UUID) -> None:
