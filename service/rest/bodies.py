@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import tempfile
 import zlib
-from typing import Any
+from typing import IO, Any
 
+import structlog
 import zstandard
 from starlette.requests import Request
 
@@ -15,6 +17,11 @@ from api_schemas.errors import FieldError, KantorError
 
 _ENCODINGS = "gzip, zstd"
 _INLINE = 1 << 16
+SMALL = 1 << 18
+"""What is held in memory and parsed at once; of larger bodies one at a time, as parsing takes up to 20 times their size
+in memory."""
+
+log = structlog.get_logger("kantor.api")
 
 
 async def read_json(request: Request, limit: int) -> bytes:
@@ -26,6 +33,113 @@ async def read_json(request: Request, limit: int) -> bytes:
     Raises:
         KantorError: ``unsupported-media-type``, ``too-large``, or ``malformed-json`` if it cannot be decompressed.
     """
+    encoding = _encoding(request)
+    body = await _read(request, limit)
+    if encoding == "identity":
+        return body
+    if len(body) < _INLINE:
+        return _decompress(body, encoding, limit)
+    return await asyncio.to_thread(_decompress, body, encoding, limit)
+
+
+class Body:
+    """A body as it came, in memory while it is small, else in a temporary file: however many wait for their turn and
+    however slowly they come, they take no memory. ``close`` it; it is its own context manager.
+    """
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        self._encoding = encoding
+        self._limit = limit
+        self._size = 0
+        self._chunks = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Body:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    async def receive(self, request: Request) -> None:
+        """Take in all of it.
+
+        Raises:
+            KantorError: ``too-large``; ``unavailable``: there is no room for it now.
+        """
+        declared_size(request, self._limit)
+        async for chunk in request.stream():
+            self._size += len(chunk)
+            if self._size > self._limit:
+                raise too_large(self._limit)
+            self._chunks += chunk
+            if len(self._chunks) > SMALL:
+                await asyncio.to_thread(self._put_down)
+
+    def small(self) -> bytes | None:
+        """The text, decompressed; None: it has more than ``SMALL`` bytes.
+
+        Raises:
+            KantorError: ``malformed-json`` if it cannot be decompressed.
+        """
+        if self._file is not None:
+            return None
+        if self._encoding == "identity":
+            return bytes(self._chunks)
+        try:
+            return _decompress(bytes(self._chunks), self._encoding, min(SMALL, self._limit))
+        except KantorError as error:
+            if error.code != "too-large" or self._limit <= SMALL:
+                raise
+            return None
+
+    def text(self) -> bytes:
+        """The text, decompressed. Call it in a thread.
+
+        Raises:
+            KantorError: ``too-large``, or ``malformed-json`` if it cannot be decompressed.
+        """
+        body = bytes(self._chunks)
+        if self._file is not None:
+            self._file.seek(0)
+            body = self._file.read() + body
+        return body if self._encoding == "identity" else _decompress(body, self._encoding, self._limit)
+
+    def _put_down(self) -> None:
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115
+            self._file.write(self._chunks)
+        except OSError as error:
+            log.error("body_not_kept", error=str(error), hint="large bodies wait in the folder for temporary files")
+            raise KantorError("unavailable", "The server has no room for a request of this size now.") from error
+        self._chunks = bytearray()
+
+
+async def receive(request: Request, limit: int) -> Body:
+    """A JSON body, not decompressed yet. It must be closed.
+
+    Args:
+        limit: most bytes, before and after decompression.
+
+    Raises:
+        KantorError: ``unsupported-media-type``, ``too-large``, ``unavailable``.
+    """
+    body = Body(_encoding(request), limit)
+    try:
+        await body.receive(request)
+    except BaseException:
+        body.__exit__()
+        raise
+    return body
+
+
+def _encoding(request: Request) -> str:
+    """How a JSON body is compressed.
+
+    Raises:
+        KantorError: ``unsupported-media-type``.
+    """
     _require_json(request.headers.get("content-type"))
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip", "x-gzip", "zstd"}:
@@ -34,12 +148,7 @@ async def read_json(request: Request, limit: int) -> bytes:
             f"Bodies may be compressed with {_ENCODINGS.replace(', ', ' or ')}, not with {encoding[:40]!r}.",
             headers={"Accept-Encoding": _ENCODINGS},
         )
-    body = await _read(request, limit)
-    if encoding == "identity":
-        return body
-    if len(body) < _INLINE:
-        return _decompress(body, encoding, limit)
-    return await asyncio.to_thread(_decompress, body, encoding, limit)
+    return encoding
 
 
 def declared_size(request: Request, limit: int) -> int | None:

@@ -30,7 +30,7 @@ class State:
     """Made by ``running`` for the lifetime of the process.
 
     Attributes:
-        large_bodies: held while one is parsed.
+        large_bodies: held while one is decompressed and parsed.
         stopping: set when the process ends, so that long replies end too.
     """
 

@@ -25,8 +25,6 @@ from service.store.connect import Database
 
 _SHARED_COMMIT_BYTES = 1 << 20
 """Larger documents are stored by a connection of the pool, so that nobody waits behind them."""
-_SMALL_BODY = 1 << 18
-"""Larger bodies are parsed in a thread, one at a time: parsing takes up to 20 times their size in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,18 @@ class Draft:
 
 
 async def read(state: State, request: Request) -> Draft:
-    """Read and parse the body of a request.
+    """Read and parse the body of a request. Of large ones one is decompressed and parsed at a time; the others wait
+    outside of the memory.
 
     Raises:
-        KantorError: as ``bodies.read_json`` and ``draft``.
+        KantorError: as ``bodies.receive``, ``bodies.Body.text`` and ``draft``.
     """
-    return await parsed(state, await bodies.read_json(request, state.settings.body_limit_bytes))
+    with await bodies.receive(request, state.settings.body_limit_bytes) as body:
+        text = body.small()
+        if text is not None:
+            return draft(text)
+        async with state.large_bodies:
+            return await asyncio.to_thread(lambda: draft(body.text()))
 
 
 async def parsed(state: State, body: bytes) -> Draft:
@@ -58,7 +62,7 @@ async def parsed(state: State, body: bytes) -> Draft:
     Raises:
         KantorError: as ``draft``.
     """
-    if len(body) <= _SMALL_BODY:
+    if len(body) <= bodies.SMALL:
         return draft(body)
     async with state.large_bodies:
         return await asyncio.to_thread(draft, body)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import io
 import json
 import time
+import tracemalloc
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import httpx
 import pytest
 import zstandard
 
+from api_schemas.keys import NewKey
 from service.rest import parsing
 from service.settings import Settings
 from tests.service.rest.conftest import PROGRAM
@@ -153,3 +157,30 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(api: LiveApi, client: h
     connection.send(BODY[:10])
     connection.close()
     assert _post(client, BODY).status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_large_bodies_wait_for_their_turn_outside_of_the_memory(settings: Settings, key: NewKey, encoding: str) -> None:
+    body = BODY + b" " * (32 << 20)
+    sent = gzip.compress(body, 1) if encoding == "gzip" else body
+    headers = {"X-API-Key": key.secret, "Content-Type": "application/json", "Content-Encoding": encoding}
+    if encoding == "identity":
+        del headers["Content-Encoding"]
+    with LiveApi(settings) as live, ThreadPoolExecutor(4) as threads:
+        turn = live.app.state.kantor.large_bodies = asyncio.Semaphore(0)
+        tracemalloc.start()
+        try:
+            replies = [
+                threads.submit(httpx.post, f"{live.url}/v1/jobs", content=sent, headers=headers, timeout=60)
+                for _ in range(4)
+            ]
+            end = time.monotonic() + 30
+            while len(turn._waiters or ()) < 4:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        turn._loop.call_soon_threadsafe(turn.release)
+        assert [reply.result().status_code for reply in replies] == [202] * 4
+    assert held < 16 << 20
