@@ -45,12 +45,13 @@ class Dispatcher:
         self._deliverer = Deliverer(settings)
         self._stop = threading.Event()
         self._grace = settings.outage_grace_seconds
+        self._tidier = Duty("artifacts", settings, settings.upload_hours * 3600 / 4, self._tidy, self._stop)
         self.duties = [
             Duty("relay", settings, RELAY_SECONDS, self._relay, self._stop),
             Duty("reaper", settings, settings.reap_seconds, self._reap, self._stop),
             Duty("webhooks", settings, WEBHOOK_SECONDS, self._deliver, self._stop),
             Duty("retention", settings, settings.retention_seconds, self._sweep, self._stop),
-            Duty("artifacts", settings, settings.upload_hours * 3600 / 4, self._tidy, self._stop),
+            self._tidier,
         ]
 
     def start(self) -> None:
@@ -66,7 +67,6 @@ class Dispatcher:
                 duty.join(timeout)
         self._bell.close()
         self._line.close()
-        self._deliverer.close()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
@@ -123,7 +123,8 @@ class Dispatcher:
         return deleted.more
 
     def _tidy(self, conn: Database, _: float) -> bool:
-        swept = retention.sweep_bytes(conn, self._artifacts, timedelta(hours=self._settings.upload_hours))
+        older_than = timedelta(hours=self._settings.upload_hours)
+        swept = retention.sweep_bytes(conn, self._artifacts, older_than, self._tidier.beat)
         if swept:
             log.info("swept", uploads=swept)
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from api_schemas.errors import FieldError, KantorError
 from service.settings import Settings
@@ -19,6 +19,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # They carry an IPv4 address inside: NAT64, 6to4, Teredo.
 _TUNNELS = [ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+
+
+# What a path or a query is written with: everything else, letters beyond ASCII too, is sent as per cent signs.
+_AS_IT_IS = "/%:@!$&'()*+,;=~?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def place(url: str, settings: Settings) -> Place:
         raise _refused("must be an address like https://example.org/hook, without a user or password")
     networks = allowed(settings)
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        host = parts.hostname.encode("idna").decode()
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise _refused(f"the name {parts.hostname!r} cannot be resolved") from None
     addresses = [_plain(ipaddress.ip_address(str(entry[4][0]).partition("%")[0])) for entry in found]
@@ -67,8 +72,8 @@ def place(url: str, settings: Settings) -> Place:
             raise _refused(f"{parts.hostname!r} lies in a network that deliveries may not go to")
         if parts.scheme == "http" and not inside:
             raise _refused("must begin with https://")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.scheme, parts.hostname, port, str(addresses[0]), path)
+    path = quote(parts.path or "/", _AS_IT_IS) + (f"?{quote(parts.query, _AS_IT_IS)}" if parts.query else "")
+    return Place(parts.scheme, host, port, str(addresses[0]), path)
 
 
 def _plain(address: Address) -> Address:

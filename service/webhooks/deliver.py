@@ -5,8 +5,9 @@ A process that dies in between leaves its rows to be taken again when the lease 
 
 from __future__ import annotations
 
+import asyncio
 import random
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,8 +39,8 @@ WHERE webhook.id = delivery.webhook_id AND delivery.id = ANY(ARRAY(
 RETURNING delivery.id, delivery.attempts, delivery.type, delivery.created_at, delivery.job_id, delivery.webhook_id,
     webhook.url, webhook.active, webhook.secret,
     CASE WHEN webhook.old_secret_until > now() THEN webhook.old_secret END,
-    (SELECT jsonb_build_object('state', state, 'name', name, 'labels', labels, 'kind', kind, 'engine', engine,
-        'summary', summary, 'error', error) FROM job WHERE job.id = delivery.job_id)
+    coalesce(payload, (SELECT jsonb_build_object('state', state, 'name', name, 'labels', labels, 'kind', kind,
+        'engine', engine, 'summary', summary, 'error', error) FROM job WHERE job.id = delivery.job_id))
 """
 
 
@@ -96,55 +97,64 @@ class Outcome:
 
 
 class Deliverer:
-    """Sends what is due; owns a few threads and connections."""
+    """Sends what is due, all of a round at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False)
-        self._threads = ThreadPoolExecutor(BATCH, thread_name_prefix="webhook")
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
+        self._trust = httpx.create_ssl_context(trust_env=False)
 
     def round(self, conn: Database) -> int:
         """Deliver at most ``BATCH``; how many there were."""
         rows = conn.execute(_TAKE, {"lease": LEASE, "limit": BATCH}).fetchall()
         due = [Due(*row) for row in rows]
-        for item, outcome in zip(due, self._threads.map(self.send, due), strict=True):
-            _write(conn, item, outcome)
+        if due:
+            for item, outcome in zip(due, asyncio.run(self._all(due)), strict=True):
+                _write(conn, item, outcome)
         return len(due)
 
-    def send(self, due: Due) -> Outcome:
-        """One attempt."""
+    async def _all(self, due: Sequence[Due]) -> list[Outcome]:
+        async with httpx.AsyncClient(
+            verify=self._trust, timeout=TIMEOUT, follow_redirects=False, trust_env=False
+        ) as http:
+            return list(await asyncio.gather(*(self._send(http, item) for item in due)))
+
+    async def _send(self, http: httpx.AsyncClient, due: Due) -> Outcome:
+        """One attempt, of at most ``TIMEOUT`` seconds in all. Whatever goes wrong with it stays with it."""
         if not due.active:
             return Outcome(None, "the webhook is switched off")
         try:
-            place = addresses.place(due.url, self._settings)
-            host = f"[{place.address}]" if ":" in place.address else place.address
-            body = due.body()
-            request = self._http.build_request(
-                "POST",
-                f"{place.scheme}://{host}:{place.port}{place.path}",
-                content=body,
-                headers={
-                    "Host": place.host,
-                    "Content-Type": "application/json",
-                    "User-Agent": "Kantor-Webhooks/1",
-                    **due.headers(body, datetime.now(UTC)),
-                },
-                # the certificate must be that of the name, although the connection goes to the address
-                extensions={"sni_hostname": place.host},
-            )
-            reply = self._http.send(request, stream=True)
-            reply.close()
-            if reply.is_success:
-                return Outcome(reply.status_code)
-            return Outcome(reply.status_code, f"replied with status {reply.status_code}")
+            async with asyncio.timeout(TIMEOUT):
+                place = await asyncio.to_thread(addresses.place, due.url, self._settings)
+                return await _post(http, place, due)
         except KantorError as error:
             return Outcome(None, error.detail)
-        except httpx.HTTPError as error:
+        except TimeoutError:
+            return Outcome(None, f"no reply within {TIMEOUT:g} s")
+        except Exception as error:
             return Outcome(None, (str(error) or type(error).__name__)[:500])
+
+
+async def _post(http: httpx.AsyncClient, place: addresses.Place, due: Due) -> Outcome:
+    host = f"[{place.address}]" if ":" in place.address else place.address
+    body = due.body()
+    request = http.build_request(
+        "POST",
+        f"{place.scheme}://{host}:{place.port}{place.path}",
+        content=body,
+        headers={
+            "Host": place.host,
+            "Content-Type": "application/json",
+            "User-Agent": "Kantor-Webhooks/1",
+            **due.headers(body, datetime.now(UTC)),
+        },
+        # the certificate must be that of the name, although the connection goes to the address
+        extensions={"sni_hostname": place.host},
+    )
+    reply = await http.send(request, stream=True)
+    await reply.aclose()
+    if reply.is_success:
+        return Outcome(reply.status_code)
+    return Outcome(reply.status_code, f"replied with status {reply.status_code}")
 
 
 def sweep(conn: Database) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import kantor
 import pytest
 
 from api_schemas.errors import KantorError
+from api_schemas.ids import WEBHOOK, decode
 from api_schemas.keys import NewKey
 from service.settings import Settings
 from service.store.connect import Database, connect
@@ -84,7 +87,6 @@ def rounds(settings: Settings) -> Iterator[Callable[[], int]]:
     deliverer = Deliverer(settings)
     with connect(settings) as conn:
         yield lambda: deliverer.round(conn)
-    deliverer.close()
 
 
 def _make(client: httpx.Client, receiver: Receiver, **fields: Any) -> dict[str, Any]:
@@ -264,7 +266,84 @@ def test_a_name_that_moves_inside_is_refused_at_delivery(
     strict = Deliverer(settings.model_copy(update={"webhook_networks": ""}))
     with connect(settings) as conn:
         assert strict.round(conn) == 1
-    strict.close()
 
     assert receiver.got == []
     assert "may not go to" in _deliveries(client, hook)[0]["last_error"]
+
+
+def test_one_address_that_cannot_be_asked_holds_up_no_other(
+    client: httpx.Client, receiver: Receiver, rounds: Callable[[], int], conn: Database
+) -> None:
+    bad, good = _make(client, receiver), _make(client, receiver)
+    conn.execute("UPDATE webhook SET url = 'http://127.0.0.1:1/\x01' WHERE id = %s", (decode(WEBHOOK, bad["id"]),))
+    for hook in (bad, good):
+        client.post(f"/v1/webhooks/{hook['id']}/test")
+
+    assert rounds() == 2
+
+    assert _deliveries(client, good)[0]["delivered_at"] is not None
+    assert _deliveries(client, bad)[0]["last_error"] != ""
+
+
+@pytest.mark.parametrize("url", ["https://example.org/\x01", "https://example.org/\x7f"])
+def test_addresses_with_control_characters_are_refused(client: httpx.Client, url: str) -> None:
+    reply = client.post("/v1/webhooks", json={"url": url})
+    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/url")
+
+
+def test_letters_beyond_ascii_are_written_as_the_web_writes_them(settings: Settings) -> None:
+    place = addresses.place("https://93.184.216.34/bücher?q=é&x=%20", settings)
+    assert place.path == "/b%C3%BCcher?q=%C3%A9&x=%20"
+
+
+def test_a_receiver_that_trickles_ends_the_attempt_in_time(
+    client: httpx.Client, receiver: Receiver, rounds: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.webhooks.deliver.TIMEOUT", 1.0)
+    slow = _make(client, receiver, url=_trickle())
+    client.post(f"/v1/webhooks/{slow['id']}/test")
+
+    began = time.monotonic()
+    assert rounds() == 1
+
+    assert time.monotonic() - began < 3.0
+    assert _deliveries(client, slow)[0]["last_error"] == "no reply within 1 s"
+
+
+def _trickle() -> str:
+    """A server that sends its reply's header a byte each 0.2 s."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 204 No Content\r\nX-Slow: " + b"x" * 1000:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.2)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+def test_a_job_that_is_deleted_meanwhile_is_told_as_it_ended(
+    client: httpx.Client, receiver: Receiver, rounds: Callable[[], int], settings: Settings
+) -> None:
+    hook = _make(client, receiver)
+    with TinyWorker(settings):
+        job = client.post("/v1/jobs", json=PROBLEM, headers={"Prefer": "wait=20"}).json()
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert rounds() == 1
+    event = kantor.webhooks.unwrap(receiver.got[0][1], receiver.got[0][0], hook["secret"])
+    assert (event.data["state"], event.data["name"], event.data["labels"]) == ("succeeded", "told", {"a": "b"})
+
+
+def test_nobody_is_told_of_dry_runs(
+    client: httpx.Client, receiver: Receiver, rounds: Callable[[], int], settings: Settings
+) -> None:
+    _make(client, receiver)
+    with TinyWorker(settings):
+        time.sleep(1.1)  # the catalogue is a second old at most
+        reply = client.post("/v1/jobs", params={"validate_only": "true"}, json=PROBLEM)
+    assert reply.status_code == 200
+    assert reply.json()["inspection"] is not None
+    assert rounds() == 0
