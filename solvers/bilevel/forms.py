@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from solvers.bilevel.engines.newton import hessian
 from solvers.bilevel.problem import Function, tensor
 from solvers.core.errors import InvalidProblem
 
@@ -95,6 +96,17 @@ def _smallest(block: np.ndarray) -> tuple[bool, float]:
     values = np.linalg.eigvalsh(block)
     noise = 1e-12 * max(abs(values[0]), abs(values[-1])) * max(1, len(values))
     return bool(values[0] >= -noise), float(values[0]) if values[0] > noise else 0.0
+
+
+def curvature(problem: Bilevel) -> tuple[bool, float]:
+    """Of a lower objective whose Hessian in y is the same everywhere: whether it is positive semidefinite, and its
+    smallest eigenvalue if that is clearly positive, else 0."""
+    x, y = tensor(problem.upper.start), tensor(problem.lower.start).requires_grad_(True)
+    value = problem.lower.objective(x, y)
+    if not value.requires_grad:
+        return True, 0.0
+    (slope,) = torch.autograd.grad(value, y, create_graph=True)
+    return _smallest(hessian(slope, y).detach().numpy())
 
 
 def recover(problem: Bilevel) -> Forms:

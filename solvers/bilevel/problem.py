@@ -113,12 +113,14 @@ class Structure:
 
     Attributes:
         quadratic: every function of both levels is a polynomial of degree at most two in (x, y) together.
+        lower_quadratic: the lower objective is one, and lower constraints are affine in y for every x.
         lower_convex: the lower level is convex in y for every x (its equalities affine).
         lower_strongly_convex: also strongly, so that its solution is unique.
         notes: in words, for people: what the structure was inferred from.
     """
 
     quadratic: bool = False
+    lower_quadratic: bool = False
     lower_convex: bool | None = None
     lower_strongly_convex: bool | None = None
     notes: tuple[str, ...] = ()
@@ -167,7 +169,9 @@ class Bilevel:
             return False
         if self.structure.lower_convex is not None:
             return self.structure.lower_convex
-        return None if self.forms is None else self.forms.lower_convex
+        if self.forms is not None:
+            return self.forms.lower_convex
+        return None if self._lower_curvature is None else self._lower_curvature[0]
 
     @cached_property
     def lower_strongly_convex(self) -> bool | None:
@@ -176,7 +180,16 @@ class Bilevel:
             return False
         if self.structure.lower_strongly_convex is not None:
             return self.structure.lower_strongly_convex
-        return None if self.forms is None else self.forms.lower_strongly_convex
+        if self.forms is not None:
+            return self.forms.lower_strongly_convex
+        return None if self._lower_curvature is None else self._lower_curvature[1] > 0.0
+
+    @cached_property
+    def _lower_curvature(self) -> tuple[bool, float] | None:
+        """Whether the Hessian of a lower level that is quadratic is positive semidefinite, and its least eigenvalue."""
+        from solvers.bilevel.forms import curvature
+
+        return curvature(self) if self.structure.lower_quadratic else None
 
     @cached_property
     def features(self) -> frozenset[str]:

@@ -132,14 +132,18 @@ def _structure(
     quadratic = all(degree is not None and degree <= 2 for degree in degrees) and size <= MOST_QUADRATIC
     objective = structure_of(scope.operations, scope.inputs, outputs["lower"], own)
     convex = objective.convex if senses["lower"] == "min" else objective.concave
+    degree = structure_of(scope.operations, scope.inputs, outputs["lower"], every).degree
+    lower_quadratic = degree is not None and degree <= 2 and size <= MOST_QUADRATIC
     strongly = convex and objective.strongly_convex and senses["lower"] == "min"
     for item in constraints["lower"]:
         found = structure_of(scope.operations, scope.inputs, outputs[item.output], own)
         affine = found.curvature in ("constant", "affine")
+        lower_quadratic = lower_quadratic and affine
         convex = convex and (affine or (item.sense == "<=" and found.convex) or (item.sense == ">=" and found.concave))
     note = f"lower objective, in its own variables: {objective.words}"
     return Structure(
         quadratic=quadratic,
+        lower_quadratic=lower_quadratic,
         lower_convex=True if convex else None,
         lower_strongly_convex=True if convex and strongly else None,
         notes=(note,),

@@ -25,6 +25,7 @@ from solvers.bilevel.engines.lower import LowerPoint, LowerSolver
 from solvers.bilevel.engines.oracle import Curvature, batched
 from solvers.bilevel.engines.quasi_newton import quasi_newton
 from solvers.bilevel.engines.run import Candidate, Run, Stopped, check_finite
+from solvers.bilevel.engines.scan import Scan, worth
 from solvers.bilevel.engines.short_steps import short_steps
 from solvers.bilevel.engines.upper import UpperAugmented
 from solvers.bilevel.problem import Bilevel, tensor
@@ -91,6 +92,9 @@ class ImplicitEngine:
         candidates = [Candidate(x, y) for x, y in zip(X, Y, strict=True)]
         if len(candidates) > 1:
             candidates = explore(run, X, Y, keep=settings["polish"])
+        scan = Scan(run, Y[0]) if worth(run) else None
+        if scan is not None:
+            candidates += scan.points()
         reached: list[Candidate] = []
         for x, y, starts in candidates:
             if run.stopping() is not None:
@@ -101,6 +105,8 @@ class ImplicitEngine:
             reached.append(Candidate(*first, starts))
             # a second point of one start must not be counted as another
             reached += [Candidate(*other, 0) for other in others]
+        if scan is not None:
+            reached += scan.last(reached)
         return run.finish(reached)
 
 

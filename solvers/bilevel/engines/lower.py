@@ -1,18 +1,23 @@
-"""The lower level at one x, or a mix of both objectives over its feasible set: by augmented Lagrangian and Newton."""
+"""The lower level at one x, or a mix of both objectives over its feasible set: by quadratic programs, or else
+by augmented Lagrangian and Newton."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
+from solvers.bilevel.engines import active_set
 from solvers.bilevel.engines.newton import minimize
 from solvers.bilevel.problem import Bilevel, Function, tensor
 
 #: Rounds of multipliers, and by how much the penalty grows where a round brought too little.
 ROUNDS, GROWTH, ENOUGH = 40, 10.0, 0.25
 LARGEST = 1e8
+#: Failures in a row after which quadratic programs are no longer tried.
+MOST_FAILURES = 10
 
 
 @dataclass
@@ -59,13 +64,14 @@ class LowerSolver:
         self._tolerance = tolerance
         self._stop = stop
         self._low, self._high = bounds(problem)
+        self._active_set_failures = 0
 
     def __call__(self, x: torch.Tensor, begin: LowerPoint) -> LowerPoint:
         """From ``begin``, whose multipliers are used too."""
         x = x.detach()
         level = self._problem.lower
         if not level.constrained:
-            found = minimize(
+            result = minimize(
                 lambda y: self._objective(x, y),
                 begin.y,
                 lower=self._low,
@@ -74,8 +80,38 @@ class LowerSolver:
                 gamma=max(1.0, min(begin.gamma, LARGEST)),
                 stop=self._stop,
             )
-            return LowerPoint(found.y, found.value, found.residual, gamma=found.gamma)
-        return self._augmented(x, begin)
+            return LowerPoint(result.y, result.value, result.residual, gamma=result.gamma)
+        found = self._by_active_set(x, begin)
+        return self._augmented(x, begin) if found is None else found
+
+    def _by_active_set(self, x: torch.Tensor, begin: LowerPoint) -> LowerPoint | None:
+        """Exact at once where it ends well; None where it does not, or for a problem too large."""
+        if self._active_set_failures > MOST_FAILURES or self._problem.m > active_set.MOST:
+            return None
+        size = self._problem.m
+        found = active_set.solve(
+            lambda y: self._objective(x, y),
+            lambda y: constraint_values(self._problem, x, y),
+            begin.y.detach().numpy(),
+            begin.inequality.numpy(),
+            np.full(size, -np.inf) if self._low is None else self._low.numpy(),
+            np.full(size, np.inf) if self._high is None else self._high.numpy(),
+            tolerance=self._tolerance,
+            stop=self._stop,
+        )
+        if found is None:
+            self._active_set_failures += 1
+            return None
+        self._active_set_failures = 0
+        return LowerPoint(
+            torch.from_numpy(found.y),
+            found.value,
+            found.residual,
+            found.violation,
+            torch.from_numpy(found.inequality),
+            torch.from_numpy(found.equality),
+            penalty=begin.penalty,
+        )
 
     def _augmented(self, x: torch.Tensor, begin: LowerPoint) -> LowerPoint:
         y, penalty = begin.y, begin.penalty

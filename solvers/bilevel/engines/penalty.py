@@ -20,6 +20,7 @@ from solvers.bilevel.engines.oracle import derivative
 from solvers.bilevel.engines.quasi_newton import quasi_newton
 from solvers.bilevel.engines.richardson import extrapolate
 from solvers.bilevel.engines.run import Candidate, Run, Stopped, check_finite
+from solvers.bilevel.engines.scan import Scan, worth
 from solvers.bilevel.engines.upper import UpperAugmented
 from solvers.bilevel.problem import Bilevel, tensor
 from solvers.bilevel.settings import settings_of
@@ -76,11 +77,16 @@ class PenaltyEngine:
         )
         if not settings["polish"]:
             return run.finish(candidates)
+        scan = Scan(run, Y[0]) if worth(run) else None
+        if scan is not None:
+            candidates += scan.points()
         reached: list[Candidate] = []
         for candidate in candidates:
             points = [candidate] if run.stopping() is not None else _polish(run, candidate)
             # the alternatives of one start must not be counted as many
             reached += [point._replace(starts=candidate.starts if k == 0 else 0) for k, point in enumerate(points)]
+        if scan is not None:
+            reached += scan.last(reached)
         return run.finish(reached)
 
 

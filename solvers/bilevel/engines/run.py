@@ -54,6 +54,8 @@ class Run:
         self.iterations = 0
         self.statistics: dict[str, Any] = {}
         self.limit: Limit | None = None
+        #: The hyper-objective has no derivative at the best point, as far as is known.
+        self.kink = False
 
     def stopping(self) -> Limit | None:
         """Why to stop now, or None."""
@@ -154,6 +156,10 @@ class Run:
         lower = float(self.problem.lower.objective(x, point.y).detach())
         small = max(1e-4, 10.0 * self.settings["tolerance"]) * (1.0 + abs(value))
         stationary = residual is not None and (residual <= small or self.problem.upper.constrained)
+        if self.kink and not stationary:
+            # a derivative of one side is none that differences could confirm
+            h = residual = None
+            message = message or "The slope jumps at this point, so that no first-order conditions are claimed."
         return BilevelAnswer(
             status="locally-stationary" if stationary else "feasible",
             x=x.detach().numpy(),
