@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from kantor.arrays import Matrix, Numbers, matrix, vector, wrong
 from kantor.errors import InvalidProblem
+from kantor.labels import Axis, labels_of
 from kantor.parts import Form, Names, read_cones, write_indicators, write_matrix, write_sos
 from kantor.scenarios import Scenarios
 from kantor.source import FileFormat, Source
@@ -39,8 +40,8 @@ class Program:
     with integrality, second-order cones, special ordered sets and indicators.
 
     Vectors may be lists, numpy arrays, pandas series or anything with ``__array__``; bounds may also be one number
-    for all. Matrices may be scipy.sparse (any format), dense arrays, data frames or lists of rows. Nothing is changed
-    or kept by reference that you may change.
+    for all. Matrices may be scipy.sparse (any format), dense arrays, data frames or lists of rows. What comes with
+    pandas labels is put in order by them. Nothing is changed or kept by reference that you may change.
 
     Args:
         objective: n coefficients.
@@ -54,13 +55,13 @@ class Program:
         cones: ``kantor.Cone``, or pairs (F, g).
         sos: ``kantor.SOS``.
         indicators: ``kantor.Indicator``.
-        variable_names, constraint_names: unique; by default taken from pandas labels of ``objective`` or ``A``, if
-            they are strings.
+        variable_names, constraint_names: unique; by default taken from pandas labels, if they are strings.
         scenarios: ``kantor.Scenarios``: a batch, solved as one job.
         name: of the program.
 
     Raises:
-        InvalidProblem: what does not fit, with a pointer to the field; found here, before anything is sent.
+        InvalidProblem: what does not fit, with a pointer to the field, or other labels; found here, before anything is
+            sent.
     """
 
     kind: ClassVar[str] = "program"
@@ -91,8 +92,18 @@ class Program:
         self.offset = float(offset)
         self.source: Source | None = None
         self.origin: Origin | None = None
-        self.variable_names = _names(variable_names, (objective, "index"), (A, "columns"))
-        self.constraint_names = _names(constraint_names, (A, "index"))
+        columns = Axis(
+            variable_names,
+            ((objective, "index"), (A, "columns"), *((x, "index") for x in (Q, lower, upper, integrality))),
+        )
+        rows = Axis(constraint_names, ((A, "index"), (row_lower, "index"), (row_upper, "index")))
+        self.variable_names, self.constraint_names = columns.names, rows.names
+        objective = columns.align(objective, "objective")
+        lower, upper = columns.align(lower, "lower"), columns.align(upper, "upper")
+        integrality = columns.align(integrality, "integrality")
+        A = rows.align(columns.align(A, "A", "columns"), "A")
+        Q = columns.align(columns.align(Q, "Q", "columns"), "Q")
+        row_lower, row_upper = rows.align(row_lower, "row_lower"), rows.align(row_upper, "row_upper")
         self.vectors: dict[str, Numbers] = {"objective": vector(objective, "/objective")}
         n = len(self.vectors["objective"])
         self.matrices: dict[str, Matrix] = {}
@@ -253,8 +264,10 @@ class Program:
         return found
 
     def start(self, value: Any) -> Start:
-        """A warm start: see ``kantor.start.Start``."""
-        return Start(value)
+        """A warm start: see ``kantor.start.Start``. A pandas series goes by its labels, if they are strings."""
+        labels = labels_of(value) if self.variable_names is not None and hasattr(value, "to_dict") else None
+        named = labels is not None and all(isinstance(label, str) for label in labels)
+        return Start(value.to_dict() if named else value)
 
     def large_arrays(self) -> dict[str, Numbers]:
         """Those that should be uploaded instead of sent in the request; none if the program is small enough as a
@@ -330,13 +343,3 @@ class Program:
             k = next((k for k, (a, b) in enumerate(zip(lows, upper.values, strict=True)) if a > b), None)
         if k is not None:
             raise wrong(f"/{high}/{k}", f"{low} {lows[k]:g} is above {high} {upper.values[k]:g}")
-
-
-def _names(given: Sequence[str] | None, *labelled: tuple[Any, str]) -> list[str] | None:
-    if given is not None:
-        return [str(name) for name in given]
-    for value, attribute in labelled:
-        labels = getattr(value, attribute, None) if hasattr(value, "iloc") else None
-        if labels is not None and len(labels) and all(isinstance(label, str) for label in labels):
-            return list(labels)
-    return None
