@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 from uuid import UUID
@@ -210,19 +211,25 @@ class ArtifactStore:
             self._forget(row.project_id, row.id)
         return len(rows)
 
-    def sweep(self, conn: Database, older_than: timedelta) -> int:
+    def sweep(self, conn: Database, older_than: timedelta, beat: Callable[[], None] = lambda: None) -> int:
         """Delete bytes that no row names, of uploads that broke off so long ago; how many. Ids tell their age.
 
         Folders of projects that this database does not know are left alone: they may be another's.
+
+        Args:
+            beat: called as it goes, every thousand artifacts: in a large storage it takes hours.
         """
         before = UUID(int=max(0, round((time.time() - older_than.total_seconds()) * 1000)) << 80)
         swept = 0
-        for project_id in list(self._storage.projects()):
+        for project_id in self._storage.projects():
+            beat()
             if conn.execute("SELECT FROM project WHERE id = %s", (project_id,)).fetchone() is None:
                 continue
-            old = [artifact_id for artifact_id in self._storage.artifacts(project_id) if artifact_id < before]
-            for start in range(0, len(old), _BATCH):
-                rows = conn.execute(_NAMELESS, (old[start : start + _BATCH],)).fetchall()
+            stored = self._storage.artifacts(project_id)
+            while some := list(islice(stored, _BATCH)):
+                beat()
+                old = [artifact_id for artifact_id in some if artifact_id < before]
+                rows = conn.execute(_NAMELESS, (old,)).fetchall()
                 for (artifact_id,) in rows:
                     self._storage.remove(project_id, artifact_id)
                 swept += len(rows)

@@ -24,6 +24,8 @@ log = structlog.get_logger("kantor.artifacts")
 
 _BLOCK = 8 << 20
 """Bytes of a part of an upload to S3, and of one read ahead: what a transfer holds in memory."""
+_PAGE = 1000
+"""Entries of a bucket that are listed at a time."""
 _S3 = {"default_block_size": _BLOCK, "default_fill_cache": False, "use_listings_cache": False}
 
 
@@ -117,14 +119,40 @@ class Storage:
                 raise OSError(f"there is no bucket {str(self._root).partition('/')[0]}, or it may not be read")
 
     def _names(self, folder: str) -> Iterator[UUID]:
-        with self._works():
-            try:
-                entries = self._files.ls(folder, detail=False)
-            except FileNotFoundError:
+        entries = self._entries(folder)
+        while True:
+            with self._works():
+                try:
+                    entry = next(entries, None)
+                except FileNotFoundError:
+                    return
+            if entry is None:
                 return
-        for entry in entries:
             with suppress(ValueError):
-                yield UUID(hex=str(entry).rstrip("/").rpartition("/")[2])
+                yield UUID(hex=entry.rstrip("/").rpartition("/")[2])
+
+    def _entries(self, folder: str) -> Iterator[str]:
+        """What is in a folder, a page at a time where the file system can: there may be millions."""
+        if self.local:
+            with os.scandir(folder) as entries:
+                yield from (entry.name for entry in entries)
+        elif hasattr(self._files, "call_s3"):
+            bucket, _, path = folder.partition("/")
+            wanted: dict[str, Any] = {
+                "Bucket": bucket,
+                "Prefix": f"{path}/" if path else "",
+                "Delimiter": "/",
+                "MaxKeys": _PAGE,
+            }
+            while True:
+                page = self._files.call_s3("list_objects_v2", **wanted)
+                yield from (str(found["Prefix"]) for found in page.get("CommonPrefixes", ()))
+                yield from (str(found["Key"]) for found in page.get("Contents", ()))
+                if not page.get("IsTruncated"):
+                    return
+                wanted["ContinuationToken"] = page["NextContinuationToken"]
+        else:
+            yield from map(str, self._files.ls(folder, detail=False))
 
     @contextmanager
     def _works(self) -> Iterator[None]:

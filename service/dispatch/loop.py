@@ -22,6 +22,7 @@ _LONGEST_CALL = 600.0
 
 class Duty(threading.Thread):
     """A thread with its own connection that calls ``work`` every ``interval`` seconds, or at once if it returns True.
+    Work that lasts longer than ten minutes calls ``beat`` as it goes.
 
     Args:
         work: gets the connection and the seconds since it was opened.
@@ -48,6 +49,10 @@ class Duty(threading.Thread):
     def turns(self) -> bool:
         """Whether it goes on: losses of the database and mistakes do, a call that never ends does not."""
         return self.is_alive() and time.monotonic() < self._due + _LONGEST_CALL
+
+    def beat(self) -> None:
+        """For a call that lasts: it goes on."""
+        self._due = time.monotonic()
 
     def run(self) -> None:
         """Until ``stop`` is set."""

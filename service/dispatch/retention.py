@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -52,12 +53,15 @@ def sweep(conn: Database, artifacts: ArtifactStore) -> Deleted:
     return Deleted(jobs, keys, artifacts.purge(conn, BATCH), usage.sum_up(conn, BATCH))
 
 
-def sweep_bytes(conn: Database, artifacts: ArtifactStore, older_than: timedelta) -> int:
-    """Delete what uploads have left that broke off; how many. It lists the whole storage, so it is done rarely."""
+def sweep_bytes(
+    conn: Database, artifacts: ArtifactStore, older_than: timedelta, beat: Callable[[], None] = lambda: None
+) -> int:
+    """Delete what uploads have left that broke off; how many. It lists the whole storage, so it is done rarely; it
+    calls ``beat`` as it goes."""
     locked = conn.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
     if locked is None or not locked[0]:
         return 0
     try:
-        return artifacts.sweep(conn, older_than)
+        return artifacts.sweep(conn, older_than, beat)
     finally:
         conn.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))

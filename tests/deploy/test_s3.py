@@ -203,3 +203,15 @@ def test_wrong_credentials_are_named_in_the_log_and_not_to_users(
         assert "AWS_ACCESS_KEY_ID" in capsys.readouterr().out
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_bucket_is_listed_in_pages(store: ArtifactStore, project: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = sorted(new_uuid() for _ in range(5))
+    for artifact_id in ids:
+        file = store._storage.create(project, artifact_id)
+        file.write(b"x")
+        file.close()
+    monkeypatch.setattr("service.storage._PAGE", 2)
+
+    assert [found for found in store._storage.artifacts(project) if found in ids] == ids
+    assert project in set(store._storage.projects())
