@@ -75,8 +75,9 @@ class Settings(BaseModel):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections of one process."""
     elastic_pools: str = ""
-    """Pools that may have no worker for a while (an autoscaler starts one when jobs wait), with commas between: their
-    jobs are let in all the same."""
+    """Of ``gpu`` and ``botorch`` those that may have no worker for a while (an autoscaler starts one when jobs wait),
+    with commas between: their jobs are let in all the same. Of other pools, engines are known for an hour after their
+    last worker."""
     webhook_networks: str = ""
     """Networks inside which webhooks may be delivered although they are private, with commas between: "10.1.0.0/16"."""
     grpc_address: str = "0.0.0.0:50051"

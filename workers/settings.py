@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,8 +18,19 @@ Seconds = Annotated[float, Field(gt=0)]
 
 def usual_pools() -> list[str]:
     """What this machine can serve."""
-    own = {"gpu": limits.machine_gpus() > 0, "botorch": importlib.util.find_spec("botorch") is not None}
+    own = {
+        "gpu": limits.machine_gpus() > 0 and _torch_computes_on_gpus(),
+        "botorch": importlib.util.find_spec("botorch") is not None,
+    }
     return ["cpu", *(name for name, there in own.items() if there)]
+
+
+def _torch_computes_on_gpus() -> bool:
+    """As its version says: importing it would take seconds."""
+    try:
+        return "+cpu" not in metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return False
 
 
 class WorkerSettings(BaseModel):

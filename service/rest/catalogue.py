@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -31,16 +32,17 @@ class Offer(NamedTuple):
 
 
 class Catalogue:
-    """The engines that live workers offer. While none lives, those of the last hour count: a submit then waits in the
-    queue, and misspelt names are still found.
+    """The engines that workers offer. One that no live worker offers counts for an hour more, without workers: a submit
+    then waits in the queue (whose workers may be starting anew, or scaled to none), and misspelt names are still found.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._elastic = settings.elastic
-        self._offer = Offer([], self._elastic)
+        self._offer = Offer([], settings.elastic)
         self._who: str | None = None
-        self._read_at = self._seen_at = -_REMEMBERED_SECONDS
+        self._live: dict[tuple[str, str], Engine] = {}
+        self._seen: dict[tuple[str, str], float] = {}
+        self._read_at = -math.inf
         self._lock = threading.Lock()
 
     def fresh(self) -> Offer | None:
@@ -50,15 +52,26 @@ class Catalogue:
     def read(self, conn: Database) -> Offer:
         """Ask the database: for the engines themselves only if there are other workers than before."""
         who = registry.who(conn, self._settings)
-        live = self._offer
-        if who != self._who:
-            live = Offer(registry.engines(conn, self._settings), registry.pools(conn, self._settings) | self._elastic)
+        changed = who != self._who
+        if changed:
+            live = {(engine.family, engine.id): engine for engine in registry.engines(conn, self._settings)}
+            pools = registry.pools(conn, self._settings) | self._settings.elastic
         now = time.monotonic()
         with self._lock:
-            if who is not None and live.engines:
-                self._offer, self._seen_at, self._who = live, now, who
-            elif now - self._seen_at > _REMEMBERED_SECONDS:
-                self._offer = Offer([], self._elastic)
+            if changed:
+                self._who, self._live = who, live
+            self._seen |= dict.fromkeys(self._live, now)
+            gone = [key for key, at in self._seen.items() if now - at > _REMEMBERED_SECONDS]
+            for key in gone:
+                del self._seen[key]
+            if changed or gone:
+                known = {(engine.family, engine.id): engine for engine in self._offer.engines} | self._live
+                engines = [
+                    engine if key in self._live else engine.model_copy(update={"workers": 0})
+                    for key, engine in sorted(known.items())
+                    if key in self._seen
+                ]
+                self._offer = Offer(engines, pools if changed else self._offer.pools)
             self._read_at = now
             return self._offer
 

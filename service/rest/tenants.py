@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_schemas import ids
+from api_schemas.errors import KantorError
 from api_schemas.tenants import (
     AuditPage,
     Member,
@@ -130,10 +131,15 @@ async def create_project(request: Request, principal: Owner) -> Response:
     "/projects/{project_id}",
     operation_id="projects_archive",
     response_model=None,
-    responses={200: ok("The project, archived.", Project), **documented(*ALWAYS, "not-found", "invalid-request")},
+    responses={
+        200: ok("The project, archived.", Project),
+        **documented(*ALWAYS, "not-found", "conflict", "invalid-request"),
+    },
 )
 async def archive_project(request: Request, principal: Owner, project_id: ProjectId) -> Response:
-    """Archive a project: its keys open nothing any more. Its jobs run to their end."""
+    """Archive a project: its keys open nothing any more. Its jobs run to their end. A key cannot archive its own."""
+    if project_id == principal.project_id:
+        raise KantorError("conflict", "This key belongs to the project itself: archive it with a key of another one.")
     project = await states.of(request).database(
         audit.done,
         actor(request, principal),

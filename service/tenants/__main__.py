@@ -79,10 +79,13 @@ def _cell(value: object) -> str:
 
 
 def _create(conn: Database, given: argparse.Namespace, settings: Settings) -> dict[str, object]:
-    """An organisation with its first project, its owner, and the owner's key; what is there already is kept."""
+    """An organisation with its first project, its owner, and the owner's key. What is there already is kept; what was
+    archived is opened again."""
     with conn.transaction():
         project_id = projects.ensure(conn, given.project, organisation=given.organisation)
-        row = conn.execute("SELECT organisation_id FROM project WHERE id = %s", (project_id,)).fetchone()
+        row = conn.execute(
+            "UPDATE project SET archived_at = NULL WHERE id = %s RETURNING organisation_id", (project_id,)
+        ).fetchone()
         assert row is not None
         known = {member.email.lower(): member for member in organisations.members(conn, row[0])}
         owner = known.get(given.owner.lower()) or organisations.add_member(

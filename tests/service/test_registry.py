@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -116,3 +117,18 @@ def test_a_process_reads_engines_anew_only_when_other_workers_live(conn: Databas
     assert [(item.id, item.workers) for item in catalogue.read(conn).engines] == [("highs", 2), ("scip", 1)]
     registry.retire_all(conn)
     assert [item.id for item in catalogue.read(conn).engines] == ["highs", "scip"], "remembered for an hour"
+
+
+def test_an_engine_whose_workers_are_gone_is_remembered_beside_those_that_live(
+    conn: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Catalogue(settings)
+    gone = announce(conn, engine("highs"), engine("scip"))
+    catalogue.read(conn)
+    registry.retire(conn, gone)
+    announce(conn, engine("scip"))
+    assert [(item.id, item.workers) for item in catalogue.read(conn).engines] == [("highs", 0), ("scip", 1)]
+
+    monkeypatch.setattr("service.rest.catalogue._REMEMBERED_SECONDS", 0.0)
+    time.sleep(0.01)
+    assert [item.id for item in catalogue.read(conn).engines] == ["scip"]

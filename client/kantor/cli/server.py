@@ -157,7 +157,7 @@ def _connection() -> list[Finding]:
                     "server",
                     False,
                     f"{where}: {error.detail}",
-                    "Set KANTOR_API_KEY; `kantor keys create NAME` makes a key.",
+                    "Set KANTOR_API_KEY; an administrator of the project makes a key by `kantor keys create NAME`.",
                 )
             ]
         except KantorError as error:

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api_schemas.ids import new_uuid
+from api_schemas.ids import PROJECT, decode, new_uuid
 from service.settings import Settings
+from service.store.connect import Database
 from tests.service.rest.living import ROOT, LiveApi, environment
 
 
@@ -157,6 +158,26 @@ def test_an_archived_project_is_closed(owner: httpx.Client, open_with: Any) -> N
 
     assert owner.delete(f"/v1/projects/{project['id']}").json()["archived_at"] is not None
     assert client.get("/v1/jobs").status_code == 401
+
+
+def test_nobody_is_locked_out_by_archiving(
+    owner: httpx.Client, open_with: Any, operate: Callable[..., Any], conn: Database
+) -> None:
+    (own,) = owner.get("/v1/projects").json()["projects"]
+    assert owner.delete(f"/v1/projects/{own['id']}").status_code == 409
+    other = owner.post("/v1/projects", json={"name": "other"}).json()
+    inside = open_with(_key(owner, project=other["id"], scopes=["owner"])["secret"])
+    assert inside.delete(f"/v1/projects/{own['id']}").status_code == 200
+    assert owner.get("/v1/jobs").status_code == 401
+
+    name = conn.execute(
+        "SELECT organisation.name FROM organisation JOIN project ON organisation_id = organisation.id"
+        " WHERE project.id = %s",
+        (decode(PROJECT, own["id"]),),
+    ).fetchone()
+    assert name is not None
+    again = operate("create", name[0], "--project", own["name"], "--owner", "ada@example.org")
+    assert open_with(again["api_key"]).get("/v1/jobs").status_code == 200
 
 
 def test_the_log_says_who_did_what_in_which_request(owner: httpx.Client) -> None:
