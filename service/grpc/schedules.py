@@ -26,6 +26,7 @@ from service.grpc.calls import Call, identifier, unary
 from service.rest import schedule_changes, schedule_views
 from service.rest.state import State
 from service.schedules import RunRow, ScheduleRow
+from service.tenants import audit
 
 _BATCH_LIMIT = 8 << 20
 _MOST_RUNS = 50
@@ -68,7 +69,10 @@ class Schedules(SchedulesServicer):
 
     @unary("write")
     async def DeleteSchedule(self, call: Call, request: pb.DeleteScheduleRequest) -> Empty:
-        await call.state.database(schedules.delete, call.principal.project_id, _id(request))
+        schedule_id, project_id = _id(request), call.principal.project_id
+        await call.state.database(
+            audit.done, call.actor, "schedules_delete", request.schedule_id, schedules.delete, project_id, schedule_id
+        )
         return Empty()
 
     @unary("read")

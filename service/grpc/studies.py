@@ -36,6 +36,7 @@ from service.rest import study_analyses, study_asks, study_changes, study_compar
 from service.rest.state import State
 from service.studies import ComparisonRow, TrialRow
 from service.studies.read import Details
+from service.tenants import audit
 
 _DEFINED = ("id", "name", "state", "seed", "budget", "labels", "trials", "prepared", "watermark", "problem")
 
@@ -78,7 +79,10 @@ class Studies(StudiesServicer):
 
     @unary("write")
     async def DeleteStudy(self, call: Call, request: pb.DeleteStudyRequest) -> Empty:
-        await call.state.database(studies.delete, call.principal.project_id, _id(request))
+        study_id, project_id = _id(request), call.principal.project_id
+        await call.state.database(
+            audit.done, call.actor, "studies_delete", request.study_id, studies.delete, project_id, study_id
+        )
         return Empty()
 
     @unary("write")

@@ -25,7 +25,7 @@ from service import schedules
 from service.keys import Principal
 from service.rest import bodies, headers, parsing, schedule_changes, views
 from service.rest import state as states
-from service.rest.access import Reader, ScheduleId, Writer
+from service.rest.access import Reader, ScheduleId, Writer, actor
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, header, ok
 from service.rest.paging import ExactName, PageSize, PageToken, page
@@ -34,6 +34,7 @@ from service.rest.routing import Route
 from service.rest.schedule_examples import PROMOTE_REQUESTS, REFINE_REQUESTS, SCHEDULE_REQUESTS
 from service.rest.schedule_views import dumps, schedule, version
 from service.rest.studies import BODY, BODY_LIMIT
+from service.tenants import audit
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=Route)
 
@@ -110,7 +111,15 @@ async def get(request: Request, principal: Reader, schedule_id: ScheduleId) -> R
 )
 async def delete(request: Request, principal: Writer, schedule_id: ScheduleId) -> Response:
     """Delete an archived schedule with its versions, runs and observations."""
-    await states.of(request).database(schedules.delete, principal.project_id, schedule_id)
+    await states.of(request).database(
+        audit.done,
+        actor(request, principal),
+        "schedules_delete",
+        encode(ids.SCHEDULE, schedule_id),
+        schedules.delete,
+        principal.project_id,
+        schedule_id,
+    )
     return Response(status_code=204)
 
 

@@ -17,13 +17,14 @@ from service import studies
 from service.keys import Principal
 from service.rest import bodies, parsing, study_asks, study_changes, study_views, views
 from service.rest import state as states
-from service.rest.access import Reader, StudyId, Writer
+from service.rest.access import Reader, StudyId, Writer, actor
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, header, ok
 from service.rest.paging import ExactName, PageSize, PageToken, page
 from service.rest.problems import documented
 from service.rest.routing import Route
 from service.rest.study_examples import ASK_REQUESTS, STUDY_REQUESTS
+from service.tenants import audit
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=Route)
 
@@ -107,7 +108,15 @@ async def get(request: Request, principal: Reader, study_id: StudyId) -> Respons
 )
 async def delete(request: Request, principal: Writer, study_id: StudyId) -> Response:
     """Delete an archived study with all its trials."""
-    await states.of(request).database(studies.delete, principal.project_id, study_id)
+    await states.of(request).database(
+        audit.done,
+        actor(request, principal),
+        "studies_delete",
+        encode(ids.STUDY, study_id),
+        studies.delete,
+        principal.project_id,
+        study_id,
+    )
     return Response(status_code=204)
 
 
