@@ -86,11 +86,15 @@ def _announce(running: Running, home: Path, *, as_json: bool, grpc: str | None) 
     if as_json:
         _print(json.dumps(asdict(running)))
     else:
-        # after the number sign: no server, no proxy and no log ever sees it
+        # After the number sign: no server and no proxy ever sees it. What is no terminal may be kept, as by a journal.
+        browser = (
+            f"Watch it in a browser, signed in: {running.url}/#key={running.api_key}"
+            if sys.stdout.isatty()
+            else f"Watch it in a browser: {running.url} (sign in with the key of {home / 'server.json'})"
+        )
         _print(
             f"Kantor is ready at {running.url} (its key: {home / 'server.json'}, found by itself). "
-            "Now, elsewhere: kantor solve MODEL.mps    End: Ctrl-C\n"
-            f"Watch it in a browser, signed in: {running.url}/#key={running.api_key}"
+            "Now, elsewhere: kantor solve MODEL.mps    End: Ctrl-C\n" + browser
         )
         if grpc is not None:
             _print(f'By gRPC: KANTOR_GRPC_TARGET={grpc}, then kantor.Client(transport="grpc")')

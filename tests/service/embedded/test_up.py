@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from service.embedded import guardian
+from service.embedded.__main__ import _announce
 from service.embedded.home import Home, Running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -110,6 +111,19 @@ def test_it_says_where_it_is_and_how_to_get_in(up: Up) -> None:
     )
     with urllib.request.urlopen(request, timeout=10) as reply:
         assert "program" in {engine["family"] for engine in json.load(reply)["engines"]}
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_key_is_shown_on_a_terminal_only(
+    up: Up, terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    _announce(up.running, up.home, as_json=False, grpc=None)
+
+    shown = capsys.readouterr().out
+    assert (up.running.api_key in shown) == terminal
+    assert f"in a browser{', signed in' if terminal else ''}: {up.running.url}" in shown
+    assert str(up.home / "server.json") in shown
 
 
 def test_a_second_one_says_kindly_that_it_runs_already(up: Up) -> None:
