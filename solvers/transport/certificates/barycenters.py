@@ -58,8 +58,12 @@ def examine_barycenter(problem: Barycenter, answer: TransportAnswer, options: Ma
     if not np.isfinite(weights).all() or not np.isfinite(support).all():
         raise ValueError("the barycenter has entries that are not finite")
     off = abs(float(weights.sum()) - 1.0) + float(-np.minimum(weights, 0.0).sum())
-    fits = problem.free or np.array_equal(support, problem.support)
-    words = f"The weights are non-negative and sum to one up to {off:.2g}; the points are as given or free."
+    if problem.free:  # as many points as asked for, all of one weight
+        off += float(np.abs(weights - 1.0 / len(weights)).sum())
+        fits, form = len(support) == len(problem.support), "are equal and"
+    else:
+        fits, form = np.array_equal(support, problem.support), "are non-negative and"
+    words = f"The weights {form} sum to one up to {off:.2g}; the points are {'' if fits else 'not '}those asked for."
     checks = [Check("weights", "passed" if off <= 1e-9 and fits else "failed", words, off, 1e-9)]
     q = np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum()
     if problem.free and "couplings" in answer.parameters:

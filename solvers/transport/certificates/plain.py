@@ -75,13 +75,26 @@ def examine(problem: Transport, answer: TransportAnswer, options: Mapping[str, A
     for given, size in ((f, problem.n), (g, problem.m)):
         if given is not None and given.shape != (size,):
             raise ValueError(f"potentials of shape {given.shape} for {size} points")
-    f, g = None if f is None else f[case.rows], None if g is None else g[case.columns]
-    lower = lower_bound(case, f, g, answer.bound)
+    bare = _without_regularization(case)
+    lower = lower_bound(bare, *_of_points(bare, f, g), answer.bound)
+    f, g = _of_points(case, f, g)
     plan = evaluated(answer.plan, case)
     upper = upper_bound(plan, case, lower.lowest, lower.highest, may_repair=problem.max_nonzeros is None)
     seen = _Seen(problem, answer, options, case, lower, upper, f, g)
     checks += seen.checks()
     return Examined(checks, seen.proved())
+
+
+def _without_regularization(case: Case) -> Case:
+    """Entropy keeps mass from points without weight; without it total variation may make some there, for a price."""
+    if not case.epsilon or "tv-on-zeros" not in case.problem.features:
+        return case
+    return case_of(replace(case.problem, regularization=None, max_nonzeros=None), 0.0)
+
+
+def _of_points(case: Case, f: np.ndarray | None, g: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Potentials of the points that the case has."""
+    return None if f is None else f[case.rows], None if g is None else g[case.columns]
 
 
 class _Seen:
@@ -143,6 +156,9 @@ class _Seen:
         return matrix
 
     def _marginals(self) -> Check:
+        if self.case.mass is None and self.upper.error > MARGINALS * self.case.scale:
+            text = f"The plan has {self.upper.error:.2g} mass at points without weight, which no price allows."
+            return Check("marginals", "failed", text, self.upper.error, MARGINALS * self.case.scale)
         if self.case.mass is None:
             return Check(
                 "marginals", "passed", "The plan is non-negative; its marginals are free, and penalised as asked."
@@ -196,7 +212,8 @@ class _Seen:
         found = [_claim("cost", "cost of the plan", self.answer.cost, self.upper.value, self.size, self.unsure)]
         if self.answer.bound is not None:
             bound = self.answer.bound, self.lower.value
-            sums = total(np.abs(self.lower.f) * self.case.a.weights) + total(np.abs(self.lower.g) * self.case.b.weights)
+            bare = _without_regularization(self.case)
+            sums = total(np.abs(self.lower.f) * bare.a.weights) + total(np.abs(self.lower.g) * bare.b.weights)
             rounding = self.rounding + 16 * UNIT * sums
             found.append(_below("dual-bound", "lower bound", *bound, self.size, rounding))
         if self.case.epsilon and self.upper.objective is not None:

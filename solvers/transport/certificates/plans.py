@@ -71,6 +71,8 @@ def evaluated(plan: Plan, case: Case) -> Evaluated:
     if isinstance(plan, PotentialPlan):
         _require(plan.f.shape == (problem.n,) and plan.g.shape == (problem.m,), "potentials of another size")
         _require(plan.epsilon > 0.0, f"a plan with epsilon {plan.epsilon}")
+        _require(not _beside(plan.row_rest, case.rows).any(), "a rest at points without weight")
+        _require(not _beside(plan.column_rest, case.columns).any(), "a rest at points without weight")
         rests = plan.row_rest[case.rows], plan.column_rest[case.columns]
         _require(all(bool((rest >= 0.0).all() and np.isfinite(rest).all()) for rest in rests), "a negative rest")
         with np.errstate(divide="ignore"):
@@ -85,6 +87,8 @@ def evaluated(plan: Plan, case: Case) -> Evaluated:
     _require(plan.Q.shape[0] == problem.n and plan.R.shape[0] == problem.m, "factors of another size")
     for factor in (plan.Q, plan.R):
         _require(bool(np.isfinite(factor).all() and (factor >= 0.0).all()), "a factor with a negative entry")
+    for factor, kept in ((plan.Q, case.rows), (plan.R, case.columns)):
+        _require(not _beside(factor, kept).any(), "mass at points without weight")
     return Factored(plan.Q[case.rows] / plan.weights, plan.R[case.columns])
 
 
@@ -236,6 +240,12 @@ def _sweep(costs: Costs, entries: Callable[[slice, slice, np.ndarray], np.ndarra
 def _per_row(costs: Costs) -> int:
     """Operations on the way of one entry into the sum of its row."""
     return int(min(COLUMNS, costs.m) + costs.m // COLUMNS + 2)
+
+
+def _beside(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Those of the points that are left out."""
+    result: np.ndarray = np.delete(values, kept, axis=0)
+    return result
 
 
 def _require(holds: bool, words: str) -> None:

@@ -18,7 +18,7 @@ from solvers.transport.certificates import certify, plain
 from solvers.transport.certificates.barycenters import _bound
 from solvers.transport.plan import LowRankPlan, PotentialPlan, SparsePlan
 from solvers.transport.problem import Barycenter, Gromov, Sliced, Transport
-from tests.solvers.transport.certificates.examples import by_sweeps
+from tests.solvers.transport.certificates.examples import by_linear_program, by_sweeps
 
 rng = np.random.default_rng
 SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -92,6 +92,27 @@ def test_total_variation_bounds_hold_for_large_potentials_too() -> None:
         answer, _ = certify(problem, TransportAnswer("feasible", epsilon=0.1, plan=plan, f=f, g=g))
         assert answer.objective is not None
         assert answer.objective_bound is None or answer.objective_bound <= answer.objective
+
+
+@pytest.mark.parametrize("variant", ["semi-relaxed", "unbalanced"])
+def test_without_entropy_mass_may_be_made_where_there_is_none(variant: str) -> None:
+    """At the first column, which has no weight and costs nothing: so the unregularized bound is low."""
+    r = rng(6)
+    M, b = r.random((6, 7)) + 0.2, r.random(7)
+    M[:, 0], b[0] = 0.0, 0.0
+    strengths = {"strength_b": 0.05} if variant == "semi-relaxed" else {"strength_a": 5.0, "strength_b": 0.05}
+    fields = {"M": M, "a": r.random(6), "b": b, "variant": variant, "divergence": "tv", **strengths}
+    optimum = by_linear_program(Transport.build(**fields)).cost
+    problem = Transport.build(**fields, regularization=0.01)
+    for name in ("sinkhorn", "sinkhorn-newton"):
+        found = registry.load("transport", name).solve(problem, {}, LocalContext())
+        answer, certificate = certify(problem, found)
+        assert answer.status == "optimal"
+        assert certificate.proved
+        assert answer.bound is not None
+        assert answer.cost is not None
+        assert optimum is not None
+        assert answer.bound <= optimum < answer.cost
 
 
 def test_bounds_that_cross_are_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,3 +280,35 @@ def test_half_a_gromov_coupling_is_not_optimal_whatever_marginals_are_accepted()
     assert not certificate.proved
     assert answer.cost is not None
     assert answer.cost >= whole.cost
+
+
+def _with_a_point_without_weight(plan: Any, **fields: Any) -> tuple[TransportAnswer, Certificate]:
+    problem = Transport.build(M=np.ones((2, 2)), a=[1.0, 0.0], b=[0.5, 0.5], **fields)
+    return certify(problem, TransportAnswer("optimal", plan=plan, f=np.zeros(2), g=np.ones(2)))
+
+
+def test_mass_at_points_without_weight_is_seen_in_every_form_of_a_plan() -> None:
+    half, none, one = np.full(2, 0.5), np.zeros(2), np.array([0.0, 1.0])
+    good = _with_a_point_without_weight(SparsePlan(sp.csr_array([[0.5, 0.5], [0.0, 0.0]])))
+    assert good[1].proved
+    plans: list[Any] = [
+        SparsePlan(sp.csr_array([[0.5, 0.5], [0.0, 1.0]])),
+        PotentialPlan(np.ones(2), none, 1.0, one, half),
+        LowRankPlan(np.array([[1.0], [1.0]]), half[:, None], np.ones(1)),
+    ]
+    for plan in plans:
+        assert _with_a_point_without_weight(plan)[0].status in ("imprecise", "no-solution")
+    soft = _with_a_point_without_weight(plans[0], variant="unbalanced", strength=100.0)
+    assert {check.name for check in soft[1].failures} >= {"marginals"}
+
+
+def test_a_free_barycenter_has_as_many_points_as_asked_for_and_equal_weights() -> None:
+    x = rng(1).random((6, 2))
+    asked = Barycenter.build([x, x + 3.0], free=True, support=x + np.array([1.0, 1.2]))
+    engine = registry.load("transport", "barycenter")
+    good = engine.solve(asked, {}, LocalContext())
+    assert certify(asked, good)[1].proved
+    fewer = Barycenter.build([x, x + 3.0], free=True, support=x[:3])
+    assert _outcomes(certify(fewer, good)[1])["weights"] == "failed"
+    uneven = replace(good, weights=np.linspace(0.5, 1.5, 6) / 6.0)
+    assert _outcomes(certify(asked, uneven)[1])["weights"] == "failed"
