@@ -27,6 +27,7 @@ from solvers.transport.engines.each import Quiet, solve_each
 from solvers.transport.engines.sinkhorn_newton import ENGINE as SINGLE
 from solvers.transport.memory import budget
 from solvers.transport.numerics.aside import aside
+from solvers.transport.numerics.finish import penalty_rounding
 from solvers.transport.numerics.reduction import Balanced, balanced, dual_value
 from solvers.transport.numerics.watch import Stopped, Watch
 from solvers.transport.plan import SparsePlan
@@ -117,7 +118,8 @@ class NetworkSimplex:
         bound = dual_value(problem, M, f, g)
         error = 0.0 if form.extended else _marginal_error(problem, plan)
         tolerance = max(values["tolerance"] or EXACT, EXACT) * max(abs(cost), abs(bound))
-        exact = cost - bound <= tolerance or cost - bound <= 1e-12 * float(np.abs(M).max()) * float(problem.a.sum())
+        rounding = 1e-12 * float(np.abs(M).max()) * float(problem.a.sum()) + penalty_rounding(problem)
+        exact = cost - bound <= max(tolerance, rounding)
         exact = exact and math.isfinite(bound)
         watch.end(objective=cost, bound=bound)
         return answered(

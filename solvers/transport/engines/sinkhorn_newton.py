@@ -159,6 +159,8 @@ class SinkhornNewton:
         if (not found or found["epsilon"] != state.epsilon) and watch.answers_in_time():
             latest = evaluate(setup, passes, state, regularized=regularized and state.epsilon == setup.epsilon)
             found = latest if regularized else better(found, latest)
+        if not regularized and not reached:  # the last marginals may be rounding, and the gap none
+            reached = close(found, setup, values["tolerance"] or DEFAULT_TOLERANCE)
         statistics |= {"seconds": watch.seconds, "trace": watch.trace}
         status, limit, message = self._ending(setup, run, state, reached, values)
         source = setup.epsilon_from if regularized else "tolerance"

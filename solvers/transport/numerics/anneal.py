@@ -100,12 +100,18 @@ class Anneal:
             self.sweeps += made
             near = state.f
             self.passes.release(state)
-            state = self.passes.state(self.newton.shifted(g, near, epsilon), epsilon, near)
+            state = self._shifted(self.passes.state(g, epsilon, near))
         self._take(state)
         steps, slow = 0, 0
         while state.error > wanted * self._grown(state):
-            if steps >= MOST_STEPS or slow >= 4 or self.newton_steps >= self.most_steps:
+            if steps >= MOST_STEPS or self.newton_steps >= self.most_steps:
                 return False
+            if slow >= 4:
+                swept = None if self.passes.exact else self._swept(state, wanted)
+                if swept is None:
+                    return False
+                state, slow = swept, 0
+                continue
             before = state.error
             better = self._step(state)
             if better is None:
@@ -117,6 +123,16 @@ class Anneal:
             steps += 1
             slow = slow + 1 if state.error > 0.9 * before and not self.limited else 0
         return math.isfinite(state.error)
+
+    def _shifted(self, state: State) -> State:
+        """The better of the state and the one with the constant that is best while f loses it."""
+        g = self.newton.shifted(state.g, state.f, state.epsilon)
+        if g is state.g:
+            return state
+        other = self.passes.state(g, state.epsilon, state.f)
+        worse = other if other.value < state.value or not math.isfinite(other.error) else state
+        self.passes.release(worse)
+        return state if worse is other else other
 
     def _relaxed(self, state: State, wanted: float) -> State:
         """The state after over-relaxed sweeps: often all that is needed."""

@@ -20,6 +20,7 @@ from solvers.transport.numerics.marginals import CappedTotal, TotalVariation
 from solvers.transport.numerics.passes import Passes, State, exponential
 from solvers.transport.numerics.setup import Setup
 from solvers.transport.plan import PotentialPlan, SparsePlan
+from solvers.transport.problem import Transport
 
 #: A repair of less than this share of the mass changes the regularized value by its first-order term, up to this share
 #: of the spread of costs.
@@ -149,11 +150,15 @@ def close(found: dict[str, Any], setup: Setup, tolerance: float) -> bool:
     """True if cost and bound are within ``tolerance`` of each other, relatively, or within what rounding leaves of the
     largest costs and of penalties (an optimum of 0 has no relative gap)."""
     gap = found["cost"] - found["bound"]
-    problem = setup.problem
     rounding = ROUNDING * setup.geometry.spread() * setup.scale * float(setup.a.sum())
-    for strength, weights in ((problem.strength_a, problem.a), (problem.strength_b, problem.b)):
-        rounding += PENALTY_ROUNDING * strength * float(weights.sum()) if math.isfinite(strength) else 0.0
+    rounding += penalty_rounding(setup.problem)
     return bool(gap <= tolerance * max(abs(found["cost"]), abs(found["bound"])) or gap <= rounding)
+
+
+def penalty_rounding(problem: Transport) -> float:
+    """What rounding leaves of penalties: small differences of masses, times their strengths."""
+    sides = ((problem.strength_a, problem.a), (problem.strength_b, problem.b))
+    return sum(PENALTY_ROUNDING * strength * float(one.sum()) for strength, one in sides if math.isfinite(strength))
 
 
 def _bounded(passes: Passes, g: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,9 @@ import scipy.sparse as sp
 from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.problem import Transport
 
-#: Prices of making and losing mass need be no more than so many of the largest cost.
-HIGH = 4.0
+#: Prices of making and losing mass need be no more than so many of the largest cost; and hide no digits that matter up
+#: to the inverse of the second.
+HIGH, DIGITS = 4.0, 1e-6
 
 #: Rows of costs that are looked at together, so that they stay in cache.
 TILE = 64
@@ -50,11 +51,11 @@ class Balanced:
         rows, columns, data = [inner.row], [inner.col], [inner.data]
         made = flow[[n], :m].toarray()[0]
         lost = flow[:n, [m]].toarray()[:, 0]
-        for j in np.flatnonzero((made > 0.0) & (self.M[n, :m] < self.problem.strength_b)):
+        for j in np.flatnonzero((made > 0.0) & (self.problem.strength_a + M.min(axis=0) < self.problem.strength_b)):
             rows.append([int(M[:, j].argmin())])
             columns.append([j])
             data.append([made[j]])
-        for i in np.flatnonzero((lost > 0.0) & (self.M[:n, m] < self.problem.strength_a)):
+        for i in np.flatnonzero((lost > 0.0) & (self.problem.strength_b + M.min(axis=1) < self.problem.strength_a)):
             rows.append([i])
             columns.append([int(M[i].argmin())])
             data.append([lost[i]])
@@ -92,15 +93,14 @@ def balanced(problem: Transport) -> Balanced:
     if problem.variant == "partial":
         assert problem.mass is not None
         whole[n, :m] = whole[:n, m] = 0.0
-        low = min(0.0, float(M.min()))
-        whole[n, m] = 2.5 * float(M.max() - low) or 1.0
+        whole[n, m] = 2.5 * (max(0.0, float(M.max())) - min(0.0, float(M.min()))) or 1.0
         extra_a, extra_b = total_b - problem.mass, total_a - problem.mass
     else:
         whole[n, :m] = np.minimum(problem.strength_b, problem.strength_a + M.min(axis=0))
         whole[:n, m] = np.minimum(problem.strength_a, problem.strength_b + M.min(axis=1))
         # prices above any cost change no plan, and hide the digits of costs
-        lowered = float(min(whole[n, :m].min(), whole[:n, m].min())) - HIGH * float(np.abs(M).max())
-        lowered = max(0.0, lowered) if math.isfinite(lowered) else 0.0
+        price = float(min(whole[n, :m].min(), whole[:n, m].min()))
+        lowered = max(0.0, price - max(HIGH * float(np.abs(M).max()), DIGITS * price)) if math.isfinite(price) else 0.0
         whole[n, :m] -= lowered
         whole[:n, m] -= lowered
         whole[n, m] = 0.0

@@ -16,6 +16,7 @@ from solvers.transport.numerics.geometry import matrix_of
 from solvers.transport.numerics.watch import Stopped
 from solvers.transport.problem import Transport
 from solvers.transport.select import choose
+from tests.solvers.transport.certificates.examples import by_linear_program
 
 _R = np.random.default_rng(0)
 _X, _Y = _R.normal(size=(60, 2)), _R.normal(size=(50, 2)) + 1.0
@@ -86,6 +87,29 @@ def test_costs_below_all_prices_are_refused_where_mass_could_be_made_without_end
     with pytest.raises(InvalidProblem) as refused:
         Transport.build(M=-np.ones((3, 3)), variant="unbalanced", divergence=divergence, strength=1e-3)
     assert refused.value.pointer == "/M"
+
+
+@pytest.mark.parametrize("strength", [0.5, 30.0, 1e3, 1e5])
+@pytest.mark.parametrize("variant", ["unbalanced", "semi-relaxed"])
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 2.5])
+def test_prices_far_above_all_costs_change_no_optimum(strength: float, variant: str, ratio: float) -> None:
+    sides = {"strength": strength} if variant == "unbalanced" else {"strength_b": strength}
+    problem = Transport.build(
+        _X[:12], _Y[:9], b=np.full(9, ratio / 9.0), variant=variant, divergence="tv", cost="l1", **sides
+    )
+    engine = registry.load("transport", "network-simplex")
+    answer, certificate = certify(problem, engine.solve(problem, {}, LocalContext()), {})
+    assert answer.status == "optimal", answer.message
+    assert certificate.verified
+    assert answer.cost == pytest.approx(by_linear_program(problem).cost, rel=1e-6)
+
+
+def test_a_part_of_negative_costs_is_no_more_than_was_asked() -> None:
+    problem = Transport.build(M=_R.random((3, 4)) - 1e7, variant="partial", mass=0.3)
+    engine = registry.load("transport", "network-simplex")
+    answer, certificate = certify(problem, engine.solve(problem, {}, LocalContext()), {})
+    assert certificate.verified, answer.message
+    assert answer.cost == pytest.approx(-0.3e7, rel=1e-6)
 
 
 def test_a_rank_is_kept_for_any_cost_and_any_weights() -> None:
