@@ -8,7 +8,12 @@ from collections.abc import Callable, Mapping
 
 
 def interleaved(
-    sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 3, seed: int = 0
+    sides: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    warm_up: int = 3,
+    seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of every call of each side, in rounds; the first ``warm_up`` rounds are not kept."""
     order = list(sides)
@@ -17,9 +22,9 @@ def interleaved(
     for k in range(rounds + warm_up):
         shuffle(order)
         for name in order:
-            begin = time.perf_counter()
+            begin = clock()
             sides[name]()
-            seconds = time.perf_counter() - begin
+            seconds = clock() - begin
             if k >= warm_up:
                 taken[name].append(seconds)
     return taken

@@ -101,7 +101,7 @@ class ImplicitEngine:
                 reached.append(Candidate(x, y, starts))
                 continue
             descent = _Descent(run, x, y)
-            first, *others = descent.run()
+            first, *others = descent.run(further=scan is None)
             reached.append(Candidate(*first, starts))
             # a second point of one start must not be counted as another
             reached += [Candidate(*other, 0) for other in others]
@@ -129,7 +129,7 @@ class _Descent:
         self._x, self._begin = x, x
         self._known: tuple[torch.Tensor, float] | None = None
 
-    def run(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def run(self, further: bool) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The point that quasi-Newton steps reach, then a better one if further descents were made and found it."""
         settings = self._run.settings
         try:
@@ -138,7 +138,8 @@ class _Descent:
             return [self._best[1:]]
         first = (self._x, self._point.y)
         # many starts look for other optima themselves
-        if self._problem.upper.constrained or settings["starts"] > 1 or settings["iteration_limit"] is not None:
+        asked = settings["starts"] > 1 or settings["iteration_limit"] is not None
+        if not further or asked or self._problem.upper.constrained:
             return [first]
         if not settings["descents"] or self._run.stopping() is not None:
             return [first]
