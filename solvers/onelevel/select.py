@@ -12,8 +12,8 @@ from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
 #: Up to so many variables a Hessian at each step is cheap.
 SMALL = 200
-#: Up to so many variables and residuals a dense Jacobian is.
-DENSE_JACOBIAN = 4_000_000
+#: Flops up to which the singular values of a dense Jacobian at each step are: a tenth of a second.
+DENSE_JACOBIAN = 3e8
 
 
 def describe(problem: Minimize) -> str:
@@ -107,8 +107,10 @@ def _preferences(problem: Minimize) -> list[tuple[str, str]]:
     residual = problem.program.outputs.get("residual")
     if residual is not None:
         rows = problem.program.operations[residual].shape[0]
-        if rows * problem.n <= DENSE_JACOBIAN and problem.n <= 2000 and problem.facts.degree != 2:
+        if rows * problem.n * min(rows, problem.n) <= DENSE_JACOBIAN and problem.facts.degree != 2:
             return [("gauss-newton", "a sum of squares"), ("lbfgs", "smooth")]
+        if problem.n > SMALL and problem.facts.degree != 2:
+            return [("ipopt", "a large sum of squares: second derivatives, sparse where they are"), ("lbfgs", "smooth")]
     if problem.n <= SMALL:
         return [("newton", "smooth, and few enough variables for a Hessian at each step"), ("lbfgs", "smooth")]
     return [("lbfgs", "smooth, with many variables"), ("newton", "smooth")]
