@@ -29,8 +29,14 @@ class Plot:
         return f"<Plot of {len(self.svg):,} characters of SVG: .save('picture.svg'), or shown by a notebook>"
 
     def save(self, file: str | Path) -> Path:
-        """Write it as .svg."""
+        """Write it as .svg.
+
+        Raises:
+            KantorError: another ending: what it names is not written here.
+        """
         target = Path(file)
+        if target.suffix.lower() not in ("", ".svg"):
+            raise KantorError(f"{target}: this picture is written as SVG; call it {target.with_suffix('.svg').name}")
         target.write_text(self.svg, encoding="utf-8")
         return target
 

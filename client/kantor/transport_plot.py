@@ -190,7 +190,10 @@ def _convergence(answer: TransportAnswer, make: Any, options: dict[str, Any]) ->
     np = arrays.numpy()
     trace = answer.statistics.get("trace")
     if not trace:
-        raise KantorError(f"{answer.engine} kept no trace of its progress")
+        raise KantorError(
+            f"{answer.engine} kept no trace of its progress: only iterative engines do, such as sinkhorn and quadratic;"
+            " regularization=... chooses one"
+        )
     seconds, errors = np.array([[float(value) for value in row[:2]] for row in trace]).T
     figure, ax = _axes(make, options)
     positive = errors > 0.0
