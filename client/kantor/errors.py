@@ -74,7 +74,9 @@ class APIError(KantorError):
         lines = [self.detail]
         for k, error in enumerate(self.errors):
             hint = f"; {error.hint}" if error.hint else ""
-            if k == 0 and error.detail in self.detail:
+            if error.hint and error.hint in self.detail:
+                hint = ""  # said already, as of an unknown engine
+            if k == 0 and (error.detail in self.detail or (error.hint and not hint)):
                 lines[0] += hint + (f" (at {error.pointer})" if error.pointer not in self.detail else "")
             else:
                 lines.append(f"  {error.pointer or 'request'}: {error.detail}{hint}")

@@ -45,6 +45,8 @@ class Submission:
         InvalidRequest: one of the fields is.
         """
         given = {name: value for name, value in fields.items() if value is not None}
+        if isinstance(given.get("engine"), str):
+            given["engine"] = given["engine"].lower()  # ids are: "HiGHS" means "highs"
         if idempotency_key is not None and not 0 < len(idempotency_key) <= 255:
             raise KantorError("an idempotency key has 1 to 255 characters")
         checked = problem_of(problem)
