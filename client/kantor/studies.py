@@ -14,19 +14,20 @@ from api_schemas.study_spaces import oddities
 from kantor.errors import KantorError
 from kantor.studies_looks import StudyLooks
 from kantor.studies_space import space_fields
+from kantor.studies_tables import StudyTables, as_html
 from kantor.studies_trial import Trial, TrialBase, numbers
 from kantor.wire import study_routes as routes
 from kantor.wire.steps import Flow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from api_schemas.studies import Study as StudyInfo
     from api_schemas.studies import TrialHistory
     from kantor.client import Client
+    from kantor.studies_loop import Caught
     from kantor.studies_plot import Plot
 
 T = TypeVar("T")
+_GOALS = {"minimize": "min", "maximize": "max"}
 
 
 class StudyDone(KantorError):
@@ -65,8 +66,11 @@ class StudyBase:
         counts = {name: count for name, count in self.info.trials.model_dump().items() if count}
         return f"<{type(self).__name__} {self.id} {self.name!r}: {self.state}, trials {counts}>"
 
+    def _repr_html_(self) -> str:
+        return as_html(self.info)
 
-class Study(StudyLooks, StudyBase):
+
+class Study(StudyLooks, StudyTables, StudyBase):
     """A study; may be shared by threads, and used from many machines at once."""
 
     def __init__(self, client: Client, info: StudyInfo) -> None:
@@ -148,18 +152,6 @@ class Study(StudyLooks, StudyBase):
             new += self._run(routes.add_trials(self._policy, self.id, request)).imported
         return new
 
-    def export(self, path: str | Path) -> Path:
-        """Write all trials to a .csv, .json or .parquet file, one a row; ``table()`` gives the rows themselves."""
-        from kantor.studies_files import export
-
-        return export(self, path)
-
-    def table(self) -> list[dict[str, Any]]:
-        """A plain dictionary for each trial: ``pandas.DataFrame(study.table())``."""
-        from kantor.studies_files import table
-
-        return list(table(self))
-
     def edit(self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed") -> Trial:
         """Correct a finished trial; ``history`` keeps what was there before."""
         request = routes.make(EditRequest, {"values": numbers(values), "reason": reason or None, "state": state})
@@ -207,17 +199,27 @@ class Study(StudyLooks, StudyBase):
         self,
         function: Callable[[Trial], Any],
         *,
-        trials: int,
+        trials: int | None = None,
         parallel: int = 1,
         progress: bool = True,
         seconds: float | None = None,
         callback: Callable[[Trial], Any] | None = None,
+        catch: Caught = (),
+        **unknown: Any,
     ) -> Trial | None:
-        """Evaluate ``function(trial)`` until so many trials are done. See ``kantor.studies_loop.optimize``."""
-        from kantor.studies_loop import optimize
+        """Evaluate ``function(trial)`` until so many trials are done. What it raises makes its trial failed and
+        ends the loop, unless ``catch`` names it. See ``kantor.studies_loop.optimize``."""
+        from kantor.studies_loop import count_of, optimize
 
         return optimize(
-            self, function, trials=trials, parallel=parallel, progress=progress, seconds=seconds, callback=callback
+            self,
+            function,
+            trials=count_of(trials, unknown),
+            parallel=parallel,
+            progress=progress,
+            seconds=seconds,
+            callback=callback,
+            catch=catch,
         )
 
     def refresh(self) -> Study:
@@ -270,8 +272,9 @@ class Studies:
 
         Args:
             space: ``{"lr": kantor.Float(1e-5, 1e-1, log=True), "layers": kantor.Int(1, 8), ...}``.
-            objectives: ``{"loss": "min", "speed": "max"}``; or "min" or "max" for a single one called "value"; or
-                "preference": there are no values, someone says which trials are better (``rank``, ``prefer``).
+            objectives: ``{"loss": "min", "speed": "max"}``; or "min" or "max" for a single one called "value"
+                ("minimize" and "maximize" too); or "preference": there are no values, someone says which trials are
+                better (``rank``, ``prefer``).
             constraints: on metrics that an evaluation yields: ``{"memory": "<= 16"}``.
             settings: fields of ``api_schemas.studies.StudyRequest``: ``input_constraints``, ``engine``, ``seed``,
                 ``budget``, ``lease_seconds``, ``early_stopping``, ``guesses``, ``noise``...
@@ -308,7 +311,12 @@ def study_request(
 ) -> StudyRequest:
     """The request for a study."""
     preference = objectives == "preference" or None
-    goals = {} if preference else {"value": objectives} if isinstance(objectives, str) else dict(objectives)
+    goals = {} if preference else {"value": objectives} if isinstance(objectives, str) else objectives
+    if not isinstance(goals, Mapping):
+        raise KantorError(f'objectives are given by name, such as {{"loss": "min"}}, or as "min", not as {goals!r:.80}')
+    goals = {name: _GOALS.get(str(goal), goal) for name, goal in goals.items()}
+    if isinstance(settings.get("engine"), str):
+        settings = {**settings, "engine": settings["engine"].lower()}
     fields = {
         "preference": preference,
         "name": name,

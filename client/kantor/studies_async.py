@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
@@ -13,7 +14,8 @@ from api_schemas.studies import EditRequest, TrialRequest
 from kantor.errors import KantorError, NotFinished, StaleLease
 from kantor.studies import StudyBase, StudyDone, ask_request, import_requests, study_request, tell_request
 from kantor.studies_looks import AsyncStudyLooks
-from kantor.studies_loop import HOPELESS, named
+from kantor.studies_loop import Caught, count_of, named
+from kantor.studies_tables import AsyncStudyTables
 from kantor.studies_trial import BEATS_PER_LEASE, TrialBase, ending, numbers
 from kantor.wire import study_routes as routes
 from kantor.wire.steps import Flow
@@ -100,7 +102,7 @@ class AsyncTrial(TrialBase):
                 continue
 
 
-class AsyncStudy(AsyncStudyLooks, StudyBase):
+class AsyncStudy(AsyncStudyLooks, AsyncStudyTables, StudyBase):
     """As ``kantor.studies.Study``."""
 
     def __init__(self, client: AsyncClient, info: StudyInfo) -> None:
@@ -177,15 +179,24 @@ class AsyncStudy(AsyncStudyLooks, StudyBase):
         return (await self._run(routes.replay(self._policy, self.id, number))).replay or {}
 
     async def optimize(
-        self, function: Callable[[AsyncTrial], Awaitable[Any]], *, trials: int, parallel: int = 1
+        self,
+        function: Callable[[AsyncTrial], Awaitable[Any]],
+        *,
+        trials: int | None = None,
+        parallel: int = 1,
+        seconds: float | None = None,
+        callback: Callable[[AsyncTrial], Any] | None = None,
+        catch: Caught = (),
+        **unknown: Any,
     ) -> AsyncTrial | None:
         """Await ``function(trial)`` until so many trials are done; ``parallel`` at a time. As
-        ``kantor.studies_loop.optimize``."""
-        left, done, failed = trials, 0, 0
+        ``kantor.studies_loop.optimize``; errors come as an ``ExceptionGroup``."""
+        left = count = count_of(trials, unknown)
+        end = None if seconds is None else time.monotonic() + seconds
 
         async def work() -> None:
-            nonlocal left, done, failed
-            while left > 0:
+            nonlocal left
+            while left > 0 and (end is None or time.monotonic() < end):
                 left -= 1
                 try:
                     trial = await self.trial()
@@ -196,19 +207,19 @@ class AsyncStudy(AsyncStudyLooks, StudyBase):
                     async with trial:
                         values = await function(trial)
                         if not trial.done:
-                            await trial.complete(**named(self, values))
-                    done += 1
+                            await trial.complete(**named(self, values, reported=trial.reported))
                 except StaleLease:
                     continue
                 except KantorError:
                     raise
-                except Exception:
-                    failed += 1
-                    if done == 0 and failed >= HOPELESS:
+                except Exception as error:
+                    if not isinstance(error, catch):
                         raise
+                if callback is not None and callback(trial) is True:
+                    left = 0
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(parallel, trials)):
+            for _ in range(min(parallel, count)):
                 group.create_task(work())
         try:
             return await self.best()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kantor.errors import KantorError
 
 if TYPE_CHECKING:
-    from kantor.studies import Study, StudyBase
+    from api_schemas.studies import Study as StudyInfo
+    from api_schemas.studies import Trial as TrialInfo
+    from kantor.studies import StudyBase
 
 FORMATS = (".csv", ".json", ".parquet")
 _STATES = {"complete": "completed", "pruned": "stopped", "fail": "failed"}
@@ -20,7 +22,7 @@ _STATES = {"complete": "completed", "pruned": "stopped", "fail": "failed"}
 _UNFINISHED = ("running", "waiting")
 
 
-def export(study: Study, path: str | Path) -> Path:
+def export(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
     """Write all trials: one a row, by number; ``params_...`` and ``values_...`` are columns.
 
     Args:
@@ -30,8 +32,7 @@ def export(study: Study, path: str | Path) -> Path:
         KantorError: another ending; pyarrow is not installed.
     """
     path = Path(path)
-    _known(path)
-    rows = list(table(study))
+    known(path)
     if path.suffix == ".json":
         path.write_text(json.dumps(rows, indent=1, default=str) + "\n", encoding="utf-8")
         return path
@@ -47,20 +48,18 @@ def export(study: Study, path: str | Path) -> Path:
     return path
 
 
-def table(study: Study) -> Iterator[dict[str, Any]]:
-    """A plain dictionary for each trial, by number: what a data frame is made of."""
-    parameters, metrics = study.info.space, [*study.info.objectives, *study.info.constraints]
-    for trial in study.trials():
-        info = trial.info
-        values = info.values or {}
-        row: dict[str, Any] = {"number": info.number, "state": info.state}
-        row |= {f"params_{name}": info.params.get(name) for name in parameters}
-        row |= {f"values_{name}": values.get(name) for name in [*metrics, *(n for n in values if n not in metrics)]}
-        row |= {"feasible": info.feasible, "reason": info.reason, "origin": info.origin, "engine": info.engine}
-        for name in ("started_at", "finished_at"):
-            moment = getattr(info, name)
-            row[name] = None if moment is None else moment.isoformat()
-        yield row
+def row_of(study: StudyInfo, info: TrialInfo) -> dict[str, Any]:
+    """A trial as a plain dictionary: a row of a data frame."""
+    metrics = [*study.objectives, *study.constraints]
+    values = info.values or {}
+    row: dict[str, Any] = {"number": info.number, "state": info.state}
+    row |= {f"params_{name}": info.params.get(name) for name in study.space}
+    row |= {f"values_{name}": values.get(name) for name in [*metrics, *(n for n in values if n not in metrics)]}
+    row |= {"feasible": info.feasible, "reason": info.reason, "origin": info.origin, "engine": info.engine}
+    for name in ("started_at", "finished_at"):
+        moment = getattr(info, name)
+        row[name] = None if moment is None else moment.isoformat()
+    return row
 
 
 def read(study: StudyBase, path: str | Path) -> list[dict[str, Any]]:
@@ -71,7 +70,7 @@ def read(study: StudyBase, path: str | Path) -> list[dict[str, Any]]:
         KantorError: another ending, or a file without the study's columns; a value that is no choice.
     """
     path = Path(path)
-    _known(path)
+    known(path)
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows: list[Mapping[str, Any]] = list(csv.DictReader(file))
@@ -158,7 +157,7 @@ def _column(values: list[Any]) -> list[Any]:
     return values if len(kinds) < 2 else [None if value is None else str(value) for value in values]
 
 
-def _known(path: Path) -> None:
+def known(path: Path) -> None:
     if path.suffix not in FORMATS:
         raise KantorError(f"{path}: trials are written and read as {', '.join(FORMATS)}")
 

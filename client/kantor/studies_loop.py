@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import threading
 import time
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from kantor.studies import Study, StudyBase
     from kantor.studies_trial import Trial
 
-HOPELESS = 3
-"""If so many evaluations fail before any has succeeded, the function is to blame, and its error is raised."""
+Caught = type[Exception] | tuple[type[Exception], ...]
 
 
 def optimize(
@@ -28,6 +28,7 @@ def optimize(
     progress: bool = True,
     seconds: float | None = None,
     callback: Callable[[Trial], Any] | None = None,
+    catch: Caught = (),
 ) -> Trial | None:
     """Evaluate until so many trials are done, the study has no more, or the time is over.
 
@@ -38,24 +39,26 @@ def optimize(
     Args:
         function: gets the trial, a mapping of its parameters; returns a number (of the only objective), a sequence (in
             the order of the objectives), a mapping with constraints too, or nothing if it has reported. What it raises
-            makes that trial failed.
+            makes that trial failed, and is raised here unless ``catch`` names it.
         trials: to evaluate in this call, failed ones too.
         parallel: threads; a function that computes in Python itself gains nothing from several.
         seconds: begin no trial after that time.
         callback: called with each trial that has ended; if it returns True, no more are begun.
+        catch: exceptions of the function that do not end the loop; ``Exception`` for all.
 
     Returns:
         the best feasible trial, or None if there is none.
 
     Raises:
-        KantorError: a study by preference: trials are to be compared, not to be given values.
+        KantorError: a study by preference: trials are to be compared, not to be given values; or the function returned
+            something else than the study's metrics.
     """
     if not study.info.objectives:
         raise KantorError(f"{study.name!r} is a study by preference: ask for trials, and tell by rank or prefer")
     if parallel < 1:
         raise KantorError(f"parallel is at least 1, not {parallel}")
     end = None if seconds is None else time.monotonic() + seconds
-    state = _State(study, function, trials, end, callback)
+    state = _State(study, function, trials, end, callback, catch)
     with _bar(study, trials) if progress else _nothing() as show:
         if parallel == 1:
             state.work(show)
@@ -106,6 +109,7 @@ class _State:
         trials: int,
         end: float | None,
         callback: Callable[[Trial], Any] | None,
+        catch: Caught,
     ) -> None:
         self.study = study
         self.ended = threading.Event()
@@ -115,6 +119,7 @@ class _State:
         self.held: set[Trial] = set()
         self._function = function
         self._callback = callback
+        self._catch = catch
         self._left = trials
         self._end = end
         self._lock = threading.Lock()
@@ -161,16 +166,15 @@ class _State:
             with trial:
                 values = self._function(trial)
                 if not trial.done:
-                    trial.complete(**named(self.study, values))
+                    trial.complete(**named(self.study, values, reported=trial.reported))
         except StaleLease:
             return  # another evaluator has it now
         except KantorError:
             raise
-        except Exception:
+        except Exception as error:
             with self._lock:
                 self.failed += 1
-                hopeless = self.done == 0 and self.failed >= HOPELESS
-            if hopeless:
+            if not isinstance(error, self._catch):
                 self.ended.set()
                 raise
         else:
@@ -185,21 +189,66 @@ class _State:
             self.ended.set()
 
 
-def named(study: StudyBase, values: Any) -> dict[str, Any]:
-    """What a function returned, by names of metrics."""
+_OTHER_NAMES = {
+    "n_trials": "trials",
+    "timeout": "seconds",
+    "n_jobs": "parallel",
+    "callbacks": "callback",
+    "show_progress_bar": "progress",
+}
+"""What Optuna calls the arguments of ``optimize``."""
+
+
+def count_of(trials: int | None, unknown: Mapping[str, Any]) -> int:
+    """The number of trials.
+
+    Raises:
+        TypeError: it is missing, or there are arguments that ``optimize`` has not: with the right name.
+    """
+    for name in unknown:
+        here = _OTHER_NAMES.get(name)
+        raise TypeError(f"optimize has no argument {name!r}" + (f": here it is called {here!r}" if here else ""))
+    if trials is None:
+        raise TypeError("optimize needs to know how many trials: optimize(function, trials=20)")
+    return trials
+
+
+def named(study: StudyBase, values: Any, *, reported: bool = False) -> dict[str, Any]:
+    """What a function returned, by names of metrics.
+
+    Args:
+        reported: the trial has values of its reports, so that nothing need be returned.
+
+    Raises:
+        KantorError: nothing was returned, too few or too many values, or values of other names.
+    """
+    names = list(study.info.objectives)
+    wanted = [*names, *study.info.constraints]
     if values is None:
+        if not reported:
+            raise KantorError(f"the function returned nothing (None); the study wants {', '.join(wanted)}")
         return {}
     if isinstance(values, Mapping):
-        return dict(values)
-    names = list(study.info.objectives)
+        return _checked(dict(values), wanted)
     if isinstance(values, Sequence) and not isinstance(values, str):
         if len(values) != len(names):
             raise KantorError(f"{len(values)} values were returned for the objectives {', '.join(names)}")
-        return dict(zip(names, values, strict=True))
-    if len(names) > 1 or study.info.constraints:
-        wanted = ", ".join([*names, *study.info.constraints])
-        raise KantorError(f"one value was returned, but the study wants {wanted}: return a dictionary")
+        return _checked(dict(zip(names, values, strict=True)), wanted)
+    if len(wanted) > 1:
+        raise KantorError(f"one value was returned, but the study wants {', '.join(wanted)}: return a dictionary")
     return {names[0]: values}
+
+
+def _checked(values: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+    for name in values:
+        if name not in wanted:
+            near = difflib.get_close_matches(str(name), wanted, n=1)
+            more = f"did you mean {near[0]!r}?" if near else f"it wants {', '.join(wanted)}"
+            raise KantorError(f"a value of {name!r} was returned, which is no metric of the study; {more}")
+    for name in wanted:
+        if name not in values:
+            raise KantorError(f"no value of {name!r} was returned; the study wants {', '.join(wanted)}")
+    return values
 
 
 Show = Callable[[int, "float | None", int], None]

@@ -14,6 +14,9 @@ class Parameter:
 
     ``when={"optimizer": "sgd"}`` makes it conditional: it is active where the parent has this value, any of a list of
     values, or (for numbers) lies in a range ``{"low": 2, "high": 5}``.
+
+    Raises:
+        InvalidRequest: bounds the wrong way round, a logarithm of nothing, choices that come twice...
     """
 
     type = ""
@@ -26,6 +29,18 @@ class Parameter:
                 parent: list(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else wanted
                 for parent, wanted in when.items()
             }
+        self._check()
+
+    def _check(self) -> None:
+        from pydantic import ValidationError
+
+        from api_schemas import study_spaces
+        from kantor.options import invalid_request
+
+        try:
+            getattr(study_spaces, f"{type(self).__name__}Parameter").model_validate(self.fields)
+        except ValidationError as error:
+            raise invalid_request(error, self.fields) from None
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value!r}" for name, value in self.fields.items() if name != "type")

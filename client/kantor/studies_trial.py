@@ -27,6 +27,7 @@ class TrialBase(Mapping[str, Any]):
         info: everything that the server said of it (``api_schemas.studies.Trial``).
         should_stop: what was learnt with the last report or sign of life: the evaluation is of no more use.
         reason: why.
+        reported: values were reported through this object.
     """
 
     def __init__(self, study: StudyBase, info: TrialInfo) -> None:
@@ -34,6 +35,7 @@ class TrialBase(Mapping[str, Any]):
         self.info = info
         self.should_stop = False
         self.reason = ""
+        self.reported = False
 
     @property
     def info(self) -> TrialInfo:
@@ -108,6 +110,7 @@ class TrialBase(Mapping[str, Any]):
         return routes.make(TellRequest, fields)
 
     def _report(self, step: int, values: Mapping[str, Any]) -> ReportRequest:
+        self.reported = True
         fields = {"step": step, "values": numbers(values), "attempt": self.info.attempt}
         return routes.make(ReportRequest, fields)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import kantor
@@ -129,16 +130,53 @@ def test_what_a_block_ends_with_becomes_of_its_trial(study: kantor.Study) -> Non
     assert states[reported.number] == ("completed", "", {"f": 3.0})
 
 
-def test_a_function_that_always_fails_is_told_apart_from_bad_luck(study: kantor.Study) -> None:
+def test_what_the_function_raises_fails_its_trial_and_ends_the_loop_unless_it_is_caught(study: kantor.Study) -> None:
     calls: list[int] = []
 
     def broken(trial: kantor.Trial) -> float:
         calls.append(trial.number)
         raise ValueError("no data")
 
-    with pytest.raises(ValueError, match="no data"):
-        study.optimize(broken, trials=50, progress=False)
-    assert len(calls) == 3
+    for parallel in (1, 2):
+        with pytest.raises(ValueError, match="no data"):
+            study.optimize(broken, trials=50, parallel=parallel, progress=False)
+    assert len(calls) <= 3
+    assert study.refresh().info.trials.failed == len(calls)
+    with pytest.raises(KeyError, match="z"):
+        study.optimize(lambda trial: trial["z"], trials=1, progress=False)
+    before = study.refresh().info.trials.failed
+    study.optimize(broken, trials=2, progress=False, catch=(OSError, ValueError))
+    assert study.refresh().info.trials.failed == before + 2
+
+
+def test_a_study_has_tables_and_the_words_of_optuna_are_translated(study: kantor.Study) -> None:
+    pytest.importorskip("pandas")
+    assert study.to_pandas().empty
+    study.optimize(branin, trials=3, progress=False)
+    frame = study.to_pandas()
+    assert list(frame["values_f"]) == [branin(trial) for trial in study.trials()]
+    assert study.best_value == frame["values_f"].min() == branin(study.best())
+    assert study.best_params == study.best().params
+    assert "3 completed" in study._repr_html_()
+    with pytest.raises(TypeError, match="here it is called 'trials'"):
+        study.optimize(branin, n_trials=3)
+    with pytest.raises(TypeError, match="here it is called 'seconds'"):
+        study.optimize(branin, trials=3, timeout=3)
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, "returned nothing"),
+        ({"g": 1.0}, "'g' was returned, which is no metric of the study; it wants f"),
+        ({}, "no value of 'f'"),
+        ((1.0, 2.0), "2 values were returned for the objectives f"),
+    ],
+)
+def test_what_is_no_result_is_named_and_fails_its_trial(study: kantor.Study, returned: Any, words: str) -> None:
+    with pytest.raises(kantor.KantorError, match=words):
+        study.optimize(lambda trial: returned, trials=3, progress=False)
+    assert study.refresh().info.trials.failed == 1
 
 
 def test_a_value_that_is_no_number_is_named(study: kantor.Study) -> None:
@@ -173,6 +211,9 @@ def test_two_objectives_give_a_front_and_pictures(client: kantor.Client, tmp_pat
         assert svg.count("<circle") == 5
     with pytest.raises(kantor.KantorError, match="history, pareto"):
         study.plot("pie")
+    with pytest.raises(kantor.KantorError, match=r"call it history\.svg"):
+        study.plot("history").save(tmp_path / "history.png")
+    assert not (tmp_path / "history.png").exists()
 
 
 def test_pictures_have_the_scales_and_names_of_the_parameters(client: kantor.Client) -> None:
@@ -258,6 +299,7 @@ def test_the_asyncio_client_does_the_same(live_kantor: dict[str, str]) -> None:
 
             best = await study.optimize(evaluate, trials=10, parallel=3)
             assert best is not None
+            assert len(await study.table()) == len(await study.to_pandas()) == 10
             assert len([trial async for trial in study.trials("completed")]) == 10
             async with await study.trial() as trial:
                 await trial.complete(f=1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kantor
 import pytest
-from kantor.studies_files import export, read
+from kantor.studies_files import read
 
 from tests.client.conftest import Command
 
@@ -56,7 +56,7 @@ def test_what_is_exported_comes_in_again_once(
             original.values_told,
             original.feasible,
         )
-    assert other.best().params == study.best().params
+    assert other.best().params == study.best().params == other.best_params
 
 
 def test_tables_of_ones_own_and_of_optuna_are_understood(study: kantor.Study, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_is_wrong_in_a_file_is_named(study: kantor.Study, tmp_path: Path, t
     with pytest.raises(kantor.KantorError, match=words):
         read(study, file)
     with pytest.raises(kantor.KantorError, match=r"\.csv, \.json, \.parquet"):
-        export(study, tmp_path / "trials.xls")
+        study.export(tmp_path / "trials.xls")
 
 
 def test_the_command_creates_from_yaml_exports_and_imports(command: Command, tmp_path: Path) -> None:

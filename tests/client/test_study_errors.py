@@ -17,15 +17,15 @@ from api_schemas.studies import StudyRequest, TellRequest
 from service.rest.parsing import parse
 
 WRONG: list[dict[str, Any]] = [
-    {"x": kantor.Float(2, 1)},
-    {"x": kantor.Float(0, 1, log=True)},
-    {"float": kantor.Float(2, 1)},
+    {"x": {"type": "float", "low": 2, "high": 1}},
+    {"x": {"type": "float", "low": 0, "high": 1, "log": True}},
+    {"float": {"type": "float", "low": 2, "high": 1}},
     {"x": kantor.Float(0, 1), "y": {"type": "flaot", "low": 0, "high": 1}},
     {"x": {"type": "float", "low": 0}},
     {"x": {"low": 0, "high": 1}},
     {"x": {"type": "int", "low": 0, "high": 1, "hi": 2}},
     {"x": kantor.Int(0, 1, when={"y": 1})},
-    {"x": kantor.Categorical(["a", "a"])},
+    {"x": {"type": "categorical", "choices": ["a", "a"]}},
 ]
 
 
@@ -41,7 +41,7 @@ def test_client_and_server_point_at_the_same_field(space: dict[str, Any]) -> Non
 
 
 def test_text_is_no_value() -> None:
-    with pytest.raises(kantor.KantorError, match="the value of 'loss' is a number, not '1'"):
+    with pytest.raises(kantor.KantorError, match="the value of 'loss' must be a number, not '1'"):
         numbers({"loss": "1"})
     with pytest.raises(kantor.InvalidRequest, match="/values/loss: should be a number, but is text"):
         make(TellRequest, {"values": {"loss": "1"}})
@@ -51,3 +51,26 @@ def test_a_parameter_that_is_never_active_is_warned_of() -> None:
     space = {"a": kantor.Categorical([1, 2]), "b": kantor.Float(0, 1, when={"a": [2, 3]})}
     with pytest.warns(UserWarning, match="'b' has a condition that is never met: of 'a', 3 is not one of 1, 2"):
         study_request("s", space, "min", None, {})
+
+
+@pytest.mark.parametrize(
+    "make_one",
+    [
+        lambda: kantor.Float(1, 0),
+        lambda: kantor.Float(0, 1, log=True),
+        lambda: kantor.Int(1, 4, step=0),
+        lambda: kantor.Fidelity(9, 3),
+        lambda: kantor.Categorical([]),
+        lambda: kantor.Ordinal(["a", "a"]),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused_where_it_is_made(make_one: Any) -> None:
+    with pytest.raises(kantor.InvalidRequest):
+        make_one()
+
+
+def test_objectives_go_by_name_and_by_optuna_s_words() -> None:
+    space = {"x": kantor.Float(0, 1)}
+    with pytest.raises(kantor.KantorError, match="objectives are given by name"):
+        study_request("s", space, ["l"], None, {})  # type: ignore[arg-type]
+    assert study_request("s", space, {"l": "maximize"}, None, {"engine": "GP"}).objectives == {"l": "max"}

@@ -57,10 +57,8 @@ def export(
     file: Annotated[Path, typer.Argument(help="Ends with .csv, .json or .parquet.")],
 ) -> None:
     """Write all trials to a file, one a row."""
-    from kantor.studies_files import export as write
-
     with session() as client:
-        write(client.studies.get(name), file)
+        client.studies.get(name).export(file)
     output.say(f"Written to {file}.")
 
 
