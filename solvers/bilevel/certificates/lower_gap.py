@@ -11,6 +11,8 @@ from solvers.core.certificate import Check
 
 #: A constraint or bound this near to its side may have a multiplier.
 ACTIVE = 1e-5
+#: Steps at which a lower level without bounds is looked at, for up to so many variables.
+FAR, MOST_LOOKED_AT = (1e3, 1e5, 1e7), 200
 
 
 def check_lower_gap(case: Case) -> list[Check]:
@@ -19,6 +21,9 @@ def check_lower_gap(case: Case) -> list[Check]:
     here = case.functions.value("lower", case.x, case.y)
     if found.unbounded:
         return [Check("lower-gap", "failed", "The lower level is unbounded at the claimed x: no y solves it.")]
+    falling = None if case.lower_level.convex else _falling(case)
+    if falling is not None:
+        return [Check("lower-gap", "failed", f"The lower level seems to be unbounded at the claimed x: {falling}")]
     if found.y is None:
         return [Check("lower-gap", "failed", "No y that satisfies the lower constraints was found at the claimed x.")]
     reference = found.value if found.bound is None else min(found.value, found.bound)
@@ -39,6 +44,28 @@ def check_lower_gap(case: Case) -> list[Check]:
     ]
     checks.append(_same_objective(case, found.y))
     return checks
+
+
+def _falling(case: Case) -> str | None:
+    """In words, a variable along which the lower objective falls faster than the variable itself grows, as far as was
+    looked; only where there are bounds alone, each variable on its own."""
+    level = case.problem.lower
+    if level.constrained or level.integrality.any() or case.y.size > MOST_LOOKED_AT:
+        return None
+    here = case.functions.value("lower", case.x, case.y)
+    for j in range(case.y.size):
+        for side, end in ((-1.0, level.lower[j]), (1.0, level.upper[j])):
+            if np.isfinite(end):
+                continue
+            values = [here]
+            for far in FAR:
+                y = case.y.copy()
+                y[j] += side * far
+                values.append(case.functions.value("lower", case.x, y))
+            falls = -np.diff(values)
+            if np.isfinite(falls).all() and falls[0] > FAR[0] and (falls[1:] > 10.0 * falls[:-1]).all():
+                return f"its objective is {values[-1]:.3g} at y[{j}] = {case.y[j] + side * FAR[-1]:.3g}. Give bounds."
+    return None
 
 
 def _same_objective(case: Case, y: np.ndarray) -> Check:

@@ -100,3 +100,16 @@ def test_a_curved_lower_constraint_is_left_to_derivatives_and_its_multiplier_cou
     assert not certificate.failures
     assert answer.x == pytest.approx([share**2 * (b @ b)], rel=1e-4)
     assert answer.y == pytest.approx(in_ball(b, share**2 * float(b @ b)), abs=1e-4)
+
+
+def test_a_lower_level_that_falls_without_end_beyond_a_local_minimum_is_called_unbounded() -> None:
+    problem = {
+        "kind": "bilevel",
+        "upper": {"variables": {"x": {"lower": -1, "upper": 1}}, "minimize": "(x - 0.3)**2 + y"},
+        "lower": {"variables": {"y": {"start": 0.5}}, "minimize": "y**3 + x*y"},
+    }
+    document = BilevelProblem.model_validate(problem).model_dump(mode="json", exclude_unset=True)
+    work = FAMILY.decode({"problem": document, "options": {"log": False}}, NoFiles())
+    done = FAMILY.certify(work, FAMILY.solve(work, "global", "", LocalContext(time_limit=3.0)))
+    assert done.answer.status == "not-verified"
+    assert any("unbounded" in check.text for check in done.certificate.checks if check.outcome == "failed")
