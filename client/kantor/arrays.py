@@ -250,6 +250,19 @@ def _contract_matrix(value: Mapping[str, Any], pointer: str) -> Matrix:
     return Matrix(kind, (int(rows), int(columns)), parts)
 
 
+def dense(value: Any, pointer: str) -> Any:
+    """What numpy can read: tensors without their record of gradients, on the CPU.
+
+    Raises:
+        InvalidProblem: a sparse matrix: numpy would make one object of it.
+    """
+    if hasattr(value, "tocsr"):
+        raise wrong(pointer, "sparse matrices are not taken here: give .toarray()")
+    if hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
+    return value
+
+
 def wrong(pointer: str, detail: str) -> InvalidProblem:
     """The refusal of a field of the problem, before anything was sent."""
     from api_schemas.errors import FieldError

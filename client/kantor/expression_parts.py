@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kantor.arrays import Numbers, wrong
+from kantor.arrays import Numbers, dense, wrong
 from kantor.errors import KantorError
 
 INLINE_BYTES = 1 << 20
@@ -17,6 +18,22 @@ LIST_LENGTH = 64
 """Arrays up to this many entries travel as (nested) lists."""
 
 VARIABLE = {"shape", "start", "lower", "upper", "integer"}
+_OTHER_FIELDS = {
+    "bounds": "lower and upper",
+    "min": "lower",
+    "low": "lower",
+    "lb": "lower",
+    "max": "upper",
+    "high": "upper",
+    "ub": "upper",
+    "x0": "start",
+    "init": "start",
+    "initial": "start",
+    "value": "start",
+    "integrality": "integer",
+    "size": "shape",
+}
+"""What other tools call the fields of a variable."""
 
 
 def variables_of(
@@ -96,11 +113,11 @@ class Placed:
 
 
 def known(given: Mapping[str, Any], fields: Iterable[str], pointer: str) -> None:
-    from kantor.options import suggestion
-
     for key in given:
         if key not in fields:
-            raise wrong(f"{pointer}/{key}", f"there is no field {key!r}; {suggestion(key, list(fields))}")
+            near = _OTHER_FIELDS.get(key) or next(iter(difflib.get_close_matches(key, list(fields), n=1)), None)
+            more = f"did you mean {near}?" if near else f"there are {', '.join(sorted(fields))}"
+            raise wrong(f"{pointer}/{key}", f"there is no field {key!r}; {more}")
 
 
 def as_array(value: Any, pointer: str, *, real: bool = False) -> Any:
@@ -109,8 +126,7 @@ def as_array(value: Any, pointer: str, *, real: bool = False) -> Any:
         import numpy as np
     except ImportError:
         raise KantorError("problems in the expression language need numpy: pip install numpy") from None
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+    value = dense(value, pointer)
     try:
         found = np.asarray(value)
         if found.dtype == object or (real and found.dtype.kind == "U"):

@@ -266,6 +266,18 @@ class TransportAnswer(TransportResult):
 
         return dump(self.to_dict(), indent=indent, inf_nan_mode="strings").decode()
 
+    def to_pandas(self) -> Any:
+        """A data frame of the plan: one row for each entry that is not zero, with ``source``, ``target`` and ``mass``;
+        of a batch one row for each problem, with ``status``, ``cost`` and ``bound``; of a barycenter its weights.
+
+        Raises:
+            NoPoint: the answer has none of these.
+            KantorError: pandas is not installed; the plan is too large for a matrix (see ``plan``).
+        """
+        from kantor.transport_export import to_pandas
+
+        return to_pandas(self)
+
     def __repr__(self) -> str:
         from kantor.transport_export import summary
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kantor.arrays import Numbers, wrong
+from kantor.arrays import Numbers, dense, wrong
 from kantor.errors import KantorError
 
 MASS_ROUNDING = 1e-9
@@ -34,6 +34,7 @@ def tensor(value: Any, pointer: str, dimensions: tuple[int, ...]) -> Any:
         finite.
     """
     np = numpy()
+    value = dense(value, pointer)
     try:
         array = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

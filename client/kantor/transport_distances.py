@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from kantor import transport_arrays as arrays
@@ -66,6 +67,17 @@ class Distances:
         left = len(self.missing)
         more = f", {left} pairs missing" if left else ""
         return f"<Distances {self.metric} between {len(self)} measures{more}>"
+
+    def _repr_html_(self) -> str:
+        shown = min(len(self), 12)
+        cells = "".join(
+            f"<tr><th>{i}</th>" + "".join(f"<td>{self.matrix[i, j]:.4g}</td>" for j in range(shown)) + "</tr>"
+            for i in range(shown)
+        )
+        head = "<tr><th></th>" + "".join(f"<th>{j}</th>" for j in range(shown)) + "</tr>"
+        proved = "verified" if self.verified else "not verified"
+        more = f"; the first {shown} are shown" if len(self) > shown else ""
+        return f"<p>{escape(repr(self)[1:-1])}, {proved}{more}</p><table>{head}{cells}</table>"
 
 
 def distances(

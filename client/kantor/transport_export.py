@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from kantor.certificate import SIGNS, line
+from kantor.errors import KantorError
 from kantor.progress import percent, show
 
 if TYPE_CHECKING:
@@ -131,6 +132,22 @@ def to_dict(answer: TransportAnswer) -> dict[str, Any]:
         }
     document["job"] = answer.job.id
     return document
+
+
+def to_pandas(answer: TransportAnswer) -> Any:
+    """See ``TransportAnswer.to_pandas``."""
+    try:
+        import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        raise KantorError("to_pandas needs pandas; to_dict does without it") from None
+    batch = answer.contract.batch
+    if batch is not None:
+        return pd.DataFrame({"status": batch.status, "cost": answer.costs, "bound": answer.bounds})
+    if answer.contract.weights is not None:
+        return pd.DataFrame({"weight": answer.weights})
+    entries = answer.plan.tocoo()
+    rows, columns = entries.coords
+    return pd.DataFrame({"source": rows, "target": columns, "mass": entries.data})
 
 
 def _plan(contract: Any, decode: Any) -> dict[str, Any]:

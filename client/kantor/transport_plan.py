@@ -13,6 +13,8 @@ TILE = 1 << 20
 """Entries of a plan that are computed at a time."""
 LARGEST = 25_000_000
 """Entries of a plan that is made a matrix on demand."""
+LARGEST_DENSE = 100_000_000
+"""Entries of a plan that is made a dense array on demand."""
 FAINT = 1e-15
 """Entries below this part of the largest in their row are left out of such a matrix."""
 
@@ -128,6 +130,24 @@ class Plan:
                     [sparse.csr_array(_clear(block)) for _, block in self.blocks()], format="csr"
                 )
         return self._sparse
+
+    def toarray(self) -> Any:
+        """As a dense (n, m) array; ``numpy.asarray(plan)`` too.
+
+        Raises:
+            KantorError: it would have more than 100 million entries.
+        """
+        n, m = self.shape
+        if n * m > LARGEST_DENSE:
+            raise KantorError(
+                f"a plan of {n:,} by {m:,} entries is not made an array; use its apply, rows, tile or top instead"
+            )
+        return self.rows(0, n)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if copy is False:
+            raise ValueError("a plan is not kept as an array: it cannot be had without making one")
+        return arrays.numpy().asarray(self.toarray(), dtype=dtype)
 
     def rows(self, start: int, end: int | None = None) -> Any:
         """Rows start..end (one row without ``end``), dense: (end - start, m).
