@@ -123,7 +123,9 @@ class ExpressionAnswer:
         return f"<{type(self).__name__} {self.status}{self._headline()}, {self.engine}, {verified}>"
 
     def __str__(self) -> str:
-        return "\n".join(f"{label:>12}  {text}" for label, text in self._facts())
+        facts = self._facts()
+        width = max(12, *(len(label) for label, _ in facts))
+        return "\n".join(f"{label:>{width}}  {text}" for label, text in facts)
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in self._facts())

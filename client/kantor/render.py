@@ -34,7 +34,7 @@ _COLOURS = {"optimal": "green", "feasible": "yellow", "infeasible": "magenta", "
 def summary(answer: Answer) -> str:
     """One line."""
     parts = [answer.status]
-    if answer.objective is not None:
+    if answer.objective is not None and answer.status != "unbounded":
         parts.append(f"objective {show(answer.objective)}")
     if answer.bound is not None and answer.status != "optimal":
         parts.append(f"bound {show(answer.bound)}")
@@ -64,7 +64,8 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
     if answer.message and answer.status != "optimal":
         rows.append(("", answer.message))
     if answer.objective is not None:
-        rows.append(("objective", show(answer.objective)))
+        base = " at the point from which it does" if answer.status == "unbounded" else ""
+        rows.append(("objective", show(answer.objective) + base))
     if answer.bound is not None:
         rows.append(("bound", show(answer.bound)))
     if answer.gap is not None:

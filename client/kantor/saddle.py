@@ -99,8 +99,8 @@ class SaddleAnswer(ExpressionAnswer):
         ("lower", "lower"),
         ("upper", "upper"),
         ("gap", "gap"),
-        ("minimizer", "minimizer_residual"),
-        ("maximizer", "maximizer_residual"),
+        ("residual (min)", "minimizer_residual"),
+        ("residual (max)", "maximizer_residual"),
     )
 
     def __init__(self, contract: Contract, *, job: Any, fetch: Callable[[str], bytes], problem: Any = None) -> None:
