@@ -70,7 +70,8 @@ class MinimizeOptions(SolveOptions):
     """Largest residual of the first-order conditions."""
     feasibility_tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] | None = None
     relative_gap: Annotated[float, Field(ge=0)] | None = None
-    """Largest |objective - bound| / max(1, |objective|) of an answer called globally optimal."""
+    """Largest |objective - bound| / max(1, |objective|) of an answer called globally optimal; more than 0.1
+    never is."""
 
 
 Numbers = list[Any] | float | RawArray | ArrayReference

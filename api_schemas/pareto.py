@@ -92,7 +92,8 @@ class ParetoOptions(SolveOptions):
     """Largest residual of Pareto stationarity: min |J'w| over weights w >= 0 that sum to 1."""
     feasibility_tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] | None = None
     relative_gap: Annotated[float, Field(ge=0)] | None = None
-    """Largest (weighted sum - its bound) / max(1, |weighted sum|) of a point called globally optimal."""
+    """Largest |weighted sum - its bound| / max(1, |weighted sum|) of a point called globally optimal; more than 0.1
+    never is."""
     reference: Annotated[dict[Names, float], Field(min_length=2, max_length=10)] | None = None
     """Where hypervolume is measured from, by objective; worse than the points that shall count."""
     preferences: Annotated[list[dict[Names, float]], Field(min_length=1, max_length=10_000)] | None = None
@@ -103,8 +104,9 @@ class FrontPoint(Reply):
     """What the certificate says of one point."""
 
     status: MinimizeStatus
-    """globally-optimal: no feasible point is better in all objectives by more than the gap. locally-stationary: no
-    first-order step improves all objectives."""
+    """globally-optimal: no feasible point is better in all objectives by more than the gap, and every objective has a
+    weight (or strong convexity leaves no other point). locally-stationary: no first-order step improves all
+    objectives."""
     stationarity: Extended | None = None
     """min |J'w| over weights w >= 0 that sum to 1 (projected where bounds or constraints are active)."""
     gap: Extended | None = None

@@ -90,7 +90,8 @@ class SaddleOptions(SolveOptions):
     """Largest projected gradient of either player."""
     feasibility_tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] | None = None
     relative_gap: Annotated[float, Field(ge=0)] | None = None
-    """Largest (upper - lower) / max(1, |objective|) of a saddle point called globally optimal."""
+    """Largest |upper - lower| / max(1, |objective|) of a saddle point called globally optimal; more than 0.1
+    never is."""
 
 
 class SaddleAnswer(Reply):

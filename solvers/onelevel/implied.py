@@ -14,6 +14,8 @@ QUADRATIC = 400
 ROUNDS = 2
 #: What an implied bound is loosened by for the rounding of its computation, relative to its size.
 LOOSE = 1e-9
+#: Spacing of doubles, for what large terms hide when they cancel.
+UNIT = 2.3e-16
 
 
 def bounds(problem: Minimize) -> tuple[np.ndarray, np.ndarray]:
@@ -45,11 +47,13 @@ def _by_rows(A: np.ndarray, b: np.ndarray, lower: np.ndarray, upper: np.ndarray)
         count = int(infinite.sum())
         if count > 1 or np.isnan(least[i]).any():
             continue
-        total = float(least[i][~infinite].sum())
+        finite = np.where(infinite, 0.0, least[i])
+        total = float(finite.sum())
+        hidden = UNIT * (A.shape[1] + 4) * (float(np.abs(finite).sum()) + abs(b[i]))
         for j in np.flatnonzero(infinite) if count else np.flatnonzero(A[i]):
-            rest = b[i] - (total if count else total - least[i, j])
+            rest = b[i] - (total if count else total - finite[j])
             end = rest / A[i, j]
-            end += np.sign(A[i, j]) * LOOSE * max(1.0, abs(end))
+            end += np.sign(A[i, j]) * (LOOSE * max(1.0, abs(end)) + hidden / abs(A[i, j]))
             if A[i, j] > 0.0:
                 upper[j] = min(upper[j], max(end, lower[j]))
             else:
@@ -60,12 +64,17 @@ def _by_ellipsoid(Q: np.ndarray, q: np.ndarray, r: float, lower: np.ndarray, upp
     """``x'Qx/2 + q.x + r <= 0`` with Q positive definite on the variables that it has."""
     used = np.flatnonzero((np.abs(Q).max(axis=1, initial=0.0) > 0.0) | (q != 0.0))
     block = Q[np.ix_(used, used)]
-    if not used.size or np.linalg.eigvalsh(block)[0] <= 1e-10 * float(np.abs(block).max()):
+    if not used.size:
         return
+    spectrum = np.linalg.eigvalsh(block)
+    if spectrum[0] <= 1e-10 * float(np.abs(block).max()):
+        return
+    hidden = 4.0 * UNIT * used.size * float(spectrum[-1] / spectrum[0])
     inverse = np.linalg.inv(block)
     centre = -inverse @ q[used]
-    level = 0.5 * float(q[used] @ inverse @ q[used]) - r
+    lowest = 0.5 * float(q[used] @ inverse @ q[used])
+    level = lowest - r + hidden * (abs(lowest) + abs(r))
     reach = np.sqrt(np.maximum(0.0, 2.0 * level * np.diag(inverse)))
-    reach += LOOSE * np.maximum(1.0, np.abs(centre) + reach)
+    reach += (LOOSE + hidden) * np.maximum(1.0, np.abs(centre) + reach)
     lower[used] = np.maximum(lower[used], np.minimum(centre - reach, upper[used]))
     upper[used] = np.minimum(upper[used], np.maximum(centre + reach, lower[used]))

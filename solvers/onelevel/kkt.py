@@ -28,23 +28,31 @@ def residual(problem: Minimize, point: Point) -> float:
     oracle = problem.oracle
     _, slope = oracle.gradient(point.x, oracle.lagrangian(point.mu, point.lam))
     g, h = oracle.values(oracle.inequalities, point.x), oracle.values(oracle.equalities, point.x)
-    # not lost in the rounding of a large x, see run.projected
-    step = np.clip(slope, point.x - problem.upper, point.x - problem.lower)
     scale = slope_scale(problem, point.x)
     # mu >= 0 and g <= 0 and one of them 0, in one number
-    gap = np.minimum(point.mu / scale, -g)
-    parts = [_largest(step) / scale, _largest(h), _largest(gap)]
+    gap = np.minimum(point.mu / float(scale.max(initial=1.0)), -g)
+    parts = [_largest(projected_slope(problem, point.x, slope, scale)), _largest(h), _largest(gap)]
     return max(parts) if np.isfinite(parts).all() else np.inf
 
 
-def slope_scale(problem: Minimize, x: np.ndarray) -> float:
-    """What residuals are relative to: max(1, the objective's largest slope).
+def slope_scale(problem: Minimize, x: np.ndarray) -> np.ndarray:
+    """What the residual of each variable is relative to: max(1, the objective's slope in that variable).
 
-    Not the multipliers, as usual (Waechter, Biegler 2006): where constraints depend on each other, huge ones cancel
-    and would make any point look stationary.
+    Each by its own, or one steep variable would excuse all others. Not by the multipliers, as usual (Waechter, Biegler
+    2006): where constraints depend on each other, huge ones cancel and would make any point look stationary.
     """
-    largest = _largest(problem.oracle.gradient(x, problem.oracle.smooth)[1])
-    return max(1.0, largest) if np.isfinite(largest) else 1.0
+    own = np.abs(problem.oracle.gradient(x, problem.oracle.smooth)[1])
+    return np.maximum(1.0, np.where(np.isfinite(own), own, 1.0))
+
+
+def projected_slope(problem: Minimize, x: np.ndarray, slope: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """For each variable how far it is from stationary: its slope over its scale, or, if that is less, how far it may
+    still go downhill until its bound, over the width between its bounds where that is below 1."""
+    room = np.where(slope > 0.0, x - problem.lower, problem.upper - x)
+    width = np.minimum(1.0, problem.upper - problem.lower)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(width > 0.0, np.abs(room) / width, 0.0)
+    return np.asarray(np.minimum(np.abs(slope) / scale, share))
 
 
 def polished(problem: Minimize, point: Point, steps: int = 8) -> Point:

@@ -19,12 +19,15 @@ class PointFacts:
         stationarity: min |J'w|, projected where bounds or constraints are active.
         gap: proved, for convex problems: no feasible point is better in all objectives by more than this.
         weights: the w of ``stationarity``.
+        weak: true if an objective has (next to) no weight, and so may be better at another point that is as good in
+            all others: the point is only known to be weakly optimal.
     """
 
     status: Status
     stationarity: float | None
     gap: float | None
     weights: np.ndarray
+    weak: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 Each point is certified as a solution of one level: of the sum of the objectives with the weights w >= 0 that make it
 most stationary. Then the residual of first-order conditions of that sum is the residual of Pareto stationarity; and
 where the problem is convex a lower bound on that sum is proved, at most ``gap`` below it: so no feasible point can be
-better in all objectives by more than the gap, since the weights sum to 1.
+better in all objectives by more than the gap, since the weights sum to 1. An objective without weight may be better at
+another point all the same: then the point is weakly optimal, and not called globally optimal, unless strong convexity
+leaves no other point.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from solvers.pareto.stationarity import weights_at
 _DEFAULTS = {"tolerance": 1e-6, "feasibility_tolerance": 1e-6, "relative_gap": 1e-4}
 _RANK: tuple[Status, ...] = ("not-verified", "feasible", "locally-stationary", "globally-optimal")
 VALUES_TOLERANCE = 1e-9
+#: Weights below this, times slopes above 1, count as none.
+NO_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,14 @@ def _point(problem: Pareto, x: np.ndarray, J: np.ndarray, options: Mapping[str, 
     checked, certificate = certify_one(scalar, claim, options)
     gap = None
     if problem.convex and checked.bound is not None and checked.objective is not None:
-        gap = max(0.0, checked.objective - checked.bound)
-    facts = PointFacts(checked.status, checked.stationarity, gap, weights)
+        gap = abs(checked.objective - checked.bound)
+    felt = weights * np.maximum(1.0, np.abs(np.nan_to_num(J)).max(axis=1, initial=0.0))
+    weak = float(felt.min()) < NO_WEIGHT and max(scalar.facts.modulus, scalar.least_curvature) <= 0.0
+    status = checked.status
+    if status == "globally-optimal" and weak:
+        reached = checked.stationarity is not None and checked.stationarity <= options["tolerance"]
+        status = "locally-stationary" if reached else "feasible"
+    facts = PointFacts(status, checked.stationarity, gap, weights, weak)
     # not among the checks of the front: of one sum each, or done for all points
     wrong = tuple(check for check in certificate.failures if check.name != "feasibility")
     return _Point(facts, checked.violation or 0.0, checked.bound if gap is not None else None, wrong)
@@ -127,9 +137,15 @@ def _own_checks(points: list[_Point], options: Mapping[str, float]) -> list[Chec
     gaps = [p.facts.gap for p in points if p.facts.gap is not None]
     if gaps:
         proved = sum(p.facts.status == "globally-optimal" for p in points)
+        weak = sum(p.facts.weak for p in points)
         text = (
             f"convex, {proved} of {count} points proved: none can be bettered in all objectives by over {max(gaps):.2g}"
         )
+        if weak:
+            text += (
+                f"; {weak} only weakly optimal: an objective that has no weight there may be better elsewhere, with no "
+                "other one worse"
+            )
         checks.append(Check("global-bound", "passed" if proved == count else "skipped", text, max(gaps)))
     return checks
 

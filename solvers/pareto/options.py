@@ -22,7 +22,7 @@ OPTIONS: tuple[Option, ...] = (
         "relative_gap",
         "float",
         1e-4,
-        "Largest (weighted sum - its bound) / max(1, |weighted sum|) of a point called globally optimal",
+        "Largest |weighted sum - its bound| / max(1, |weighted sum|) of a point called globally optimal (0.1 at most)",
         minimum=0.0,
     ),
     THREADS,

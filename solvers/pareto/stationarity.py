@@ -9,10 +9,12 @@ from solvers.pareto.problem import Pareto
 
 #: Bounds and constraints closer than this count as active.
 NEAR = 1e-7
+#: Share of unit gradients that each objective gets where it is free to have, and what that may cost of stationarity.
+FLOOR, COST = 1e-3, 1e-8
 
 
 def weights_at(problem: Pareto, x: np.ndarray, J: np.ndarray) -> np.ndarray:
-    """The weights w; equal ones where the gradients have no finite values.
+    """The weights w, all positive where positive ones do; equal ones where the gradients have no finite values.
 
     Args:
         J: (objectives, n), of the minimized objectives at x.
@@ -41,11 +43,18 @@ def weights_at(problem: Pareto, x: np.ndarray, J: np.ndarray) -> np.ndarray:
     matrix[:, :k] /= sizes
     total = np.zeros((1, matrix.shape[1]))
     total[0, :k] = heavy
+    system, right = np.concatenate([matrix, total]), np.append(np.zeros(n), heavy)
+    floor = np.zeros(matrix.shape[1])
+    floor[:k] = FLOOR / k
     try:
-        solution = nnls(np.concatenate([matrix, total]), np.append(np.zeros(n), heavy))[0]
+        solution, cost = nnls(system, right)
+        above, same = nnls(system, right - system @ floor)
     except RuntimeError:
         # it gives up after three times as many steps as there are columns
         return np.full(k, 1.0 / k)
+    if same <= cost + COST:
+        # an objective without weight could be better elsewhere, with no other one worse
+        solution = above + floor
     found = solution[:k] / sizes
     weight = float(found.sum())
     return found / weight if weight > 0.0 else np.full(k, 1.0 / k)

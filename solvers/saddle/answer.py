@@ -47,7 +47,7 @@ class SaddleAnswer:
 
     @property
     def gap(self) -> float | None:
-        """``(upper - lower) / max(1, |objective|)``; None unless both bounds are known."""
+        """``|upper - lower| / max(1, |objective|)``; None unless both bounds are known."""
         if self.objective is None or self.lower is None or self.upper is None:
             return None
-        return max(0.0, self.upper - self.lower) / max(1.0, abs(self.objective))
+        return abs(self.upper - self.lower) / max(1.0, abs(self.objective))

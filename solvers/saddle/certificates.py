@@ -26,6 +26,7 @@ from solvers.core.certificate import Certificate, Check
 from solvers.core.engine import LocalContext
 from solvers.core.errors import SolverError
 from solvers.onelevel.answer import MinimizeAnswer, Status
+from solvers.onelevel.certificates import LARGEST_GAP
 from solvers.onelevel.certificates import certify as certify_one
 from solvers.onelevel.problem import Minimize
 from solvers.onelevel.select import choose
@@ -65,6 +66,7 @@ def certify(
     """The settled answer, whose status is no better word than the checks give, and the certificate."""
     begun = time.perf_counter()
     given = {**_DEFAULTS, **{k: v for k, v in (options or {}).items() if k in _DEFAULTS and v is not None}}
+    given["relative_gap"] = min(given["relative_gap"], LARGEST_GAP)
     if answer.z is None:
         text = f"the engine found the problem {answer.status}; nothing to recompute"
         trusted = answer.status in ("infeasible", "unbounded")
@@ -122,6 +124,10 @@ def _own_checks(sides: Mapping[Player, Side], options: Mapping[str, float]) -> l
     checks: list[Check] = []
     first = sides["minimizer"].certificate.checks
     checks += [check for check in first if check.name == "objective"]
+    # a point outside of a player's set, for one, can be better than all within it
+    for which, side in sides.items():
+        shown = ("objective", "feasibility", *(("derivatives",) if which == "minimizer" else ()))
+        checks += [replace(c, name=f"{which}-{c.name}") for c in side.certificate.failures if c.name not in shown]
     violation = max(side.checked.violation or 0.0 for side in sides.values())
     allowed = options["feasibility_tolerance"]
     words = f"largest violation of both players' constraints and bounds: {violation:.2g}"
@@ -164,13 +170,28 @@ def _gap_check(answer: SaddleAnswer, sides: Mapping[Player, Side], options: Mapp
         f"{answer.lower:.9g} <= value of the game <= {answer.upper:.9g}: "
         f"{sides['minimizer'].words}; {sides['maximizer'].words}"
     )
+    if _crossed(answer, options):
+        text = (
+            f"{text}. These cross: the point owes that to the tolerance of the players' constraints, and proves nothing"
+        )
+        return Check("duality-gap", "failed", text, answer.gap, allowed)
     return Check("duality-gap", "passed" if answer.gap <= allowed else "skipped", text, answer.gap, allowed)
+
+
+def _crossed(answer: SaddleAnswer, options: Mapping[str, float]) -> bool:
+    """The maximizing player gets more than the minimizing one pays: no pair of points of their sets has that."""
+    if answer.lower is None or answer.upper is None or answer.gap is None:
+        return False
+    return answer.lower > answer.upper and answer.gap > options["relative_gap"]
 
 
 def _status(answer: SaddleAnswer, options: Mapping[str, float], sides: Mapping[Player, Side]) -> Status:
     feasible = (answer.violation or 0.0) <= options["feasibility_tolerance"] and np.isfinite(answer.objective or 0.0)
     if not feasible:
         return "not-verified"
+    wrong = [c for side in sides.values() for c in side.certificate.failures if c.name != "objective"]
+    if wrong or _crossed(answer, options):
+        return "feasible"
     if answer.gap is not None and answer.gap <= options["relative_gap"]:
         return "globally-optimal"
     if all(side.checked.status in ("locally-stationary", "globally-optimal") for side in sides.values()):

@@ -21,7 +21,7 @@ OPTIONS: tuple[Option, ...] = (
         "relative_gap",
         "float",
         1e-4,
-        "Largest (upper - lower) / max(1, |objective|) of a saddle point called globally optimal",
+        "Largest |upper - lower| / max(1, |objective|) of a saddle point called globally optimal (0.1 at most)",
         minimum=0.0,
     ),
     THREADS,
