@@ -1,22 +1,28 @@
 """A claimed bound proved again: branch and bound over the complementarity conditions, with linear or convex quadratic
-relaxations. It knows nothing of the engine's formulation and uses other solvers (HiGHS, Clarabel)."""
+relaxations. It knows nothing of the engine's formulation and uses other solvers (HiGHS, Clarabel).
+
+These work on coefficients near one, and are not believed: a node is left only where multipliers, summed here, show that
+nothing in it is better, or that nothing is in it."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import linprog
 
+from solvers.bilevel.certificates import affine_lower
+from solvers.bilevel.certificates.affine_lower import Affine
 from solvers.bilevel.certificates.proof import BoundProof
-from solvers.bilevel.forms import Forms, Quadratic
+from solvers.bilevel.forms import Forms, Quadratic, semidefinite, unit_of
 from solvers.bilevel.problem import Bilevel
 
 NODES, SECONDS = 4000, 5.0
 #: Slack or multiplier below this is zero.
 ZERO = 1e-7
+#: A proof is of the bound less this, relative to one plus its size (in units of the largest coefficient).
+TOLERANCE = 1e-6
 
 
 @dataclass
@@ -49,13 +55,17 @@ def prove(problem: Bilevel, forms: Forms, bound: float, *, seconds: float = SECO
     if not forms.lower_convex or not forms.lower_affine:
         return BoundProof(why="the lower level is not one whose KKT conditions are equivalent to it")
     if any(form.Q is not None for form in forms.constraints):
-        return BoundProof(why="constraints with products are beyond this checker")
-    system = _system(problem, forms)
-    if system.Q is not None and np.linalg.eigvalsh(system.Q.toarray())[0] < -1e-9:
+        return BoundProof(why="products in the constraints are beyond this checker")
+    system = _system(problem, forms.scaled)
+    if system.Q is not None and not semidefinite(system.Q.toarray()):
         return BoundProof(why="a nonconvex upper objective is beyond this checker")
-    tolerance = 1e-6 * (1.0 + abs(bound))
+    found = _search(problem, system, bound / forms.upper.unit(), time.monotonic() + seconds)
+    return found if found.refuted is None else replace(found, refuted=forms.upper_value(found.refuted))
+
+
+def _search(problem: Bilevel, system: _System, bound: float, until: float) -> BoundProof:
+    wanted = bound - TOLERANCE * (1.0 + abs(bound)) if np.isfinite(bound) else bound
     whole = np.flatnonzero(problem.upper.integrality)
-    until = time.monotonic() + seconds
     stack: list[tuple[dict[int, int], np.ndarray, np.ndarray]] = [({}, system.lower, system.upper)]
     nodes = 0
     while stack:
@@ -63,17 +73,21 @@ def prove(problem: Bilevel, forms: Forms, bound: float, *, seconds: float = SECO
             return BoundProof(nodes=nodes, why=f"not decided within {nodes} nodes")
         fixed, lower, upper = stack.pop()
         nodes += 1
-        status, value, z = _relaxation(system, fixed, lower, upper)
-        if status == "infeasible" or (status == "solved" and value >= bound - tolerance):
-            continue
-        if status == "failed":
-            return BoundProof(nodes=nodes, why="a relaxation could not be solved")
-        if status == "unbounded":
-            left = [k for k in range(len(system.multipliers)) if k not in fixed]
-            if not left:
+        given = _relaxation(system, fixed, lower, upper)
+        found = None if (given.lower > given.upper).any() else affine_lower.solve(given)
+        if found is None or found.infeasible:
+            if affine_lower.surely_infeasible(given):
+                continue
+            return BoundProof(nodes=nodes, why="a relaxation could not be solved, or is infeasible by a hair's breadth")
+        open_ = [k for k in range(len(system.multipliers)) if k not in fixed]
+        if found.unbounded or found.y is None:
+            if not open_:
                 return BoundProof(nodes=nodes, refuted=-np.inf)
-            stack += [({**fixed, left[0]: side}, lower, upper) for side in (0, 1)]
+            stack += [({**fixed, open_[0]: side}, lower, upper) for side in (0, 1)]
             continue
+        if found.bound is not None and found.bound >= wanted:
+            continue
+        z = found.y
         fraction = np.abs(z[whole] - np.round(z[whole]))
         if fraction.size and fraction.max() > 1e-6:
             j = int(whole[int(np.argmax(fraction))])
@@ -85,7 +99,9 @@ def prove(problem: Bilevel, forms: Forms, bound: float, *, seconds: float = SECO
         both = np.minimum(slack, z[system.multipliers]) if slack.size else slack
         both[list(fixed)] = 0.0
         if not both.size or both.max() <= ZERO:
-            return BoundProof(nodes=nodes, refuted=value)
+            if found.value >= wanted:
+                return BoundProof(nodes=nodes, why="rounding hides whether a relaxation is good enough")
+            return BoundProof(nodes=nodes, refuted=found.value, point=z[: problem.n + problem.m])
         k = int(np.argmax(both))
         stack += [({**fixed, k: side}, lower, upper) for side in (0, 1)]
     return BoundProof(proved=True, nodes=nodes)
@@ -99,11 +115,14 @@ def _system(problem: Bilevel, forms: Forms) -> _System:
     movable = lower.lower < lower.upper
     rows = [sp.csr_array(form.c[None]) for form in forms.lower_inequalities]
     sides = [-form.constant for form in forms.lower_inequalities]
+    own_rows = len(rows)
+    owners = [0] * own_rows
     for j in np.flatnonzero(movable):
         for sign, limit in ((1.0, lower.upper[j]), (-1.0, -lower.lower[j])):
             if np.isfinite(limit):
                 rows.append(sp.csr_array(sign * identity[[n + j]]))
                 sides.append(float(limit))
+                owners.append(int(j))
     p, q = len(rows), len(forms.lower_equalities)
     size = n + m + p + q
     gradient = np.zeros((m, size))
@@ -115,6 +134,14 @@ def _system(problem: Bilevel, forms: Forms) -> _System:
         gradient[:, n + m + p + k] = form.c[n:]
     equal = (*forms.upper_equalities, *forms.lower_equalities)
     C = [_wide(sp.csr_array(form.c[None]), size) for form in equal]
+    units = np.ones(m)
+    for j in np.flatnonzero(movable):
+        own = np.concatenate([gradient[j, : n + m], gradient[j, n + m + p :], gradient[j, n + m : n + m + own_rows]])
+        terms = np.abs(np.append(own, forms.lower.c[n + j]))
+        units[j] = unit_of(terms[terms > 0.0])
+    # multipliers of bounds occur nowhere else: they are counted in the units of their row
+    gradient[:, : n + m + own_rows] /= units[:, None]
+    gradient[:, n + m + p :] /= units[:, None]
     stationarity = sp.csr_array(gradient[movable])
     wide = [_wide(row, size) for row in rows]
     A = [*(_wide(sp.csr_array(form.c[None]), size) for form in forms.upper_inequalities), *wide]
@@ -125,7 +152,9 @@ def _system(problem: Bilevel, forms: Forms) -> _System:
     if ratio and forms.lower.Q is not None and Q is not None and movable.all():
         # stationarity times y, with complementarity: y'f_yx x = -y'f_yy y - c'y - lambda'side - nu'd
         cost[n : n + m] -= ratio * forms.lower.c[n:]
-        cost[n + m : n + m + p] -= ratio * np.array(sides)
+        counted = np.ones(p)
+        counted[own_rows:] = units[owners[own_rows:]]
+        cost[n + m : n + m + p] -= ratio * np.array(sides) * counted
         cost[n + m + p :] -= ratio * np.array([-form.constant for form in forms.lower_equalities])
         dense = Q.toarray()
         dense[:n, n:] = 0.0
@@ -138,7 +167,7 @@ def _system(problem: Bilevel, forms: Forms) -> _System:
         A=sp.csr_array(sp.vstack(A)) if A else sp.csr_array((0, size)),
         b=np.array([*(-form.constant for form in forms.upper_inequalities), *sides]),
         C=sp.csr_array(sp.vstack([*C, stationarity])),
-        d=np.concatenate([[-form.constant for form in equal], -forms.lower.c[n:][movable]]),
+        d=np.concatenate([[-form.constant for form in equal], -(forms.lower.c[n:] / units)[movable]]),
         lower=np.concatenate([upper.lower, lower.lower, np.zeros(p), np.full(q, -np.inf)]),
         upper=np.concatenate([upper.upper, lower.upper, np.full(p + q, np.inf)]),
         cost=cost,
@@ -161,16 +190,14 @@ def _same_products(forms: Forms) -> float:
     if f[place] == 0.0 or F[place] == 0.0:
         return 0.0
     ratio = float(F[place] / f[place])
-    return ratio if np.allclose(F, ratio * f, rtol=1e-12, atol=1e-12 * abs(float(F[place]))) else 0.0
+    return ratio if (np.abs(F - ratio * f) <= 1e-12 * np.abs(F)).all() else 0.0
 
 
 def _wide(row: sp.csr_array, size: int) -> sp.csr_array:
     return sp.csr_array((row.data, row.indices, row.indptr), shape=(1, size))
 
 
-def _relaxation(
-    system: _System, fixed: dict[int, int], lower: np.ndarray, upper: np.ndarray
-) -> tuple[str, float, np.ndarray]:
+def _relaxation(system: _System, fixed: dict[int, int], lower: np.ndarray, upper: np.ndarray) -> Affine:
     """Side 0: the multiplier is zero; side 1: the slack is."""
     upper = upper.copy()
     tight = []
@@ -181,35 +208,4 @@ def _relaxation(
             tight.append(k)
     C = sp.csr_array(sp.vstack([system.C, *(system.rows[k] for k in tight)])) if tight else system.C
     d = np.concatenate([system.d, [system.sides[k] for k in tight]])
-    if (lower > upper).any():
-        return "infeasible", np.inf, lower
-    if system.Q is not None:
-        return _quadratic(system, C, d, lower, upper)
-    result = linprog(
-        system.cost,
-        A_ub=system.A,
-        b_ub=system.b,
-        A_eq=C,
-        b_eq=d,
-        bounds=np.column_stack([lower, upper]),
-        method="highs",
-    )
-    if result.status == 0:
-        return "solved", float(result.fun) + system.constant, np.asarray(result.x)
-    return {2: "infeasible", 3: "unbounded"}.get(result.status, "failed"), np.nan, lower
-
-
-def _quadratic(
-    system: _System, C: sp.csr_array, d: np.ndarray, lower: np.ndarray, upper: np.ndarray
-) -> tuple[str, float, np.ndarray]:
-    from solvers.bilevel.certificates.lower_level import convex_quadratic
-
-    assert system.Q is not None
-    found = convex_quadratic(Quadratic(system.Q, system.cost, system.constant), system.A, system.b, C, d, lower, upper)
-    if found is None:
-        return "failed", np.nan, lower
-    if found.infeasible:
-        return "infeasible", np.inf, lower
-    if found.unbounded or found.y is None:
-        return "unbounded", -np.inf, lower
-    return "solved", found.value, found.y
+    return Affine(Quadratic(system.Q, system.cost, system.constant), system.A, system.b, C, d, lower, upper)

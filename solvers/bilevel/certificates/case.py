@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer
+from solvers.bilevel.certificates import sizes
 from solvers.bilevel.certificates.functions import Functions
 from solvers.bilevel.certificates.lower_level import LowerLevel
 from solvers.bilevel.certificates.resolved import Resolved
@@ -20,11 +21,12 @@ from solvers.bilevel.problem import Bilevel
 class Tolerances:
     """Attributes:
 
-    feasibility: of constraints and bounds, absolute up to size one, then relative.
-    objective: of a claimed objective value, relative to ``1 + |value|``.
-    lower_gap: f(x, y) - v(x), relative to ``1 + |v|``.
-    stationarity: projected hypergradient, relative to ``1 + |F|``.
-    hypergradient: against finite differences, relative to ``1 + |derivative|``.
+    feasibility: of constraints, relative to the largest coefficient (at most one) or a thousandth of the side;
+        of bounds, relative to ``1 + |bound|``.
+    objective: of a claimed objective value, relative to ``u + |value|``, u being F's largest coefficient, at most one.
+    lower_gap: f(x, y) - v(x), relative to what f's terms with y sum up to.
+    stationarity: each entry of the projected hypergradient, relative to the slopes of F around the point.
+    hypergradient: against finite differences, relative to the derivative plus these slopes, of them at most one.
     """
 
     feasibility: float = 1e-6
@@ -56,6 +58,29 @@ class Case:
     @cached_property
     def functions(self) -> Functions:
         return Functions(self.problem)
+
+    @cached_property
+    def rounded(self) -> tuple[np.ndarray, np.ndarray]:
+        """The point with its integers rounded."""
+        parts = ((self.x, self.problem.upper.integrality), (self.y, self.problem.lower.integrality))
+        x, y = (np.where(whole, np.round(part), part) for part, whole in parts)
+        return x, y
+
+    @cached_property
+    def upper_unit(self) -> float:
+        """What is small for F: its largest coefficient, at most one."""
+        return sizes.unit(self.problem, "upper", self.x, self.y)
+
+    @cached_property
+    def upper_slopes(self) -> np.ndarray:
+        """Sizes of F's derivatives by each x, those by y included, whichever way they reach it."""
+        by_x, by_y = sizes.slopes(self.problem, "upper", self.x, self.y)
+        return np.asarray(by_x + by_y.max())
+
+    @cached_property
+    def lower_slopes(self) -> np.ndarray:
+        """Sizes of f's derivatives by each y."""
+        return sizes.slopes(self.problem, "lower", self.x, self.y)[1]
 
     @cached_property
     def lower_level(self) -> LowerLevel:

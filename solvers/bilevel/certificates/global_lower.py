@@ -17,8 +17,12 @@ SECONDS = 5.0
 SLACK = 1e-8
 
 
-def globally(problem: Bilevel, x: np.ndarray, known: Resolved) -> Resolved:
-    """The lower solution at x with a bound, where SCIP finds one in time; else what was known."""
+def globally(problem: Bilevel, x: np.ndarray, known: Resolved, offset: float) -> Resolved:
+    """The lower solution at x with a bound, where SCIP finds one in time; else what was known.
+
+    Args:
+        offset: what the values of ``known``, and of the result, lack of the lower objective.
+    """
     from solvers.bilevel.sources import program
     from solvers.programs.start import Start
 
@@ -41,13 +45,14 @@ def globally(problem: Bilevel, x: np.ndarray, known: Resolved) -> Resolved:
         return known
     if found.bound is None or not np.isfinite(found.bound) or found.status not in ("optimal", "feasible", "imprecise"):
         return known
-    bound = float(found.bound) - SLACK * (1.0 + abs(float(found.bound)))
+    bound = float(found.bound) - SLACK * (1.0 + abs(float(found.bound))) - offset
     y, value = known.y, known.value
+    reached = float(found.objective) - offset if found.x is not None else np.inf
     if y is None and found.x is not None:
-        y, value = np.clip(found.x, level.lower, level.upper), float(found.objective)
+        y, value = np.clip(found.x, level.lower, level.upper), reached
     # a bound far below the best point found decides nothing: the gap would fail for want of time, not of truth
     if y is None or value - bound > 1e-6 * (1.0 + abs(value)):
-        if found.x is not None and float(found.objective) < value - 1e-6 * (1.0 + abs(value)):
-            return Resolved(np.clip(found.x, level.lower, level.upper), float(found.objective))
+        if found.x is not None and reached < value - 1e-6 * (1.0 + abs(value)):
+            return Resolved(np.clip(found.x, level.lower, level.upper), reached)
         return known
     return Resolved(y, value, bound=bound)

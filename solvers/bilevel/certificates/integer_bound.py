@@ -9,7 +9,7 @@ constraints and that bound; where the box is a single point, it is the problem i
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -38,13 +38,18 @@ def prove_integer(problem: Bilevel, forms: Forms, bound: float, *, seconds: floa
     """
     if any(form.Q is not None for form in forms.all):
         return BoundProof(why="products of variables are beyond this checker of integer lower levels")
+    # HiGHS' tolerances are absolute
+    found = _search(problem, forms.scaled, bound / forms.upper.unit(), time.monotonic() + seconds)
+    return found if found.refuted is None else replace(found, refuted=forms.upper_value(found.refuted))
+
+
+def _search(problem: Bilevel, forms: Forms, bound: float, until: float) -> BoundProof:
     rows = _rows(forms)
     linking = np.flatnonzero(rows.G.any(axis=0))
     level = problem.upper
     if not np.isfinite(np.concatenate([level.lower[linking], level.upper[linking]])).all():
         return BoundProof(why="upper variables in lower rows have no bounds")
     tolerance = 1e-6 * (1.0 + abs(bound)) if np.isfinite(bound) else 0.0
-    until = time.monotonic() + seconds
     stack = [(level.lower, level.upper)]
     nodes = 0
     while stack:
@@ -64,7 +69,7 @@ def prove_integer(problem: Bilevel, forms: Forms, bound: float, *, seconds: floa
         if status != "solved":
             return BoundProof(nodes=nodes, why="a relaxation could not be solved, or is unbounded")
         if single:
-            return BoundProof(nodes=nodes, refuted=value)
+            return BoundProof(nodes=nodes, refuted=value, point=z)
         x = np.clip(z[: forms.n], low, high)
         place = _branch(problem, forms, rows, x, low, high, linking)
         if place is None:

@@ -1,19 +1,20 @@
-"""The lower level solved again, by other means than the engines': linear programs by HiGHS, convex quadratic ones by
-Clarabel (both with a dual bound), all else by L-BFGS-B or SLSQP and Newton steps of its own."""
+"""The lower level solved again, by other means than the engines': with affine constraints as ``affine_lower`` has it,
+all else by L-BFGS-B or SLSQP and Newton steps of its own."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
 import scipy.sparse.linalg as spl
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp, minimize
+from scipy.optimize import minimize
 
+from solvers.bilevel.certificates import affine_lower, sizes
 from solvers.bilevel.certificates.functions import Functions
 from solvers.bilevel.certificates.global_lower import globally
 from solvers.bilevel.certificates.resolved import Resolved
-from solvers.bilevel.forms import Forms, Quadratic
+from solvers.bilevel.forms import Forms
 from solvers.bilevel.problem import Bilevel
 
 #: Up to this many lower variables Hessians are dense, and nonconvex levels are also solved globally.
@@ -28,6 +29,7 @@ class LowerLevel:
         self._problem = problem
         self._functions = Functions(problem)
         self._forms = problem.forms if problem.structure.quadratic else None
+        self._unit, self._row_units = sizes.units(problem, problem.upper.start, problem.lower.start)
 
     @property
     def convex(self) -> bool:
@@ -36,13 +38,11 @@ class LowerLevel:
 
     def solve(self, x: np.ndarray, hints: tuple[np.ndarray, ...] = ()) -> Resolved:
         """The best lower solution that is found at x."""
-        forms = self._forms
         if self._problem.lower.integrality.any():
-            return _integer(self._problem, forms, x)
-        if forms is not None and forms.lower_convex and forms.lower_affine:
-            found = _linear_or_quadratic(self._problem, forms, x)
-            if found is not None:
-                return found
+            return self._integer(x, hints)
+        affine = self._affine(x, hints)
+        if affine is not None:
+            return affine
         starts = [self._problem.lower.start, *hints]
         if not self.convex:
             starts += self._scattered(hints[0] if hints else self._problem.lower.start)
@@ -56,7 +56,8 @@ class LowerLevel:
                 break
         if self.convex or self._problem.m > GLOBAL:
             return best
-        return globally(self._problem, x, best)
+        offset = 0.0 if self._forms is None else affine_lower.objective_at(self._forms, x).constant
+        return globally(self._problem, x, best, offset)
 
     def _scattered(self, around: np.ndarray) -> list[np.ndarray]:
         """Where a nonconvex lower level might be lower still."""
@@ -69,21 +70,54 @@ class LowerLevel:
 
     def near(self, x: np.ndarray, y: np.ndarray) -> Resolved | None:
         """The lower solution at x on the branch of y; None if none is found."""
-        forms = self._forms
         if self._problem.lower.integrality.any():
             return None
-        if forms is not None and forms.lower_convex and forms.lower_affine:
-            found = _linear_or_quadratic(self._problem, forms, x)
-            if found is not None:
-                return found
-        return self._local(x, y)
+        return self._affine(x, ()) or self._local(x, y)
+
+    def value(self, x: np.ndarray, y: np.ndarray) -> float:
+        """The lower objective; where its coefficients are known without what depends on x alone, and so are the values
+        of solutions: no large constant hides their differences."""
+        if self._forms is None:
+            return self._functions.value("lower", x, y)
+        return replace(affine_lower.objective_at(self._forms, x), constant=0.0).value(y)
+
+    def _affine(self, x: np.ndarray, hints: tuple[np.ndarray, ...]) -> Resolved | None:
+        """Where the constraints are affine and the objective convex; None elsewhere, or if the solver found no end."""
+        forms = self._forms
+        if forms is None or not forms.lower_convex or not forms.lower_affine:
+            return None
+        given = affine_lower.lower_at(self._problem, forms.scaled, x)
+        found = affine_lower.solve(given)
+        if found is not None and found.infeasible and hints:
+            # a point that is right up to rounding may lie where it is all that there is
+            found = affine_lower.solve(affine_lower.widened(given, hints[0]))
+        return None if found is None else self._in_units(forms, found)
+
+    def _integer(self, x: np.ndarray, hints: tuple[np.ndarray, ...]) -> Resolved:
+        """With integer variables, linear; nothing for others."""
+        forms = self._forms
+        if forms is None or any(
+            form.Q is not None for form in (forms.lower, *forms.lower_inequalities, *forms.lower_equalities)
+        ):
+            return Resolved(None)
+        given = affine_lower.lower_at(self._problem, forms.scaled, x)
+        whole = self._problem.lower.integrality
+        found = affine_lower.integer(given, whole)
+        if found.infeasible and hints:
+            found = affine_lower.integer(affine_lower.widened(given, hints[0]), whole)
+        return self._in_units(forms, found)
+
+    def _in_units(self, forms: Forms, found: Resolved) -> Resolved:
+        unit = forms.lower.unit(forms.n)
+        bound = None if found.bound is None else found.bound * unit
+        return replace(found, value=found.value * unit, bound=bound)
 
     def _local(self, x: np.ndarray, start: np.ndarray) -> Resolved | None:
-        level, functions = self._problem.lower, self._functions
+        level, functions, unit, by = self._problem.lower, self._functions, self._unit, self._row_units
         bounds = np.column_stack([level.lower, level.upper])
 
         def both(y: np.ndarray) -> tuple[float, np.ndarray]:
-            return functions.value("lower", x, y), functions.gradient("lower", x, y)[1]
+            return functions.value("lower", x, y) / unit, functions.gradient("lower", x, y)[1] / unit
 
         if level.constrained:
             constraints = []
@@ -92,8 +126,8 @@ class LowerLevel:
                 constraints.append(
                     {
                         "type": "ineq",
-                        "fun": lambda y: -functions.inequalities("lower", x, y),
-                        "jac": lambda y: -functions.jacobians("lower", x, y)[1][:rows],
+                        "fun": lambda y: -functions.inequalities("lower", x, y) / by[:rows],
+                        "jac": lambda y: -functions.jacobians("lower", x, y)[1][:rows] / by[:rows, None],
                     }
                 )
             if level.equalities is not None:
@@ -101,8 +135,8 @@ class LowerLevel:
                 constraints.append(
                     {
                         "type": "eq",
-                        "fun": lambda y: functions.equalities("lower", x, y),
-                        "jac": lambda y: functions.jacobians("lower", x, y)[1][rows_before:],
+                        "fun": lambda y: functions.equalities("lower", x, y) / by[rows_before:],
+                        "jac": lambda y: functions.jacobians("lower", x, y)[1][rows_before:] / by[rows_before:, None],
                     }
                 )
             result = minimize(
@@ -115,13 +149,11 @@ class LowerLevel:
                 options={"maxiter": 100, "ftol": 1e-13},
             )
             y = np.clip(result.x, level.lower, level.upper)
-            violation = max(
-                functions.inequalities("lower", x, y).max(initial=0.0),
-                np.abs(functions.equalities("lower", x, y)).max(initial=0.0),
-            )
-            if not np.isfinite(y).all() or violation > 1e-6:
+            above = np.maximum(functions.inequalities("lower", x, y), 0.0)
+            violations = np.concatenate([above, np.abs(functions.equalities("lower", x, y))]) / by
+            if not np.isfinite(y).all() or violations.max(initial=0.0) > 1e-6:
                 return None
-            return Resolved(y, functions.value("lower", x, y))
+            return self._resolved(x, y)
         near = self._refined(x, start)
         if self._residual(x, near) <= 1e-10:
             return self._resolved(x, near)
@@ -136,167 +168,41 @@ class LowerLevel:
         return self._resolved(x, self._refined(x, result.x))
 
     def _resolved(self, x: np.ndarray, y: np.ndarray) -> Resolved | None:
-        value = self._functions.value("lower", x, y)
-        return Resolved(y, value, unbounded=value < -1e18) if np.isfinite(value) else None
+        value = self.value(x, y)
+        return Resolved(y, value, unbounded=value < -1e18 * self._unit) if np.isfinite(value) else None
 
     def _residual(self, x: np.ndarray, y: np.ndarray) -> float:
         """The projected gradient, relative to one plus the gradient."""
         level = self._problem.lower
-        slope = self._functions.gradient("lower", x, y)[1]
+        slope = self._functions.gradient("lower", x, y)[1] / self._unit
         step = np.clip(y - slope, level.lower, level.upper) - y
         return float(np.abs(step).max(initial=0.0) / (1.0 + np.abs(y).max(initial=0.0)))
 
     def _refined(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Newton steps on the variables that are not at a bound, as long as they shrink the gradient."""
-        level, functions = self._problem.lower, self._functions
+        level, functions, unit = self._problem.lower, self._functions, self._unit
         for _ in range(6):
-            slope = functions.gradient("lower", x, y)[1]
+            slope = functions.gradient("lower", x, y)[1] / unit
             free = (y > level.lower) & (y < level.upper)
             size = np.abs(slope[free]).max(initial=0.0)
             if not np.isfinite(slope).all() or size <= 1e-13:
                 return y
             step = np.zeros_like(y)
             if y.size <= DENSE:
-                matrix = functions.lower_hessian(x, y)[np.ix_(free, free)]
+                matrix = functions.lower_hessian(x, y)[np.ix_(free, free)] / unit
                 step[free] = np.linalg.lstsq(matrix, -slope[free], rcond=1e-12)[0]
             else:
                 at = y
 
                 def product(v: np.ndarray, at: np.ndarray = at, free: np.ndarray = free) -> np.ndarray:
-                    return np.where(free, functions.lower_product(x, at, np.where(free, v, 0.0)), 0.0)
+                    return np.where(free, functions.lower_product(x, at, np.where(free, v, 0.0)) / unit, 0.0)
 
                 operator = spl.LinearOperator((y.size, y.size), matvec=product, dtype=np.float64)
                 step = spl.cg(operator, np.where(free, -slope, 0.0), rtol=1e-8, maxiter=200)[0]
             trial = np.clip(y + step, level.lower, level.upper)
-            after = np.abs(functions.gradient("lower", x, trial)[1][free]).max(initial=0.0)
-            if not after < 0.9 * size or functions.value("lower", x, trial) > functions.value("lower", x, y) + 1e-9:
+            after = np.abs(functions.gradient("lower", x, trial)[1][free]).max(initial=0.0) / unit
+            rise = (functions.value("lower", x, trial) - functions.value("lower", x, y)) / unit
+            if not after < 0.9 * size or rise > 1e-9:
                 return y
             y = trial
         return y
-
-
-def _linear_or_quadratic(problem: Bilevel, forms: Forms, x: np.ndarray) -> Resolved | None:
-    """With a dual bound; None if the solver came to no conclusion."""
-    n = forms.n
-    objective = _at(forms.lower, n, x)
-    below = [_at(form, n, x) for form in forms.lower_inequalities]
-    equal = [_at(form, n, x) for form in forms.lower_equalities]
-    A, b = _rows(below, forms.m)
-    C, d = _rows(equal, forms.m)
-    level = problem.lower
-    if objective.Q is None:
-        result = linprog(
-            objective.c,
-            A_ub=A,
-            b_ub=b,
-            A_eq=C,
-            b_eq=d,
-            bounds=np.column_stack([level.lower, level.upper]),
-            method="highs",
-        )
-        if result.status == 2:
-            return Resolved(None, infeasible=True)
-        if result.status == 3:
-            return Resolved(None, unbounded=True)
-        if result.status != 0:
-            return None
-        y, value = np.asarray(result.x), float(result.fun) + objective.constant
-        return Resolved(y, value, bound=_dual_bound(objective, A, b, C, d, level.lower, level.upper, result))
-    return convex_quadratic(objective, A, b, C, d, level.lower, level.upper)
-
-
-def _integer(problem: Bilevel, forms: Forms | None, x: np.ndarray) -> Resolved:
-    """A linear lower level with integer variables, by HiGHS, with its dual bound; nothing for others."""
-    if forms is None or any(f.Q is not None for f in (forms.lower, *forms.lower_inequalities, *forms.lower_equalities)):
-        return Resolved(None)
-    objective = _at(forms.lower, forms.n, x)
-    A, b = _rows([_at(form, forms.n, x) for form in forms.lower_inequalities], forms.m)
-    C, d = _rows([_at(form, forms.n, x) for form in forms.lower_equalities], forms.m)
-    level = problem.lower
-    result = milp(
-        objective.c,
-        constraints=[LinearConstraint(A, -np.inf, b), LinearConstraint(C, d, d)],
-        bounds=Bounds(level.lower, level.upper),
-        integrality=level.integrality.astype(int),
-        options={"mip_rel_gap": 1e-9, "time_limit": SECONDS},
-    )
-    if result.x is None:
-        return Resolved(None, infeasible=result.status == 2, unbounded=result.status == 3)
-    bound = None if result.mip_dual_bound is None else float(result.mip_dual_bound) + objective.constant
-    return Resolved(np.asarray(result.x), float(result.fun) + objective.constant, bound=bound)
-
-
-def _dual_bound(
-    objective: Quadratic,
-    A: sp.csr_array,
-    b: np.ndarray,
-    C: sp.csr_array,
-    d: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    result: object,
-) -> float | None:
-    """By weak duality from HiGHS' row multipliers alone: reduced costs are taken to the bound that they point to."""
-    rows = np.minimum(np.asarray(result.ineqlin.marginals), 0.0)  # type: ignore[attr-defined]
-    free = np.asarray(result.eqlin.marginals)  # type: ignore[attr-defined]
-    reduced = objective.c - A.T @ rows - C.T @ free
-    reduced[np.abs(reduced) <= 1e-9 * (1.0 + np.abs(objective.c))] = 0.0
-    at = np.where(reduced > 0.0, lower, upper)
-    terms = np.where(reduced == 0.0, 0.0, reduced * np.where(reduced == 0.0, 0.0, at))
-    bound = objective.constant + float(rows @ b + free @ d + terms.sum())
-    return bound if np.isfinite(bound) else None
-
-
-def convex_quadratic(
-    objective: Quadratic,
-    A: sp.csr_array,
-    b: np.ndarray,
-    C: sp.csr_array,
-    d: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-) -> Resolved | None:
-    """``min z'Qz/2 + c'z`` over ``A z <= b``, ``C z = d`` and bounds, by Clarabel, with its dual bound."""
-    import clarabel
-
-    m = lower.size
-    identity = sp.csr_array(sp.eye_array(m))
-    has_low, has_high = np.isfinite(lower), np.isfinite(upper)
-    rows = sp.vstack([C, A, identity[has_high], -identity[has_low]], format="csc")
-    right = np.concatenate([d, b, upper[has_high], -lower[has_low]])
-    cones = [clarabel.ZeroConeT(len(d)), clarabel.NonnegativeConeT(len(right) - len(d))]
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
-    P = sp.triu(sp.csc_array(objective.Q), format="csc")
-    cones = [cone for cone, size in zip(cones, (len(d), len(right) - len(d)), strict=True) if size]
-    solution = clarabel.DefaultSolver(P, objective.c, rows, right, cones, settings).solve()
-    words = str(solution.status)
-    if words == "PrimalInfeasible":
-        return Resolved(None, infeasible=True)
-    if words == "DualInfeasible":
-        return Resolved(None, unbounded=True)
-    if words not in ("Solved", "AlmostSolved"):
-        return None
-    y = np.clip(np.array(solution.x), lower, upper)
-    bound = float(solution.obj_val_dual) + objective.constant
-    slack = 1e-9 * (1.0 + abs(bound))
-    return Resolved(y, objective.value(y), bound=bound - slack)
-
-
-def _at(form: Quadratic, n: int, x: np.ndarray) -> Quadratic:
-    """As a function of y alone."""
-    linear, constant = form.c[n:].copy(), form.constant + float(form.c[:n] @ x)
-    if form.Q is None:
-        return Quadratic(None, linear, constant)
-    linear += form.Q[n:, :n] @ x
-    constant += 0.5 * float(x @ (form.Q[:n, :n] @ x))
-    block = sp.csr_array(form.Q[n:, n:])
-    return Quadratic(block if block.nnz else None, linear, constant)
-
-
-def _rows(forms: list[Quadratic], m: int) -> tuple[sp.csr_array, np.ndarray]:
-    """``A y <= b`` (or ``= b``) of affine forms ``c'y + constant``."""
-    if not forms:
-        return sp.csr_array((0, m)), np.zeros(0)
-    return sp.csr_array(np.array([form.c for form in forms])), np.array([-form.constant for form in forms])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class BoundProof:
-    """``proved``: no point of the problem is better; ``refuted``: one is; neither: not decided, ``why`` says why."""
+    """``proved``: no point of the problem is better; ``refuted``: the objective of one that is, ``point`` (x, y);
+    neither: not decided, ``why`` says why."""
 
     proved: bool = False
     refuted: float | None = None
     nodes: int = 0
     why: str = ""
+    point: np.ndarray | None = None

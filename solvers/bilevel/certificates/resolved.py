@@ -13,7 +13,7 @@ class Resolved:
 
     Attributes:
         y: m, or None if no feasible one was found.
-        value: the minimized objective there.
+        value: the minimized objective there, as ``LowerLevel.value`` counts it.
         bound: below the optimal value for certain (by duality), or None.
         unbounded: the lower objective has no lower limit here.
         infeasible: no y satisfies the lower constraints here.

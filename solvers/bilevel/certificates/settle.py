@@ -15,11 +15,12 @@ _BASE = ("upper-feasibility", "lower-feasibility", "objective")
 def settle(answer: BilevelAnswer, certificate: Certificate) -> BilevelAnswer:
     """The answer with the status that its certificate allows, the checker's lower gap, and words.
 
-    - globally-optimal: feasibility, objective, lower gap and bound all passed; else as below.
+    - globally-optimal: feasibility, objective, lower gap and bound all passed, and nothing failed; else as below.
     - locally-stationary: hypergradient and upper stationarity passed, the lower KKT conditions too, the lower gap not
       failed (for a nonconvex lower level it cannot pass: the word is about both levels' first-order conditions).
     - feasible: feasibility, objective and lower gap passed.
-    - not-verified: a point is there, but that it solves the lower level was not shown, or is wrong.
+    - not-verified: a point is there, but that it solves the lower level was not shown, or is wrong; the upper objective
+      at the only lower solution, found anew, being another says that it is wrong.
 
     A bound that was refuted is dropped. A status is never raised.
     """
@@ -49,9 +50,11 @@ def settle(answer: BilevelAnswer, certificate: Certificate) -> BilevelAnswer:
 def _status(claimed: Status, outcome: dict[str, str]) -> Status:
     base = all(outcome.get(name) == "passed" for name in _BASE)
     gap = outcome.get("lower-gap")
-    if not base or gap not in ("passed", "trusted"):
+    other = outcome.get("objective-at-lower-solution") == "failed"
+    if not base or other or gap not in ("passed", "trusted"):
         return "not-verified"
-    if claimed == "globally-optimal" and gap == "passed" and outcome.get("bound") == "passed":
+    proved = gap == "passed" and outcome.get("bound") == "passed" and "failed" not in outcome.values()
+    if claimed == "globally-optimal" and proved:
         return "globally-optimal"
     steps = ("hypergradient", "upper-stationarity", "lower-stationarity")
     stationary = all(outcome.get(name) == "passed" for name in steps)

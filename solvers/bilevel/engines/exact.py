@@ -84,13 +84,15 @@ class ExactEngine:
                 "the lower level is not convex, so its KKT conditions do not describe its solutions", pointer="/engine"
             )
         began = time.monotonic()
-        kkt = build(problem, forms)
+        # a solver's tolerances are absolute, and a small coefficient is a coefficient
+        scaled = forms.scaled
+        kkt = build(problem, scaled)
         program, bounded = kkt.program, 0
         if settings["complementarity"] == "big-m":
             program, bounded = with_binaries(kkt, context)
         solver: Engine[Program, ProgramAnswer] = registry.load("program", _solver(program))
-        start = first_point(problem, forms, kkt, context) if settings.start is None else np.concatenate(settings.start)
-        found = solver.solve(program, _options(settings, program, start), _Pairs(context, problem))
+        start = first_point(problem, scaled, kkt, context) if settings.start is None else np.concatenate(settings.start)
+        found = solver.solve(program, _options(settings, program, start), _Pairs(context, problem, forms))
         return _answer(problem, forms, kkt, found, bounded, time.monotonic() - began)
 
 
@@ -98,12 +100,12 @@ ENGINE = ExactEngine()
 
 
 class _Pairs:
-    """A context to which SCIP's points are handed over as (x, y), in the user's sense."""
+    """A context to which SCIP's points are handed over as (x, y), in the user's units and sense."""
 
     offers = False
 
-    def __init__(self, context: Context, problem: Bilevel) -> None:
-        self._context, self._problem = context, problem
+    def __init__(self, context: Context, problem: Bilevel, forms: Forms) -> None:
+        self._context, self._problem, self._forms = context, problem, forms
 
     @property
     def deadline(self) -> float | None:
@@ -113,11 +115,12 @@ class _Pairs:
         for name in ("objective", "bound"):
             value = metrics.get(name)
             if isinstance(value, (int, float)):
-                metrics[name] = self._problem.signed(float(value))
+                metrics[name] = self._problem.signed(self._forms.upper_value(float(value)))
         self._context.report(**metrics)
 
     def incumbent(self, objective: float, x: np.ndarray) -> None:
-        self._context.incumbent(self._problem.signed(objective), x[: self._problem.n + self._problem.m])
+        value = self._problem.signed(self._forms.upper_value(objective))
+        self._context.incumbent(value, x[: self._problem.n + self._problem.m])
 
     def log(self, text: str) -> None:
         self._context.log(text)
@@ -192,7 +195,7 @@ def _answer(
         y=y,
         objective=objective,
         lower_objective=lower_objective,
-        bound=None if bound is None else problem.signed(bound),
+        bound=None if bound is None else problem.signed(forms.upper_value(bound)),
         statistics=statistics,
         message=message,
         engine=SPEC.id,

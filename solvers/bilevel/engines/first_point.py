@@ -73,7 +73,7 @@ def _completed(problem: Bilevel, forms: Forms, kkt: Kkt, point: np.ndarray, foun
     for name, numbers in values.items():
         for j in range(problem.m):
             if f"{name}{j}" in place:
-                full[place[f"{name}{j}"]] = max(0.0, float(numbers[j]))
+                full[place[f"{name}{j}"]] = max(0.0, float(numbers[j]) / kkt.units[j])
     for slack, multiplier in kkt.pairs:
         full[slack if full[slack] < full[multiplier] else multiplier] = 0.0
     return full

@@ -24,6 +24,8 @@ from solvers.programs.problem import Program
 
 #: A side this near to a whole multiple is that multiple.
 NEAR = 1e-7
+#: Parts of the smallest coefficient of a row of which all may be whole multiples, and the largest multiple.
+PARTS, MOST_WHOLE = range(1, 13), 1e6
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class HighPoint:
     """The relaxation, growing by cuts.
 
     Attributes:
+        forms: in units in which coefficients are near one: solvers' tolerances are absolute.
         linking: upper variables that occur in lower rows, ascending.
         exact: all of these are integer: then a cut is exact where it was made, and the search ends.
     """
@@ -77,13 +80,23 @@ class HighPoint:
             )
         self._least = np.where(self.G > 0, self.G * _finite(low), self.G * _finite(high)).sum(axis=1)
         self._most = np.where(self.G > 0, self.G * _finite(high), self.G * _finite(low)).sum(axis=1)
-        self._grain = [_grain(row, upper.integrality) for row in self.G]
+        self._grain = self._grains()
         self._repair = self._repairable()
         self._binaries: dict[tuple[int, float], int] = {}
         self._rows: list[dict[int, float]] = []
         self._sides: list[tuple[float, float]] = []
         self.size = n + forms.m
         self._highest: float | None = None
+
+    def _grains(self) -> list[float]:
+        """Of each row, found on the coefficients as they were given: those in other units may be no whole multiples."""
+        given = self.problem.forms
+        assert given is not None
+        whole, n = self.problem.upper.integrality, self.forms.n
+        found = [_grain(form.c[:n], whole) / form.unit() for form in given.lower_inequalities]
+        for form in given.lower_equalities:
+            found += 2 * [_grain(form.c[:n], whole) / form.unit()]
+        return found
 
     def _repairable(self) -> dict[int, int]:
         """Row to the lower variable that mends it."""
@@ -313,8 +326,11 @@ def _grain(row: np.ndarray, integrality: np.ndarray) -> float:
     used = np.flatnonzero(row)
     if not used.size or not integrality[used].all():
         return 0.0
-    for scale in (1, 10, 100, 1000):
+    unit = float(np.abs(row[used]).min())
+    # in the units given, or whole multiples of a part of the smallest coefficient
+    for scale in (1.0, 10.0, 100.0, 1000.0, *(part / unit for part in PARTS)):
         scaled = row[used] * scale
-        if np.abs(scaled - np.round(scaled)).max() <= 1e-9 * max(1.0, np.abs(scaled).max()):
-            return math.gcd(*(int(value) for value in np.round(scaled))) / scale
+        whole = np.round(scaled)
+        if whole.all() and np.abs(scaled - whole).max() <= 1e-9 and np.abs(whole).max() <= MOST_WHOLE:
+            return math.gcd(*(int(value) for value in whole)) / scale
     return 0.0

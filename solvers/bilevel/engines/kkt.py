@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from solvers.bilevel.forms import Forms, Quadratic
+from solvers.bilevel.forms import Forms, Quadratic, unit_of
 from solvers.bilevel.problem import Bilevel
 from solvers.programs.problem import Expression, Nonlinear, Program, SpecialOrderedSet
 
@@ -25,11 +25,13 @@ class Kkt:
         program: to be solved globally.
         pairs: (slack, multiplier) column of each complementarity condition.
         opposite: of a multiplier of one bound of y, that of the other bound: one of both is zero.
+        units: by lower variable: what its stationarity was divided by; multipliers of its bounds are counted in it.
     """
 
     program: Program
     pairs: tuple[tuple[int, int], ...]
     opposite: dict[int, int]
+    units: dict[int, float]
 
 
 @dataclass
@@ -67,6 +69,9 @@ class _Rows:
 def build(problem: Bilevel, forms: Forms) -> Kkt:
     """The program; the lower level must be convex in y.
 
+    Args:
+        forms: in units in which coefficients are near one: the program's tolerances will be absolute.
+
     Variables: x, y, then slacks and multipliers. Rows: constraints of both levels, and for each lower variable that is
     not fixed the stationarity ``df/dy + sum lambda dc/dy + sum nu dh/dy - below + above = 0``.
     """
@@ -92,7 +97,7 @@ def build(problem: Bilevel, forms: Forms) -> Kkt:
         rows.add(*_row(form), -form.constant, -form.constant)
         weighted.append((columns.add(f"nu{i}", -np.inf, np.inf), form))
     reduced = _bounds(problem, columns, rows, pairs)
-    _stationarity(forms, rows, weighted, reduced)
+    units = _stationarity(forms, rows, weighted, reduced)
     size = len(columns.names)
     objective = forms.upper
     c = np.zeros(size)
@@ -100,7 +105,7 @@ def build(problem: Bilevel, forms: Forms) -> Kkt:
     Q = objective.Q
     ratio = _shared_products(forms)
     if ratio and objective.Q is not None and forms.lower.Q is not None:
-        Q, linear = _without_products(problem, forms, ratio, weighted, reduced)
+        Q, linear = _without_products(problem, forms, ratio, weighted, reduced, units)
         for k, value in linear.items():
             c[k] += value
     if Q is not None:
@@ -128,7 +133,7 @@ def build(problem: Bilevel, forms: Forms) -> Kkt:
         if len(signs) == 2:
             below, above = signs
             opposite |= {below: above, above: below}
-    return Kkt(program, tuple(pairs), opposite)
+    return Kkt(program, tuple(pairs), opposite, units)
 
 
 def _bounds(
@@ -162,12 +167,14 @@ def _bounds(
 
 def _stationarity(
     forms: Forms, rows: _Rows, weighted: Sequence[tuple[int, Quadratic]], reduced: dict[int, dict[int, float]]
-) -> None:
+) -> dict[int, float]:
+    """Adds the rows; the divisor of each."""
     n = forms.n
+    units: dict[int, float] = {}
     curvature = None if forms.lower.Q is None else sp.csr_array(forms.lower.Q[n:, :])
     by_form = [(column, form.c, None if form.Q is None else sp.csr_array(form.Q[n:, :])) for column, form in weighted]
     for j, signs in reduced.items():
-        affine = dict(signs)
+        affine: dict[int, float] = {}
         products: list[tuple[float, int, int]] = []
         if curvature is not None:
             for k, value in _entries(curvature, j):
@@ -178,7 +185,12 @@ def _stationarity(
             if part is not None:
                 products += [(value, column, k) for k, value in _entries(part, j)]
         constant = -float(forms.lower.c[n + j])
-        rows.add(affine, products, constant, constant)
+        sizes = np.abs([constant, *affine.values(), *(value for value, _, _ in products)])
+        unit = units[j] = unit_of(sizes[sizes > 0.0])
+        affine = {k: value / unit for k, value in affine.items()} | signs
+        products = [(value / unit, i, k) for value, i, k in products]
+        rows.add(affine, products, constant / unit, constant / unit)
+    return units
 
 
 def _shared_products(forms: Forms) -> float:
@@ -194,7 +206,7 @@ def _shared_products(forms: Forms) -> float:
     if not ours.any() or not theirs.any():
         return 0.0
     ratio = float((ours * theirs).sum() / (theirs * theirs).sum())
-    return ratio if np.abs(ours - ratio * theirs).max() <= 1e-12 * np.abs(ours).max() else 0.0
+    return ratio if (np.abs(ours - ratio * theirs) <= 1e-12 * np.abs(ours)).all() else 0.0
 
 
 def _without_products(
@@ -203,6 +215,7 @@ def _without_products(
     ratio: float,
     weighted: Sequence[tuple[int, Quadratic]],
     reduced: dict[int, dict[int, float]],
+    units: dict[int, float],
 ) -> tuple[sp.csr_array | None, dict[int, float]]:
     """The upper objective without its products of x and y, by the lower level's strong duality (as Labbe, Marcotte and
     Savard 1998 for tolls): at a KKT point ``y'f_yx x = -y'f_yy y - c'y - sum lambda b - sum nu b + lower l - upper u``
@@ -218,7 +231,8 @@ def _without_products(
         linear[column] = ratio * form.constant
     for j, signs in reduced.items():
         for column, sign in signs.items():
-            linear[column] = ratio * float(problem.lower.lower[j] if sign < 0 else -problem.lower.upper[j])
+            limit = float(problem.lower.lower[j] if sign < 0 else -problem.lower.upper[j])
+            linear[column] = ratio * units[j] * limit
     dense = forms.upper.Q.tolil(copy=True)
     dense[:n, n:] = 0.0
     dense[n:, :n] = 0.0

@@ -19,6 +19,7 @@ import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer, Limit, Status
 from solvers.bilevel.engines.high_point import HighPoint
+from solvers.bilevel.forms import Forms
 from solvers.bilevel.problem import Bilevel
 from solvers.bilevel.settings import Settings, settings_of
 from solvers.core import registry
@@ -56,7 +57,7 @@ class ValueFunctionEngine:
         forms = problem.forms
         if forms is None:
             raise UnsupportedProblem("integer lower variables need linear functions", pointer="/engine")
-        return _Search(problem, settings, context, HighPoint(problem, forms)).run()
+        return _Search(problem, settings, context, HighPoint(problem, forms.scaled), forms).run()
 
 
 ENGINE = ValueFunctionEngine()
@@ -65,8 +66,12 @@ ENGINE = ValueFunctionEngine()
 class _Search:
     """One solve."""
 
-    def __init__(self, problem: Bilevel, settings: Settings, context: Context, relaxation: HighPoint) -> None:
+    def __init__(
+        self, problem: Bilevel, settings: Settings, context: Context, relaxation: HighPoint, forms: Forms
+    ) -> None:
         self.problem, self.settings, self.context, self.relaxation = problem, settings, context, relaxation
+        #: as given; values here are in the relaxation's units
+        self.forms = forms
         self.began = time.monotonic()
         limit = settings["time_limit"]
         self.until = None if limit is None else self.began + limit
@@ -141,8 +146,12 @@ class _Search:
         objective = self.relaxation.forms.upper.value(z)
         if self.best is None or objective < self.best[0]:
             self.best = objective, z[: self.problem.n], z[self.problem.n :]
-            self.context.incumbent(self.problem.signed(objective), z)
+            self.context.incumbent(self._signed(objective), z)
         return value
+
+    def _signed(self, value: float) -> float:
+        """In the user's units and sense."""
+        return self.problem.signed(self.forms.upper_value(value))
 
     def _rounded(self, x: np.ndarray) -> np.ndarray:
         level = self.problem.upper
@@ -186,16 +195,16 @@ class _Search:
     def _report(self, value: float | None, y: np.ndarray) -> None:
         self.context.report(
             iterations=self.rounds,
-            objective=None if self.best is None else self.problem.signed(self.best[0]),
-            bound=self.problem.signed(self.bound) if np.isfinite(self.bound) else None,
+            objective=None if self.best is None else self._signed(self.best[0]),
+            bound=self._signed(self.bound) if np.isfinite(self.bound) else None,
             lower_residual=None if value is None else max(0.0, float(self.relaxation.d @ y) - value),
             cuts=self.cuts,
             phase="value function",
         )
         if self.settings["log"]:
-            best = "-" if self.best is None else f"{self.problem.signed(self.best[0]):.8g}"
+            best = "-" if self.best is None else f"{self._signed(self.best[0]):.8g}"
             at = time.monotonic() - self.began
-            bound = self.problem.signed(self.bound)
+            bound = self._signed(self.bound)
             self.context.log(f"[{at:8.2f} s] round {self.rounds}: best {best}, bound {bound:.8g}, cuts {self.cuts}")
 
     def _answer(self, status: Status, message: str = "", *, closed: bool = False) -> BilevelAnswer:
@@ -205,10 +214,10 @@ class _Search:
             value, x, y = self.best
             if closed:
                 self.bound = max(self.bound, value)
-            objective = self.problem.signed(value)
-            below = self.problem.signed(self.relaxation.forms.lower.value(np.concatenate([x, y])), "lower")
+            objective = self._signed(value)
+            below = self.problem.signed(self.forms.lower.value(np.concatenate([x, y])), "lower")
         if np.isfinite(self.bound):
-            bound = self.problem.signed(min(self.bound, np.inf if self.best is None else self.best[0]))
+            bound = self._signed(min(self.bound, np.inf if self.best is None else self.best[0]))
         return BilevelAnswer(
             status=status,
             limit=self.limit,
