@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Never
 
 from kantor.arrays import Matrix, Numbers, matrix, vector, wrong
 from kantor.errors import InvalidProblem
 from kantor.labels import Axis, labels_of
 from kantor.parts import Form, Names, read_cones, write_indicators, write_matrix, write_sos
 from kantor.scenarios import Scenarios
+from kantor.slips import refuse
 from kantor.source import FileFormat, Source
 from kantor.start import Start
 
@@ -33,6 +35,20 @@ _VECTORS: dict[str, float | None] = {
     "lower": -math.inf,
     "upper": math.inf,
 }
+_KINDS = {"continuous": 0, "integer": 1, "semi-continuous": 2, "semi-integer": 3}
+_OTHER_NAMES = {
+    **dict.fromkeys(("c", "obj", "f"), "objective"),
+    **dict.fromkeys(("A_ub", "A_eq", "G"), "A, with row_lower and row_upper"),
+    **dict.fromkeys(("b", "b_ub", "b_eq", "rhs", "h"), "row_lower or row_upper, equal for equations"),
+    **dict.fromkeys(("constraints", "bounds"), "row_lower, row_upper, lower, upper; or Program.from_milp"),
+    "lb": "lower",
+    "ub": "upper",
+    "P": "Q",
+    "lhs": "row_lower",
+    "goal": "sense",
+    "maximize": "sense='max'",
+}
+"""What scipy, cvxpy and their like call the arguments."""
 
 
 class Program:
@@ -50,7 +66,7 @@ class Program:
         lower: n; missing means 0.
         upper: n; missing means no bound.
         sense: ``"min"`` or ``"max"``; "minimize" and "maximize" too.
-        integrality: n numbers: 0 continuous, 1 integer, 2 semi-continuous, 3 semi-integer; or one number for all.
+        integrality: n of 0 continuous, 1 integer, 2 semi-continuous, 3 semi-integer, numbers or words; or one for all.
         Q: n by n; one triangle or symmetric.
         cones: ``kantor.Cone``, or pairs (F, g).
         sos: ``kantor.SOS``.
@@ -62,6 +78,7 @@ class Program:
     Raises:
         InvalidProblem: what does not fit, with a pointer to the field, or other labels; found here, before anything is
             sent.
+        TypeError: there is no objective, or an argument that a program has not: with what was probably meant.
     """
 
     kind: ClassVar[str] = "program"
@@ -69,7 +86,7 @@ class Program:
     def __init__(
         self,
         *,
-        objective: Any,
+        objective: Any = None,
         A: Any = None,
         row_lower: Any = None,
         row_upper: Any = None,
@@ -86,7 +103,10 @@ class Program:
         constraint_names: Sequence[str] | None = None,
         scenarios: Scenarios | None = None,
         name: str = "",
+        **unknown: Never,
     ) -> None:
+        if unknown or objective is None:
+            _refuse(unknown)
         self.name = name
         self.sense = _SENSES.get(sense, sense)
         self.offset = float(offset)
@@ -120,6 +140,7 @@ class Program:
             if value is not None:
                 self.vectors[key] = vector(value, f"/{key}", length=length, missing=_VECTORS[key])
         if integrality is not None:
+            integrality = _kinds(integrality)
             self.vectors["integrality"] = vector(integrality, "/integrality", length=n, dtype="int8")
         names = Names(self.variable_names, n)
         self.cones = read_cones(cones, n)
@@ -343,3 +364,28 @@ class Program:
             k = next((k for k, (a, b) in enumerate(zip(lows, upper.values, strict=True)) if a > b), None)
         if k is not None:
             raise wrong(f"/{high}/{k}", f"{low} {lows[k]:g} is above {high} {upper.values[k]:g}")
+
+
+def _refuse(unknown: Mapping[str, object]) -> None:
+    known = list(inspect.signature(Program).parameters)[:-1]
+    refuse("Program (for the arguments of scipy.optimize.milp: Program.from_milp)", unknown, known, _OTHER_NAMES)
+    raise TypeError("Program needs an objective: n coefficients (zeros, if any feasible point will do)")
+
+
+def _kinds(given: Any) -> Any:
+    """Integrality, with numbers in place of words."""
+    if isinstance(given, str):
+        return _kind(given, "")
+    if isinstance(given, Iterable) and not hasattr(given, "__array__"):
+        return [_kind(kind, f"/{k}") if isinstance(kind, str) else kind for k, kind in enumerate(given)]
+    return given
+
+
+def _kind(word: str, place: str) -> int:
+    if word not in _KINDS:
+        more = "; a binary one is an integer with lower=0 and upper=1" if word == "binary" else ""
+        raise wrong(
+            f"/integrality{place}",
+            f"integrality is 0 (continuous), 1 (integer), 2 (semi-continuous) or 3 (semi-integer), not {word!r}{more}",
+        )
+    return _KINDS[word]

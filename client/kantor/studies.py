@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 from uuid import uuid4
 
 from api_schemas.studies import AskRequest, EditRequest, StudyRequest, TellRequest, TrialRequest
@@ -205,7 +205,7 @@ class Study(StudyLooks, StudyTables, StudyBase):
         seconds: float | None = None,
         callback: Callable[[Trial], Any] | None = None,
         catch: Caught = (),
-        **unknown: Any,
+        **unknown: Never,
     ) -> Trial | None:
         """Evaluate ``function(trial)`` until so many trials are done. What it raises makes its trial failed and
         ends the loop, unless ``catch`` names it. See ``kantor.studies_loop.optimize``."""

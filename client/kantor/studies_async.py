@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from api_schemas.studies import EditRequest, TrialRequest
 from kantor.errors import KantorError, NotFinished, StaleLease
@@ -187,7 +187,7 @@ class AsyncStudy(AsyncStudyLooks, AsyncStudyTables, StudyBase):
         seconds: float | None = None,
         callback: Callable[[AsyncTrial], Any] | None = None,
         catch: Caught = (),
-        **unknown: Any,
+        **unknown: Never,
     ) -> AsyncTrial | None:
         """Await ``function(trial)`` until so many trials are done; ``parallel`` at a time. As
         ``kantor.studies_loop.optimize``; errors come as an ``ExceptionGroup``."""

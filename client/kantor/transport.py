@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from kantor import transport_arrays as arrays
 from kantor.arrays import Numbers, wrong
 from kantor.parts import Form
+from kantor.slips import near, refuse
 from kantor.source import Source
 
 INLINE_BYTES = 1 << 20
@@ -17,6 +19,22 @@ REFERENCE_BYTES = 1 << 12
 
 Metric = Literal["sqeuclidean", "euclidean", "l1", "lp", "cosine"]
 METRICS = ("sqeuclidean", "euclidean", "l1", "lp", "cosine")
+_WORDS = {
+    "variant": ("balanced", "unbalanced", "semi-relaxed", "partial"),
+    "divergence": ("kl", "tv"),
+    "regularizer": ("entropic", "quadratic"),
+}
+_OTHER_NAMES = {
+    **dict.fromkeys(("metric", "M", "C", "ground_cost"), "cost"),
+    **dict.fromkeys(("reg", "epsilon", "eps"), "regularization"),
+    **dict.fromkeys(("reg_m", "tau", "marginal_penalty"), "strength"),
+    "m": "mass",
+    "X": "x",
+    "Y": "y",
+    "weights": "a and b",
+    "images": "A and B",
+}
+"""What other tools call the arguments."""
 
 
 class TransportProblem:
@@ -75,6 +93,7 @@ class Transport(TransportProblem):
 
     Raises:
         InvalidProblem: what does not fit, with a pointer to it; found here, before anything is sent.
+        TypeError: an argument that it has not, with what was probably meant.
     """
 
     def __init__(
@@ -102,7 +121,11 @@ class Transport(TransportProblem):
         max_nonzeros: int | None = None,
         rank: int | None = None,
         name: str = "",
+        **unknown: Never,
     ) -> None:
+        refuse("Transport", unknown, list(inspect.signature(Transport).parameters)[:-1], _OTHER_NAMES)
+        _check_words({"variant": variant, "divergence": divergence, "regularizer": regularizer})
+        _check_strengths(variant, {"": strength, "_a": strength_a, "_b": strength_b}, mass)
         found: dict[str, Any] = {}
         matrix = None if cost is None or isinstance(cost, str) else arrays.tensor(cost, "/M", (2,))
         if isinstance(cost, str) and cost not in METRICS:
@@ -195,6 +218,25 @@ class Transport(TransportProblem):
         words = [f"{n} to {m}", str(self.fields.get("cost", "matrix" if "M" in self.arrays else "sqeuclidean"))]
         words += [str(self.fields[name]) for name in ("variant", "regularizer") if name in self.fields]
         return f"Transport({', '.join(words)})"
+
+
+def _check_words(given: Mapping[str, str | None]) -> None:
+    for field, word in given.items():
+        if word is not None and word not in _WORDS[field]:
+            raise wrong(f"/{field}", f"there is no {field} {word!r}; {near(word, _WORDS[field])}")
+
+
+def _check_strengths(variant: str, strengths: Mapping[str, float | None], mass: float | None) -> None:
+    """That a variant has what it needs; whether the numbers fit is the contract's to say."""
+    sides = {"unbalanced": ("_a", "_b"), "semi-relaxed": ("_b",)}.get(variant, ())
+    for side in sides:
+        if strengths[""] is None and strengths[side] is None:
+            raise wrong(
+                "/strength",
+                f"variant {variant!r} needs strength=: what a unit of missed mass costs, in units of the cost",
+            )
+    if variant == "partial" and mass is None:
+        raise wrong("/mass", "variant 'partial' needs mass=: how much is moved, at most the smaller total")
 
 
 class TransportBatch(TransportProblem):
