@@ -42,6 +42,7 @@ def worker(settings: Settings, probes: None, tmp_path_factory: pytest.TempPathFa
     own = WorkerSettings(
         engines="program:probe,program:probe-b,program:highs",
         memory_mb=512,
+        threads_most=16,
         grace_seconds=1.0,
         look_seconds=0.05,
         writable=str(tmp_path_factory.getbasetemp()),

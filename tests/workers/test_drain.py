@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service import jobs
+from service.jobs import Hold
 from tests.workers.conftest import Desk, Slots
 from workers.run import Run
 from workers.supervisor import LAST_CALL, Supervisor
@@ -89,13 +90,21 @@ def test_a_race_whose_winner_writes_its_answer_is_handed_back(
 
 
 def test_a_cancelled_job_keeps_its_answer_although_the_worker_shuts_down(
-    desk: Desk, slots: Slots, drained: Worker
+    desk: Desk, slots: Slots, drained: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hear = Supervisor.hear
+
+    def and_drain(self: Supervisor, hold: Hold) -> None:
+        hear(self, hold)
+        if hold == "cancel":
+            drained.drain(0.0)
+
+    monkeypatch.setattr(Supervisor, "hear", and_drain)
+    monkeypatch.setattr("workers.supervisor.LAST_CALL", 20.0)
     job = desk.submit(act="wait")
     slots.ring()
     desk.until(job, lambda row: bool(row.progress))
     jobs.cancel(desk.conn, desk.project, job)
-    drained.drain(0.0)
 
     row = desk.finished(job)
     assert row.state == "cancelled"
