@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-14
 #: The same, of the largest products and linear terms that a bounded box allows.
 UNSEEN = 1e-15
-#: Coefficients in here are left as they are.
+#: Coefficients in here, the largest at least one, are left as they are.
 USUAL = (1e-3, 1e4)
 
 
@@ -130,7 +130,7 @@ class Forms:
 
 def unit_of(sizes: np.ndarray) -> float:
     """A power of two near the geometric mean of the smallest and the largest; 1 if they are usual, or none."""
-    if not sizes.size or (sizes.min() >= USUAL[0] and sizes.max() <= USUAL[1]):
+    if not sizes.size or (sizes.min() >= USUAL[0] and 1.0 <= sizes.max() <= USUAL[1]):
         return 1.0
     return float(2.0 ** np.round(0.5 * (np.log2(sizes.min()) + np.log2(sizes.max()))))
 

@@ -134,7 +134,7 @@ class _Search:
         integer = self.problem.lower.integrality
         y = np.where(integer, np.round(lower.x), lower.x)
         value = float(self.relaxation.d @ y)
-        near = SAME_VALUE * (1.0 + abs(value))
+        near = SAME_VALUE * (min(1.0, float(np.abs(self.relaxation.d).max())) + abs(value))
         if here > value + near:
             self.cuts += self.relaxation.add(y)
         completed = self._solve(self.relaxation.program(fixed=x, value=value + near))
