@@ -12,7 +12,7 @@ EventType = Literal["job.succeeded", "job.failed", "job.cancelled", "job.expired
 EVENT_TYPES: tuple[EventType, ...] = ("job.succeeded", "job.failed", "job.cancelled", "job.expired")
 SECRET_PREFIX = "whsec_"  # noqa: S105
 
-Url = Annotated[str, Field(min_length=8, max_length=2000, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")]
+Url = Annotated[str, Field(min_length=8, max_length=2000, pattern=r"^https?://[^\s]+$")]
 Types = Annotated[list[EventType], Field(min_length=1, max_length=16)]
 
 

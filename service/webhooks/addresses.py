@@ -52,6 +52,8 @@ def place(url: str, settings: Settings) -> Place:
     Raises:
         KantorError: ``invalid-request``: the address is not one that deliveries may go to, or there is none.
     """
+    if not url.isprintable():
+        raise _refused("has characters that cannot be printed")
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
