@@ -51,8 +51,10 @@ class Run(BaseRun):
             self.context.incumbent(self.problem.signed(objective), x)
 
     def answer(self, x: np.ndarray, status: Status, **parts: Any) -> MinimizeAnswer:
-        """The answer at x; the objective is evaluated there."""
+        """The answer at x, moved into the bounds; the objective is evaluated there."""
         problem = self.problem
+        # an engine that relaxes bounds may be beyond them in the last digits
+        x = np.clip(x, problem.lower, problem.upper)
         statistics = {
             "iterations": self.iterations,
             **problem.oracle.counts,

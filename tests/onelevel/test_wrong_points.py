@@ -139,6 +139,10 @@ def test_bounds_that_constraints_imply_are_no_tighter_for_the_rounding_of_large_
     assert settled.bound is None or settled.bound <= -1.0
 
 
+def test_a_slope_that_is_infinite_but_computed_as_zero_makes_nothing_stationary() -> None:
+    assert _certified(_problem("p**p", p={"lower": 0, "upper": 3}), [0.0])[0] == "feasible"
+
+
 @pytest.mark.parametrize("x", [np.inf, np.nan])
 def test_a_point_that_is_no_number_is_not_verified(x: float) -> None:
     assert _certified(_problem("exp(-x)", x={}), [x])[0] == "not-verified"
