@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,7 +37,11 @@ class Progress:
 
     @classmethod
     def of(cls, event: Event) -> Progress:
-        data = event.data
+        return cls.read(event.data)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Progress:
+        """Of the metrics that a running job has."""
         objective, bound, gap = (_number(data.get(name)) for name in ("objective", "bound", "gap"))
         if gap is None and objective is not None and bound is not None:
             gap = abs(objective - bound) / max(1.0, abs(objective))

@@ -115,7 +115,7 @@ def test_jobs_are_listed_by_filter(command: Command, client: kantor.Client) -> N
     run = command("jobs", "list", "--label", "run=list", "--since", "1h")
     lines = run.stdout.splitlines()
     assert lines[0].split() == [
-        *("id", "name", "state", "engine", "status", "objective", "gap"),
+        *("id", "name", "kind", "state", "engine", "status", "objective", "gap"),
         *("certificate", "seconds", "created"),
     ]
     assert len(lines) == 3
@@ -124,6 +124,21 @@ def test_jobs_are_listed_by_filter(command: Command, client: kantor.Client) -> N
     assert len(found) == 1
     assert "listed" in command("jobs", "list", "--name-begins", "list", "--kind", "program").stdout
     assert "No such jobs" in command("jobs", "list", "--name-begins", "list", "--kind", "transport").stderr
+
+
+def test_running_and_waiting_jobs_say_how_they_stand(command: Command, client: kantor.Client, hard_file: Path) -> None:
+    running = client.submit(hard_file, engine="highs", time_limit=120)
+    try:
+        for event in running.events():
+            if event.type == "progress" and event.data.get("objective") is not None:
+                break
+        shown = command("jobs", "show", running.id).stdout
+        assert re.search(r"progress +[\d.]+ s .*highs +objective \d.* bound .* gap", shown)
+        assert re.search(r"runs for +\d+\.\d s", shown)
+        line = next(line for line in command("jobs", "list").stdout.splitlines() if running.id in line)
+        assert re.search(r"program +running +highs +- +[\d.]+ ", line)
+    finally:
+        running.cancel().wait(60)
 
 
 def test_inspect_reports_sizes_numerics_and_kinds(command: Command) -> None:
@@ -152,7 +167,7 @@ def test_engines_are_listed_and_shown_with_options_and_defaults(command: Command
 def test_status_and_version_speak_of_the_server(command: Command) -> None:
     run = command("status")
     assert "project local" in run.stdout
-    assert re.search(r"wrk_\w{26} .* of \d+ ", run.stdout)
+    assert re.search(r"wrk_\w{26} .* of \d+ .*program \d+, .*transport \d+", run.stdout)
     assert json.loads(command("status", "--json").stdout)["workers"][0]["id"].startswith("wrk_")
     assert json.loads(command("version", "--json").stdout) == {"kantor": "0.1.0", "server": "0.1.0"}
     assert command("--version").stdout == "kantor 0.1.0\n"
@@ -173,7 +188,7 @@ def test_doctor_examines_client_and_server(command: Command) -> None:
     run = command("doctor")
     assert run.returncode == 0, run.stdout
     assert re.search(r"ok +server: http://127\.0\.0\.1:\d+ \(from KANTOR_URL\), version 0\.1\.0", run.stdout)
-    assert re.search(r"ok +workers: 1, with .*highs", run.stdout)
+    assert re.search(r"ok +workers: 1, with engines: .*program \d", run.stdout)
     assert "PostgreSQL" in run.stdout
     report = json.loads(command("doctor", "--json").stdout)
     assert report["ok"] is True

@@ -11,7 +11,9 @@ from kantor.cli import codes, output
 from kantor.cli.session import Json, session
 
 if TYPE_CHECKING:
+    from kantor.client import Client
     from kantor.job import Job
+    from kantor.progress import Progress
 
 app = typer.Typer(help="List, show, watch, cancel and delete jobs.", no_args_is_help=True)
 
@@ -72,7 +74,7 @@ def list_jobs(
         output.say("No such jobs.")
         return
     table = output.table(
-        "id", "name", "state", "engine", "status", "objective>", "gap>", "certificate", "seconds>", "created"
+        "id", "name", "kind", "state", "engine", "status", "objective>", "gap>", "certificate", "seconds>", "created"
     )
     for job in found:
         table.add_row(*_row(job))
@@ -91,7 +93,7 @@ def show(job_id: JobId, json: Json = False) -> None:
             extra = {"answer": answer.to_dict()} if answer is not None else {}
             output.print_json({**job.info.model_dump(exclude={"answer"}), **extra})
             return
-        output.show(_details(job))
+        output.show(_details(job, _waiting(job, client)))
         if answer is not None:
             from rich.text import Text
 
@@ -190,29 +192,57 @@ def _row(job: Job) -> list[Any]:
     from kantor.progress import show as number
 
     summary, error = job.summary, job.error
+    now = _now(job)
     status = summary.status if summary else error.code if error else ""
     certificate = (
         "" if summary is None else "proved" if summary.proved else "verified" if summary.verified else "not verified"
     )
+    seconds = summary.seconds if summary else _elapsed(job)
+    known = summary or now
     return [
         Text(job.id, no_wrap=True),
         Text(job.name or "-"),
+        job.info.kind,
         Text(job.state, style=_COLOURS[job.state]),
-        Text((summary.engine if summary and summary.engine else job.engine) or "-"),
+        Text((known.engine if known and known.engine else job.engine) or "-"),
         Text(status or "-"),
-        number(summary.objective if summary else None),
-        percent(summary.gap if summary else None),
+        number(known.objective if known else None),
+        percent(known.gap if known else None),
         certificate or "-",
-        f"{summary.seconds:.2f}" if summary and summary.seconds is not None else "-",
+        f"{seconds:.2f}" if seconds is not None else "-",
         output.ago(job.info.created_at),
     ]
 
 
-def _details(job: Job) -> Any:
+def _now(job: Job) -> Progress | None:
+    """What a running job last reported."""
+    from kantor.progress import Progress
+
+    return Progress.read(job.progress) if job.state == "running" and job.progress else None
+
+
+def _elapsed(job: Job) -> float | None:
+    """Seconds since a running job began."""
+    if job.state != "running" or job.info.started_at is None:
+        return None
+    return max(0.0, (datetime.now(UTC) - job.info.started_at).total_seconds())
+
+
+def _waiting(job: Job, client: Client) -> str:
+    """Who else waits where a queued job waits."""
+    if job.state != "queued":
+        return ""
+    queue = next((queue for queue in client.status().queues if queue.pool == job.info.pool), None)
+    if queue is None:
+        return f"in pool {job.info.pool!r}"
+    return f"in pool {queue.pool!r} ({queue.queued} queued, {queue.running} running)"
+
+
+def _details(job: Job, waiting: str) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    info = job.info
+    info, elapsed, now = job.info, _elapsed(job), _now(job)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -220,10 +250,14 @@ def _details(job: Job) -> Any:
         ("job", info.id),
         ("name", info.name),
         ("state", Text(info.state, style=_COLOURS[info.state])),
+        ("kind", info.kind),
         ("task", info.task if info.task != "solve" else ""),
         ("asked for", f"{info.engine}, priority {info.priority}"),
         ("labels", ", ".join(f"{key}={value}" for key, value in info.labels.items())),
         ("created", f"{info.created_at:%Y-%m-%d %H:%M:%S} UTC ({output.ago(info.created_at)})"),
+        ("waits", waiting),
+        ("runs for", "" if elapsed is None else f"{elapsed:.1f} s"),
+        ("progress", "" if now is None else str(now).strip()),
         ("attempt", f"{info.attempt} of {info.max_attempts}" if info.attempt > 1 else ""),
         ("kept until", f"{info.expires_at:%Y-%m-%d}" if info.expires_at else ""),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,12 @@ def table(*columns: str, title: str = "") -> Table:
         else:
             made.add_column(column, overflow="fold")
     return made
+
+
+def families(engines: Iterable[str]) -> str:
+    """How many engines of each family there are, of their "family:id"."""
+    counts = Counter(engine.partition(":")[0] for engine in engines)
+    return ", ".join(f"{family} {count}" for family, count in sorted(counts.items())) or "none"
 
 
 def ago(moment: datetime | None) -> str:

@@ -168,9 +168,9 @@ def _connection() -> list[Finding]:
                 "key", True, f"from {endpoint.key_source}, project {status.project}, may {', '.join(status.scopes)}"
             ),
         ]
-        engines = [engine.id for engine in client.engines()] if status.workers else []
+        engines = [f"{engine.family}:{engine.id}" for engine in client.engines()] if status.workers else []
         if status.workers:
-            findings.append(Finding("workers", True, f"{status.workers}, with {', '.join(engines)}"))
+            findings.append(Finding("workers", True, f"{status.workers}, with engines: {output.families(engines)}"))
         else:
             findings.append(
                 Finding(

@@ -35,14 +35,13 @@ def status(json: Json = False) -> None:
         return
     table = output.table("worker", "host", "pools", "busy>", "engines", "heard of")
     for worker in workers:
-        engines = ", ".join(engine.partition(":")[2] or engine for engine in worker.engines)
         busy = f"{worker.running} of {worker.concurrency}"
         table.add_row(
             Text(worker.id, no_wrap=True),
             Text(worker.host),
             ", ".join(worker.pools),
             busy,
-            engines,
+            output.families(worker.engines),
             output.ago(worker.heartbeat_at),
         )
     output.show(table)
