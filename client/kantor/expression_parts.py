@@ -115,7 +115,7 @@ class Placed:
 def known(given: Mapping[str, Any], fields: Iterable[str], pointer: str) -> None:
     for key in given:
         if key not in fields:
-            near = _OTHER_FIELDS.get(key) or next(iter(difflib.get_close_matches(key, list(fields), n=1)), None)
+            near = _OTHER_FIELDS.get(key) or next(map(repr, difflib.get_close_matches(key, list(fields), n=1)), None)
             more = f"did you mean {near}?" if near else f"there are {', '.join(sorted(fields))}"
             raise wrong(f"{pointer}/{key}", f"there is no field {key!r}; {more}")
 

@@ -38,7 +38,7 @@ def test_tensors_with_gradients_are_taken_as_numbers() -> None:
     ("field", "words"),
     [
         ("bounds", "did you mean lower and upper"),
-        ("lowr", "did you mean lower"),
+        ("lowr", "did you mean 'lower'"),
         ("colour", "there are integer, lower"),
     ],
 )
