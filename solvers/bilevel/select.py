@@ -52,8 +52,8 @@ def _worth_exact(problem: Bilevel, options: Mapping[str, Any]) -> bool:
     forms = problem.forms
     if forms is None or not forms.lower_convex or int(options.get("starts") or 1) > 1:
         return False
-    if not forms.lower_affine and problem.n + problem.m > MOST_GLOBAL:
-        return False  # products of multipliers and curved constraints, and no bound in the end
+    if problem.lower_strongly_convex and not forms.lower_affine and problem.n + problem.m > MOST_GLOBAL:
+        return False  # products of multipliers and curved constraints, and no bound in the end: derivatives do it
     return pairs(problem) <= MOST_PAIRS
 
 
