@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from scipy.stats import qmc
 
 from solvers.bilevel.engines.hypergradient import hypergradient
 from solvers.bilevel.engines.lower import LowerPoint, LowerSolver
@@ -65,6 +64,8 @@ class Scan:
     def points(self) -> list[Candidate]:
         """The best points of a Sobol sequence over the box, none next to another."""
         n, width = self._run.problem.n, self._level.upper - self._level.lower
+        from scipy.stats import qmc  # its import draws samples, and looks at torch
+
         unit = qmc.Sobol(n, seed=np.random.default_rng(self._run.settings["seed"])).random(_power(POINTS * n))
         # in order, so that each lower solution is near the one before
         unit = unit[np.argsort(unit[:, 0], kind="stable")]
