@@ -37,6 +37,10 @@ def begin(spec: EngineSpec, problem: TransportProblem, options: Mapping[str, Any
     """
     if not spec.accepts(problem.features):
         lacking = sorted(problem.features - spec.solves) or sorted(problem.features)
+        if lacking == ["unregularized"]:
+            raise UnsupportedProblem(
+                f"{spec.title} needs a regularization", pointer="/engine", hint="give one, or take engine 'auto'"
+            )
         words = " and ".join(WORDS.get(feature, feature) for feature in lacking)
         raise UnsupportedProblem(
             f"{spec.title} does not take {words}", pointer="/engine", hint="engine 'auto' chooses one that does"
