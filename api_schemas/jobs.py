@@ -15,7 +15,7 @@ from api_schemas.pareto import ParetoAnswer, ParetoOptions, ParetoProblem
 from api_schemas.programs import Program, ProgramAnswer, ProgramOptions
 from api_schemas.saddle import SaddleAnswer, SaddleOptions, SaddleProblem
 from api_schemas.schedules import ScheduleAnswer, ScheduleWork
-from api_schemas.studies import StudyAnswer, StudyWork
+from api_schemas.study_work import StudyAnswer, StudyWork
 from api_schemas.transport import TransportAnswer, TransportOptions, TransportProblem
 
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]

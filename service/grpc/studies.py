@@ -22,13 +22,13 @@ from api_schemas.studies import (
     ReportRequest,
     StudyRequest,
     StudyState,
-    StudyWork,
     TellRequest,
     TrialRequest,
     TrialState,
 )
 from api_schemas.study_comparisons import ComparisonRequest
 from api_schemas.study_imports import ImportRequest
+from api_schemas.study_work import StudyWork
 from service import studies
 from service.grpc import requests
 from service.grpc.calls import Call, identifier, unary

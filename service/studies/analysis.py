@@ -61,7 +61,7 @@ def look(conn: Database, project_id: UUID, study_id: UUID, work: Mapping[str, An
     """What a study's data say by now, if it is known; else a job that finds it out (one for all who ask the same).
 
     Args:
-        work: fields of ``api_schemas.studies.StudyWork``.
+        work: fields of ``api_schemas.study_work.StudyWork``.
 
     Raises:
         KantorError: ``not-found``; ``invalid-request`` for names that the study does not have; ``not-finished`` while

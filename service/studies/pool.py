@@ -11,7 +11,7 @@ from api_schemas.errors import KantorError
 from api_schemas.ids import STUDY, encode
 from api_schemas.jobs import JobRequest
 from api_schemas.options import SolveOptions
-from api_schemas.studies import StudyWork
+from api_schemas.study_work import StudyWork
 from service import jobs, registry
 from service.jobs import Submitted
 from service.settings import Settings

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
-from api_schemas.engines import Engine
-from api_schemas.ids import new_uuid
-from service import jobs, registry, studies
+from service import jobs, studies
 from service.settings import Settings
 from service.store.connect import Database
 from service.studies import analysis, pool
 from tests.service.studies.desk import StudyDesk, point
-
-
-@pytest.fixture
-def suggester(conn: Database) -> Iterator[None]:
-    """A worker that has our own engines only is announced."""
-    engine = Engine(id="auto", family="study", version="1", title="A", summary="A.", solves=["objectives"])
-    worker = new_uuid()
-    registry.announce(conn, worker, host="h", pid=1, version="0", pools=["cpu"], concurrency=1, engines=[engine])
-    yield
-    registry.retire(conn, worker)
 
 
 def _states(desk: StudyDesk) -> list[str]:

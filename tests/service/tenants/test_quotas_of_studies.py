@@ -9,10 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api_schemas.engines import Engine
-from api_schemas.ids import new_uuid
 from api_schemas.keys import NewKey
-from service import keys, registry
+from service import keys
 from service.rest import schedule_examples
 from service.settings import Settings
 from service.store.connect import Database
@@ -43,16 +41,6 @@ def api(settings: Settings) -> Iterator[LiveApi]:
 def client(api: LiveApi, key: NewKey) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key.secret}"}, timeout=30) as client:
         yield client
-
-
-@pytest.fixture
-def suggester(conn: Database) -> Iterator[None]:
-    """A worker that makes suggestions is announced."""
-    engine = Engine(id="auto", family="study", version="1", title="A", summary="A.", solves=["objectives"])
-    worker = new_uuid()
-    registry.announce(conn, worker, host="h", pid=1, version="0", pools=["cpu"], concurrency=1, engines=[engine])
-    yield
-    registry.retire(conn, worker)
 
 
 def _jobs(conn: Database, project: UUID) -> list[UUID | None]:
