@@ -137,15 +137,16 @@ def _claimed(program, x, duals=None):
     return certify(program, answer)
 
 
-@pytest.mark.parametrize(("slope", "upper", "n"), [(-1e-7, 1e10, 1), (-1e-12, 1e6, 1000)])
+@pytest.mark.parametrize(("slope", "upper", "n"), [(-1e-7, 1e10, 1), (-5e-8, 1e10, 1), (-1e-12, 1e6, 1000)])
 def test_bounds_of_the_variables_are_not_cut_off(slope, upper, n):
     program = Program.build(c=np.full(n, slope), lower=0.0, upper=upper)
     assert check_named(_claimed(program, np.zeros(n), np.zeros(0)), "gap").outcome == "failed"
 
 
-def test_curvature_a_little_below_zero_counts_in_full_within_bounds():
+@pytest.mark.parametrize("upper", [1e6, 1e7])
+def test_curvature_a_little_below_zero_counts_in_full_within_bounds(upper):
     Q = np.array([[1.0, -1.0 - 4e-9], [-1.0 - 4e-9, 1.0]])
-    program = Program.build(c=[0.0, 0.0], Q=Q, lower=0.0, upper=1e6)
+    program = Program.build(c=[0.0, 0.0], Q=Q, lower=0.0, upper=upper)
     assert program.objective_at(np.full(2, 1e6)) < -3999
     assert check_named(_claimed(program, np.zeros(2), np.zeros(0)), "gap").outcome == "failed"
 
