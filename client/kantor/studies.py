@@ -130,11 +130,12 @@ class Study(StudyLooks, StudyTables, StudyBase):
         number, request = tell_request(self, trial, values, state, reason, named)
         return Trial(self, self._run(routes.tell(self._policy, self.id, number, request)))
 
-    def add(self, params: Mapping[str, Any], values: Mapping[str, float] | None = None, reason: str = "") -> Trial:
-        """A point of your own: to be evaluated next, or with ``values`` evaluated already."""
-        request = routes.make(
-            TrialRequest, {"params": dict(params), "values": numbers(values), "reason": reason or None}
-        )
+    def add(
+        self, params: Mapping[str, Any], values: Mapping[str, float] | float | None = None, reason: str = ""
+    ) -> Trial:
+        """A point of your own: to be evaluated next, or with ``values`` (as in ``tell``) evaluated already."""
+        told = numbers(by_name(self, values))
+        request = routes.make(TrialRequest, {"params": dict(params), "values": told, "reason": reason or None})
         return Trial(self, self._run(routes.add(self._policy, self.id, request)))
 
     def add_trials(self, trials: Iterable[Mapping[str, Any]]) -> int:
@@ -152,9 +153,12 @@ class Study(StudyLooks, StudyTables, StudyBase):
             new += self._run(routes.add_trials(self._policy, self.id, request)).imported
         return new
 
-    def edit(self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed") -> Trial:
-        """Correct a finished trial; ``history`` keeps what was there before."""
-        request = routes.make(EditRequest, {"values": numbers(values), "reason": reason or None, "state": state})
+    def edit(
+        self, number: int, values: Mapping[str, float] | float, *, reason: str = "", state: str = "completed"
+    ) -> Trial:
+        """Correct a finished trial (values as in ``tell``); ``history`` keeps what was there before."""
+        told = numbers(by_name(self, values))
+        request = routes.make(EditRequest, {"values": told, "reason": reason or None, "state": state})
         return Trial(self, self._run(routes.edit(self._policy, self.id, number, request)))
 
     def best(self) -> Trial:
@@ -345,6 +349,19 @@ def ask_request(
     return routes.make(AskRequest, fields)
 
 
+def by_name(study: StudyBase, values: Mapping[str, float] | float | None) -> Mapping[str, float] | None:
+    """Values by name; a number is the objective's.
+
+    Raises:
+        ValueError: a number, in a study by preference.
+    """
+    if values is None or isinstance(values, Mapping):
+        return values
+    if study.info.preference:
+        raise ValueError("a study by preference has no values to tell: compare its trials by rank() or prefer()")
+    return {next(iter(study.info.objectives)): values}
+
+
 def tell_request(
     study: StudyBase,
     trial: TrialBase | int,
@@ -354,13 +371,7 @@ def tell_request(
     named: Mapping[str, float],
 ) -> tuple[int, TellRequest]:
     """The number of a trial, and what to tell of it."""
-    told: Mapping[str, float] | None
-    if values is None or isinstance(values, Mapping):
-        told = {**(values or {}), **named} or None
-    else:
-        if study.info.preference:
-            raise ValueError("a study by preference has no values to tell: compare its trials by rank() or prefer()")
-        told = {next(iter(study.info.objectives)): values, **named}
+    told = {**(by_name(study, values) or {}), **named} or None
     number, attempt = (trial, None) if isinstance(trial, int) else (trial.number, trial.info.attempt or None)
     fields = {"state": state, "values": numbers(told), "reason": reason or None, "attempt": attempt}
     return number, routes.make(TellRequest, fields)

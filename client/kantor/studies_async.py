@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from api_schemas.studies import EditRequest, TrialRequest
 from kantor.errors import KantorError, NotFinished, StaleLease
-from kantor.studies import StudyBase, StudyDone, ask_request, import_requests, study_request, tell_request
+from kantor.studies import StudyBase, StudyDone, ask_request, by_name, import_requests, study_request, tell_request
 from kantor.studies_looks import AsyncStudyLooks
 from kantor.studies_loop import Caught, count_of, named
 from kantor.studies_tables import AsyncStudyTables
@@ -144,9 +144,9 @@ class AsyncStudy(AsyncStudyLooks, AsyncStudyTables, StudyBase):
         return AsyncTrial(self, await self._run(routes.tell(self._policy, self.id, number, request)))
 
     async def add(
-        self, params: Mapping[str, Any], values: Mapping[str, float] | None = None, reason: str = ""
+        self, params: Mapping[str, Any], values: Mapping[str, float] | float | None = None, reason: str = ""
     ) -> AsyncTrial:
-        fields = {"params": dict(params), "values": numbers(values), "reason": reason or None}
+        fields = {"params": dict(params), "values": numbers(by_name(self, values)), "reason": reason or None}
         request = routes.make(TrialRequest, fields)
         return AsyncTrial(self, await self._run(routes.add(self._policy, self.id, request)))
 
@@ -157,9 +157,11 @@ class AsyncStudy(AsyncStudyLooks, AsyncStudyTables, StudyBase):
         return new
 
     async def edit(
-        self, number: int, values: Mapping[str, float], *, reason: str = "", state: str = "completed"
+        self, number: int, values: Mapping[str, float] | float, *, reason: str = "", state: str = "completed"
     ) -> AsyncTrial:
-        request = routes.make(EditRequest, {"values": numbers(values), "reason": reason or None, "state": state})
+        request = routes.make(
+            EditRequest, {"values": numbers(by_name(self, values)), "reason": reason or None, "state": state}
+        )
         return AsyncTrial(self, await self._run(routes.edit(self._policy, self.id, number, request)))
 
     async def best(self) -> AsyncTrial:

@@ -26,15 +26,15 @@ class TrialBase(Mapping[str, Any]):
     Attributes:
         info: everything that the server said of it (``api_schemas.studies.Trial``).
         should_stop: what was learnt with the last report or sign of life: the evaluation is of no more use.
-        reason: why.
+        reason: why; of a trial that has ended, why it failed, was stopped or is infeasible.
         reported: values were reported through this object.
     """
 
     def __init__(self, study: StudyBase, info: TrialInfo) -> None:
         self._names = list(study.info.space), [*study.info.objectives, *study.info.constraints]
-        self.info = info
         self.should_stop = False
         self.reason = ""
+        self.info = info
         self.reported = False
 
     @property
@@ -46,6 +46,8 @@ class TrialBase(Mapping[str, Any]):
         # the database keeps no order of names: here they have the study's
         told = None if info.values is None else arranged(info.values, self._names[1])
         self._info = info.model_copy(update={"params": arranged(info.params, self._names[0]), "values": told})
+        if info.state in FINISHED:
+            self.reason = info.reason
 
     @property
     def number(self) -> int:

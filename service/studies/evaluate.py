@@ -152,6 +152,8 @@ def judge(
     given = dict(values or {})
     missing = [name for name in wanted if name not in given]
     if missing:
+        other = sorted(given.keys() - set(wanted))
+        odd_names = f" ({', '.join(map(repr, other[:8]))}: no objective or constraint of this study)" if other else ""
         errors = [
             FieldError(
                 pointer=f"/values/{name}",
@@ -160,7 +162,7 @@ def judge(
             )
             for name in missing
         ]
-        raise KantorError("invalid-request", f"Values are missing: {', '.join(missing)}.", errors=errors)
+        raise KantorError("invalid-request", f"Values are missing: {', '.join(missing)}{odd_names}.", errors=errors)
     odd = next((name for name in wanted if not math.isfinite(float(given[name]))), None)
     if odd is not None:
         what = "not a number" if math.isnan(float(given[odd])) else "infinite"

@@ -13,6 +13,7 @@ from api_schemas.errors import FieldError, KantorError
 from api_schemas.ids import STUDY as PREFIX
 from api_schemas.ids import encode, new_uuid
 from api_schemas.studies import StudyRequest
+from api_schemas.study_ranges import impossible
 from service import jobs
 from service.store.connect import Database
 from service.studies import changes
@@ -43,8 +44,16 @@ def create(conn: Database, project_id: UUID, request: StudyRequest) -> tuple[Stu
         the study, and True if it is new.
 
     Raises:
-        KantorError: ``conflict``: a study of this name has another definition.
+        KantorError: ``conflict``: a study of this name has another definition; ``invalid-request``: no point of the
+            space meets the constraints on the inputs.
     """
+    nothing = impossible(request.space, request.input_constraints)
+    if nothing is not None:
+        where, what = nothing
+        hint = "widen the ranges of the parameters, or correct the constraint"
+        raise KantorError(
+            "invalid-request", f"{where}: {what}", errors=[FieldError(pointer=where, detail=what, hint=hint)]
+        )
     definition = request.model_dump_json(exclude={"name", "labels"}).encode()
     identity = {name: value for name, value in orjson.loads(definition).items() if name in _IDENTITY}
     parameters = {
