@@ -30,6 +30,7 @@ CODES: dict[str, ErrorCode] = {
         ErrorCode("unsupported-problem", 422, "The engine cannot solve this kind of problem", "INVALID_ARGUMENT"),
         ErrorCode("invalid-page-token", 400, "The page token does not fit this query", "INVALID_ARGUMENT"),
         ErrorCode("too-large", 413, "The body is over the limit", "RESOURCE_EXHAUSTED"),
+        ErrorCode("request-timeout", 408, "The body did not come in time", "DEADLINE_EXCEEDED"),
         ErrorCode("unsupported-media-type", 415, "This content type is not accepted", "INVALID_ARGUMENT"),
         ErrorCode("unauthenticated", 401, "No valid API key", "UNAUTHENTICATED"),
         ErrorCode("forbidden", 403, "The key does not allow this", "PERMISSION_DENIED"),

@@ -57,7 +57,7 @@ class Settings(BaseModel):
     artifact_days: PositiveSeconds = 30.0
     """How long uploads are kept."""
     upload_hours: PositiveSeconds = 24.0
-    """How long an upload may take; bytes of older ones that broke off are deleted."""
+    """How long an upload may take; then it is broken off, and bytes that a crash has left of one are deleted."""
     idempotency_hours: PositiveSeconds = 24.0
     """How long an idempotency key is remembered."""
     key_cache_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
@@ -69,6 +69,10 @@ class Settings(BaseModel):
     inline_limit_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
     """Arrays of answers above this go to artifacts."""
     body_limit_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
+    body_seconds: PositiveSeconds = 600.0
+    """How long a request's body may take to come; for the bytes of artifacts it is ``upload_hours``."""
+    body_idle_seconds: PositiveSeconds = 30.0
+    """How long its sender may be silent meanwhile."""
     artifact_limit_bytes: Annotated[int, Field(gt=0)] = 4 * GIBIBYTE
     default_time_limit: PositiveSeconds = 3600.0
     """Seconds for a solve whose request has no limit."""

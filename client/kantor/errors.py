@@ -140,6 +140,12 @@ class TooLarge(APIError):
     code = "too-large"
 
 
+class RequestTimeout(APIError):
+    """The body did not reach the server in time."""
+
+    code = "request-timeout"
+
+
 class UnsupportedMediaType(APIError):
     """This content type is not accepted."""
 

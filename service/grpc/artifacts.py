@@ -13,6 +13,7 @@ from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
 from api_schemas.proto.kantor.v1.kantor_pb2_grpc import ArtifactsServicer
 from service.grpc import messages
 from service.grpc.calls import Call, identifier, streaming, unary
+from service.rest import bodies
 from service.rest.artifacts import MEDIA_TYPE, record
 from service.rest.state import State
 from service.tenants import audit, quotas
@@ -32,7 +33,9 @@ class Artifacts(ArtifactsServicer):
         upload = await asyncio.to_thread(call.state.artifacts.upload, call.principal.project_id)
         filename, media_type = "", _BINARY
         try:
-            async for part in request:
+            settings = call.state.settings
+            parts = bodies.timely(aiter(request), settings.upload_hours * 3600, settings.body_idle_seconds)
+            async for part in parts:
                 filename = filename or part.filename
                 media_type = part.media_type or media_type
                 if part.data:

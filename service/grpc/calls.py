@@ -17,8 +17,9 @@ import structlog
 from api_schemas import ids
 from api_schemas.errors import KantorError
 from service.grpc import faults
+from service.grpc.incoming import Incoming, Turns
 from service.keys import Principal
-from service.rest import access
+from service.rest import access, bodies
 from service.rest.state import State
 from service.telemetry import metrics, origin, tracing
 from service.telemetry.origin import Origin
@@ -43,6 +44,7 @@ class Call:
     ) -> None:
         self.state = state
         self.principal = principal
+        self._turns: Turns | None = None
         self.request_id = request_id
         self._context = context
         self._metadata = metadata
@@ -60,6 +62,27 @@ class Call:
             KantorError: ``unauthenticated``, ``forbidden``.
         """
         (await access.identify(self.state, self._metadata)).require(self._scope)
+
+    async def receive(self, request: Any) -> Any:
+        """The call's message, in this project's turn. A large one keeps the turn until ``let_go``.
+
+        Raises:
+            KantorError: ``unavailable``, ``request-timeout``, ``invalid-request``.
+        """
+        if not isinstance(request, Incoming):
+            return request
+        await request.turns.take(self.principal.project_id)
+        self._turns = request.turns
+        message = await request.receive(self.state.settings.body_seconds)
+        if message.ByteSize() <= bodies.SMALL:
+            self.let_go()
+        return message
+
+    def let_go(self) -> None:
+        """The message is done with: the next may come. The end of the call does it in any case."""
+        if self._turns is not None:
+            self._turns.let_go(self.principal.project_id)
+            self._turns = None
 
     def patience(self, wanted: float) -> float:
         """Seconds to wait: as asked for, within the deadline of the call (less what a reply needs)."""
@@ -90,7 +113,7 @@ def unary(scope: str) -> Callable[[Callable[[Any, Call, Any], Awaitable[Any]]], 
         @functools.wraps(function)
         async def method(servicer: Any, request: Any, context: grpc.aio.ServicerContext) -> Any:
             async with _Around(servicer.state, context, function.__name__, scope) as call:
-                return await function(servicer, call, request)
+                return await function(servicer, call, await call.receive(request))
 
         return method
 
@@ -104,7 +127,7 @@ def streaming(scope: str) -> Callable[[Callable[[Any, Call, Any], AsyncIterator[
         @functools.wraps(function)
         async def method(servicer: Any, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
             async with _Around(servicer.state, context, function.__name__, scope) as call:
-                async for reply in function(servicer, call, request):
+                async for reply in function(servicer, call, await call.receive(request)):
                     yield reply
 
         return method
@@ -120,6 +143,7 @@ class _Around:
         self._scope = scope
         self._begin = time.perf_counter()
         self._principal: Principal | None = None
+        self._call: Call | None = None
         self._metadata = {
             str(name): value.decode("latin-1") if isinstance(value, bytes) else str(value)
             for name, value in context.invocation_metadata() or ()
@@ -146,9 +170,12 @@ class _Around:
         except Exception as error:
             await self._abort(error)
         await self._context.send_initial_metadata(tuple(metadata))
-        return Call(self._state, self._principal, self._context, self._request_id, self._metadata, self._scope)
+        self._call = Call(self._state, self._principal, self._context, self._request_id, self._metadata, self._scope)
+        return self._call
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self._call is not None:
+            self._call.let_go()
         if kind is None:
             self._log("OK")
         elif isinstance(error, asyncio.CancelledError | GeneratorExit):

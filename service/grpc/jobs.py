@@ -37,12 +37,18 @@ class Jobs(JobsServicer):
         wait = call.patience(request.wait_seconds)
         key = headers.idempotency_key(request.request_id or None)
         draft = await _draft(call, request, store=True)
+        del request
         pool = await submissions.check(call.state, draft)
         submitted = await submissions.store(call.state, call.principal, draft, pool=pool, idempotency_key=key)
+        del draft  # not held while the job runs
+        call.let_go()
         row = submitted.job
         if wait > 0:
             after = row.last_seq if not row.final else row.last_seq - 1
-            done = await waiting.until_finished(call.state, call.principal.project_id, row.id, wait, after_seq=after)
+            project_id = call.principal.project_id
+            done = await waiting.until_finished(
+                call.state, project_id, row.id, wait, after_seq=after, require_key=call.require_key
+            )
             if done is not None:
                 return messages.job(*done, replayed=submitted.replayed)
         return messages.job(row, replayed=submitted.replayed)
@@ -51,7 +57,7 @@ class Jobs(JobsServicer):
     async def ValidateJob(self, call: Call, request: pb.SubmitJobRequest) -> pb.Document:
         draft = await _draft(call, request, store=False)
         pool = await submissions.check(call.state, draft)
-        reply = await dry_run.reply(call.state, call.principal, draft, pool)
+        reply = await dry_run.reply(call.state, call.principal, draft, pool, call.require_key)
         return pb.Document(content=bytes(reply.body))
 
     @unary("read")
@@ -60,7 +66,9 @@ class Jobs(JobsServicer):
         wait = call.patience(request.wait_seconds)
         row, answer = await call.state.database(jobs.get_with_answer, project_id, job_id)
         if wait > 0 and not row.final:
-            done = await waiting.until_finished(call.state, project_id, job_id, wait, after_seq=row.last_seq)
+            done = await waiting.until_finished(
+                call.state, project_id, job_id, wait, after_seq=row.last_seq, require_key=call.require_key
+            )
             if done is not None:
                 row, answer = done
         return messages.job(row, answer if request.include_answer else None)

@@ -22,6 +22,7 @@ from api_schemas.proto.kantor.v1 import (
 )
 from service.grpc.artifacts import Artifacts
 from service.grpc.engines import Engines
+from service.grpc.incoming import OneByOne
 from service.grpc.jobs import Jobs
 from service.grpc.schedules import Schedules
 from service.grpc.studies import Studies
@@ -31,6 +32,8 @@ from service.store.connect import Database
 
 FILES = (kantor_pb2.DESCRIPTOR, studies_pb2.DESCRIPTOR, schedules_pb2.DESCRIPTOR)
 NAMES = tuple(service.full_name for file in FILES for service in file.services_by_name.values())
+STREAMS = 1000
+"""Calls at once on one connection; more wait at the client."""
 _LOOK_SECONDS = 5.0
 
 
@@ -41,15 +44,17 @@ class Server:
         limit = settings.body_limit_bytes + (1 << 20)
         self._state = state
         self._server = grpc.aio.server(
+            interceptors=[OneByOne(NAMES)],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.max_concurrent_streams", STREAMS),
                 ("grpc.so_reuseport", 0),
                 # dead peers are noticed, lively ones not refused
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
                 ("grpc.keepalive_permit_without_calls", 1),
-            ]
+            ],
         )
         kantor_pb2_grpc.add_JobsServicer_to_server(Jobs(state), self._server)
         kantor_pb2_grpc.add_ArtifactsServicer_to_server(Artifacts(state), self._server)

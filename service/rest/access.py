@@ -50,6 +50,15 @@ async def identify(api: state.State, headers: Mapping[str, str]) -> Principal:
     return await api.database(keys.authenticate, secret, api.settings) if known is None else known
 
 
+async def require_key(request: Request, scope: str) -> None:
+    """For long replies: that the key works still.
+
+    Raises:
+        KantorError: ``unauthenticated``, ``forbidden``.
+    """
+    (await identify(state.of(request), request.headers)).require(scope)
+
+
 def actor(request: Request, principal: Principal) -> Actor:
     """Who asks, for the audit log."""
     return Actor(principal, str(request.scope.get("kantor.request_id", "")))

@@ -24,6 +24,7 @@ from service.rest.jobs import ALWAYS
 from service.rest.openapi import header, ok
 from service.rest.problems import documented
 from service.rest.routing import Route
+from service.settings import Settings
 from service.store.connect import Database
 from service.tenants import audit, quotas
 
@@ -66,7 +67,7 @@ async def create(
     media_type = request.headers.get("content-type", _BINARY)
     upload = await asyncio.to_thread(state.artifacts.upload, principal.project_id)
     try:
-        await _receive(request, upload)
+        await _receive(request, upload, state.settings)
         await asyncio.to_thread(upload.close)
         recording = state.database(
             record,
@@ -184,10 +185,11 @@ def record(conn: Database, upload: Upload, principal: Principal, *, filename: st
     return artifact
 
 
-async def _receive(request: Request, upload: Upload) -> None:
+async def _receive(request: Request, upload: Upload, settings: Settings) -> None:
     waiting: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    parts = bodies.timely(request.stream(), settings.upload_hours * 3600, settings.body_idle_seconds)
+    async for chunk in parts:
         waiting.append(chunk)
         size += len(chunk)
         if size >= CHUNK:

@@ -7,13 +7,15 @@ import gzip
 import io
 import tempfile
 import zlib
-from typing import IO, Any
+from collections.abc import AsyncIterator
+from typing import IO, Any, TypeVar
 
 import structlog
 import zstandard
 from starlette.requests import Request
 
 from api_schemas.errors import FieldError, KantorError
+from service.rest import state as states
 
 _ENCODINGS = "gzip, zstd"
 _INLINE = 1 << 16
@@ -21,7 +23,49 @@ SMALL = 1 << 18
 """What is held in memory and parsed at once; of larger bodies one at a time, as parsing takes up to 20 times their size
 in memory."""
 
+T = TypeVar("T")
 log = structlog.get_logger("kantor.api")
+
+
+async def timely(parts: AsyncIterator[T], seconds: float, idle_seconds: float) -> AsyncIterator[T]:
+    """What comes, while it comes in time: so that no sender holds a place for ever.
+
+    Args:
+        seconds: for all of it.
+        idle_seconds: from one part to the next.
+
+    Raises:
+        KantorError: ``request-timeout``.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        next_by = loop.time() + idle_seconds
+        try:
+            async with asyncio.timeout_at(min(end, next_by)):
+                part = await anext(parts)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise late(seconds if end <= next_by else idle_seconds, whole=end <= next_by) from None
+        yield part
+
+
+def late(seconds: float, *, whole: bool = True) -> KantorError:
+    """The error for a body that was not there within so many seconds, or of which no more came for so many."""
+    words = f"did not come within {seconds:g} s" if whole else f"stopped coming for {seconds:g} s"
+    # What is still under way would be taken for the next request of this connection.
+    return KantorError("request-timeout", f"The body {words}.", headers={"Connection": "close"})
+
+
+def stream(request: Request) -> AsyncIterator[bytes]:
+    """The body of a request as it comes.
+
+    Raises:
+        KantorError: ``request-timeout``.
+    """
+    settings = states.of(request).settings
+    return timely(request.stream(), settings.body_seconds, settings.body_idle_seconds)
 
 
 async def read_json(request: Request, limit: int) -> bytes:
@@ -31,7 +75,8 @@ async def read_json(request: Request, limit: int) -> bytes:
         limit: most bytes, before and after decompression.
 
     Raises:
-        KantorError: ``unsupported-media-type``, ``too-large``, or ``malformed-json`` if it cannot be decompressed.
+        KantorError: ``unsupported-media-type``, ``too-large``, ``request-timeout``, or ``malformed-json`` if it cannot
+            be decompressed.
     """
     encoding = _encoding(request)
     body = await _read(request, limit)
@@ -65,10 +110,10 @@ class Body:
         """Take in all of it.
 
         Raises:
-            KantorError: ``too-large``; ``unavailable``: there is no room for it now.
+            KantorError: ``too-large``, ``request-timeout``; ``unavailable``: there is no room for it now.
         """
         declared_size(request, self._limit)
-        async for chunk in request.stream():
+        async for chunk in stream(request):
             self._size += len(chunk)
             if self._size > self._limit:
                 raise too_large(self._limit)
@@ -123,7 +168,7 @@ async def receive(request: Request, limit: int) -> Body:
         limit: most bytes, before and after decompression.
 
     Raises:
-        KantorError: ``unsupported-media-type``, ``too-large``, ``unavailable``.
+        KantorError: ``unsupported-media-type``, ``too-large``, ``request-timeout``, ``unavailable``.
     """
     body = Body(_encoding(request), limit)
     try:
@@ -178,7 +223,7 @@ async def _read(request: Request, limit: int) -> bytes:
     declared_size(request, limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    async for chunk in stream(request):
         size += len(chunk)
         if size > limit:
             raise too_large(limit)

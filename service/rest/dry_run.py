@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
@@ -27,14 +28,16 @@ PATIENCE = 20.0
 log = structlog.get_logger("kantor.api")
 
 
-async def reply(state: State, principal: Principal, draft: Draft, pool: str) -> Response:
+async def reply(
+    state: State, principal: Principal, draft: Draft, pool: str, require_key: Callable[[], Awaitable[None]]
+) -> Response:
     """The ``Validation`` of a request.
 
     Raises:
         KantorError: what a submit would be refused with, or what its job would fail with on reading the problem.
     """
     await submissions.require_artifacts(state, principal.project_id, draft)
-    inspection, warnings = await _inspect(state, principal, draft)
+    inspection, warnings = await _inspect(state, principal, draft, require_key)
     request = draft.request
     validation = Validation(
         kind=request.problem.kind, engine=request.engine, pool=pool, inspection=inspection, warnings=warnings
@@ -42,7 +45,9 @@ async def reply(state: State, principal: Principal, draft: Draft, pool: str) -> 
     return views.json_response(validation.model_dump_json().encode())
 
 
-async def _inspect(state: State, principal: Principal, draft: Draft) -> tuple[Inspection | None, list[str]]:
+async def _inspect(
+    state: State, principal: Principal, draft: Draft, require_key: Callable[[], Awaitable[None]]
+) -> tuple[Inspection | None, list[str]]:
     pool = await state.database(_reading_pool, state.settings, draft.request.problem.kind)
     if pool is None:
         return None, ["No worker is there now: only the form of the request was checked, not the problem itself."]
@@ -61,7 +66,12 @@ async def _inspect(state: State, principal: Principal, draft: Draft) -> tuple[In
     submitted = await submissions.store(state, principal, inspected, pool=pool, idempotency_key=None)
     try:
         done = await waiting.until_finished(
-            state, principal.project_id, submitted.job_id, PATIENCE, after_seq=submitted.job.last_seq
+            state,
+            principal.project_id,
+            submitted.job_id,
+            PATIENCE,
+            after_seq=submitted.job.last_seq,
+            require_key=require_key,
         )
     finally:
         await state.database(_forget, principal.project_id, submitted.job_id)

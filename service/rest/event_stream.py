@@ -22,7 +22,6 @@ from api_schemas.errors import KantorError
 from service import jobs
 from service.jobs import EventRow
 from service.rest import access, views, waiting
-from service.rest import state as states
 from service.rest.state import State
 
 HEADERS = {
@@ -126,7 +125,7 @@ async def _expired(request: Request) -> None:
     while True:
         await asyncio.sleep(KEY_LOOK_SECONDS)
         try:
-            (await access.identify(states.of(request), request.headers)).require("read")
+            await access.require_key(request, "read")
         except KantorError as error:
             if error.code in ("unauthenticated", "forbidden"):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -18,7 +19,7 @@ from service import jobs
 from service.jobs import JobFilters, JobRow
 from service.rest import dry_run, headers, submissions, views, waiting
 from service.rest import state as states
-from service.rest.access import JobId, Reader, Writer, actor, authenticate
+from service.rest.access import JobId, Reader, Writer, actor, authenticate, require_key
 from service.rest.examples import JOB_REQUESTS
 from service.rest.openapi import body, header, ok, parameter
 from service.rest.problems import documented
@@ -85,8 +86,9 @@ async def create(request: Request) -> Response:
     draft = await submissions.read(state, request)
     pool = await submissions.check(state, draft)
     if validate_only:
-        return await dry_run.reply(state, principal, draft, pool)
+        return await dry_run.reply(state, principal, draft, pool, partial(require_key, request, "write"))
     submitted = await submissions.store(state, principal, draft, pool=pool, idempotency_key=key)
+    del draft  # not held while the job runs
     row = submitted.job
     extra = {"Location": f"/v1/jobs/{encode(JOB, row.id)}"}
     if submitted.replayed:
@@ -94,7 +96,10 @@ async def create(request: Request) -> Response:
     if wait is not None:
         extra["Preference-Applied"] = headers.applied(wait)
         after = row.last_seq if not row.final else row.last_seq - 1
-        done = await waiting.until_finished(state, principal.project_id, row.id, wait, after_seq=after)
+        key_works = partial(require_key, request, "write")
+        done = await waiting.until_finished(
+            state, principal.project_id, row.id, wait, after_seq=after, require_key=key_works
+        )
         if done is not None:
             return views.json_response(views.job_json(*done), 200, extra)
     return views.json_response(views.job_json(row), 202, extra)
@@ -181,7 +186,14 @@ async def get(
     row, answer = await _read(state, principal.project_id, job_id, with_answer)
     if wait > 0 and not row.final:
         longest = min(wait, headers.LONGEST_WAIT)
-        done = await waiting.until_finished(state, principal.project_id, job_id, longest, after_seq=row.last_seq)
+        done = await waiting.until_finished(
+            state,
+            principal.project_id,
+            job_id,
+            longest,
+            after_seq=row.last_seq,
+            require_key=partial(require_key, request, "read"),
+        )
         if done is not None:
             row, answer = done
     if not row.final:

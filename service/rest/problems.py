@@ -43,7 +43,7 @@ def reply(error: KantorError, *, instance: str, request_id: str) -> Response:
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that may end with these codes, for OpenAPI."""
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    for code in (*codes, "request-timeout") if "too-large" in codes else codes:  # what comes late, too
         by_status.setdefault(CODES[code].status, []).append(code)
     documented: dict[int | str, dict[str, Any]] = {}
     for status, names in sorted(by_status.items()):

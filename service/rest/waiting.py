@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from service import jobs
@@ -15,21 +16,29 @@ LOOK_SECONDS_CONNECTED = 3.0
 
 
 async def until_finished(
-    state: State, project_id: UUID, job_id: UUID, seconds: float, *, after_seq: int
+    state: State,
+    project_id: UUID,
+    job_id: UUID,
+    seconds: float,
+    *,
+    after_seq: int,
+    require_key: Callable[[], Awaitable[None]],
 ) -> tuple[JobRow, bytes | None] | None:
     """The job and its answer once it is finished; None if it isn't after ``seconds``, or the process ends.
 
     Args:
         after_seq: the newest event that the caller has seen.
+        require_key: raises if the caller's key has ended; asked at every look, as a key may be revoked meanwhile.
 
     Raises:
-        KantorError: ``not-found`` if the job is deleted meanwhile.
+        KantorError: ``not-found`` if the job is deleted meanwhile; what ``require_key`` raises.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         await next_event(state, job_id, after_seq, left)
         if state.stopping.is_set():
             return None
+        await require_key()
         row, answer = await state.database(jobs.get_with_answer, project_id, job_id)
         if row.final:
             return row, answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import grpc
@@ -74,6 +75,29 @@ def test_an_open_stream_ends_with_its_key(
     assert rest[-2:] == [": reconnect", ""]
     assert time.monotonic() - began < CACHE + 3.0
     assert httpx.get(api.url + path.format(job=job), headers=headers).status_code == 401
+
+
+def test_a_wait_for_a_job_ends_with_its_key(
+    api: LiveApi, live: LiveGrpc, conn: Database, thief: NewKey, job: str
+) -> None:
+    """By both faces; a key that works waits on."""
+    rest = httpx.Client(base_url=api.url, headers={"X-API-Key": thief.secret}, timeout=30)
+    with rest, grpc.insecure_channel(live.target) as channel, ThreadPoolExecutor(2) as threads:
+        jobs, metadata = JobsStub(channel), (("x-api-key", thief.secret),)  # type: ignore[no-untyped-call]
+        path, wanted = f"/v1/jobs/{job}", pb.GetJobRequest(job_id=job, wait_seconds=20)
+        assert rest.get(path, params={"wait": CACHE + 4}).json()["state"] == "queued"
+        by_rest = threads.submit(rest.get, path, params={"wait": 20})
+        by_grpc = threads.submit(jobs.GetJob, wanted, metadata=metadata, timeout=30)
+        time.sleep(0.3)
+        _end(conn, thief, "revoked_at")
+        began = time.monotonic()
+
+        assert by_rest.result().json()["code"] == "unauthenticated"
+        with pytest.raises(grpc.RpcError) as refused:
+            by_grpc.result()
+
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert time.monotonic() - began < CACHE + 4
 
 
 def test_a_watch_by_grpc_ends_with_its_key(live: LiveGrpc, conn: Database, thief: NewKey, job: str) -> None:

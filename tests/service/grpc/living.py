@@ -10,7 +10,7 @@ from service.embedded.home import Home
 from service.embedded.postgres import Postgres
 from service.embedded.valkey import Valkey
 from service.grpc.server import Server
-from service.rest.state import running
+from service.rest.state import State, running
 from service.settings import Settings
 
 
@@ -26,12 +26,14 @@ def beside(home: Path) -> Settings:
 
 
 class LiveGrpc:
-    """``target`` says where it listens."""
+    """``target`` says where it listens; ``state`` is what its calls share."""
+
+    state: State
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.model_copy(update={"grpc_address": "localhost:0"})
         self._started = threading.Event()
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -39,13 +41,14 @@ class LiveGrpc:
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._serve())
+            self.loop.run_until_complete(self._serve())
         except BaseException as error:
             self._error = error
             self._started.set()
 
     async def _serve(self) -> None:
         async with running(self._settings) as state:
+            self.state = state
             server = Server(state, self._settings)
             await server.start()
             self.target = f"localhost:{server.port}"
@@ -62,7 +65,7 @@ class LiveGrpc:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(20)
-        self._loop.close()
+        self.loop.close()
