@@ -27,6 +27,7 @@ from api_schemas.ids import ARTIFACT, JOB, decode, encode, new_uuid
 from service.settings import Settings
 from service.storage import Storage, StorageError
 from service.store.connect import Database
+from service.tenants import quotas
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time."""
@@ -108,7 +109,7 @@ class ArtifactStore:
             attempt: of the job; who does not hold it any more stores nothing.
 
         Raises:
-            KantorError: ``too-large``; ``conflict``: the job is another's.
+            KantorError: ``too-large``, ``quota-exceeded``; ``conflict``: the job is another's.
         """
         with self.upload(project_id) as upload:
             while chunk := stream.read(CHUNK):
@@ -296,7 +297,7 @@ class Upload:
         """Write the row: from now on the artifact exists. Arguments as of ``ArtifactStore.put``.
 
         Raises:
-            KantorError: ``conflict``: this attempt does not hold the job.
+            KantorError: ``conflict``: this attempt does not hold the job; ``quota-exceeded``: the project has no room.
         """
         lifetime = timedelta(days=self._store._upload_days) if origin == "upload" else None
         values = {
@@ -313,7 +314,9 @@ class Upload:
         }
         self._recorded = True
         try:
-            row = conn.execute(_INSERT, values).fetchone()
+            with conn.transaction():
+                quotas.reserve_room(conn, self._project_id, self._size)
+                row = conn.execute(_INSERT, values).fetchone()
         except psycopg.OperationalError:
             # It may be committed, and only the reply was lost: the bytes stay. Without a row, the sweep finds them.
             raise

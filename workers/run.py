@@ -49,12 +49,13 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Answered:
-    """The runner handed over an answer."""
+    """The runner handed over an answer; ``refusal``, code and words, if not all of it could be kept."""
 
     document: bytes
     summary: dict[str, Any] | None
     limit: str | None
     milliseconds: dict[str, float]
+    refusal: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,9 @@ class Run:
             case "store":
                 self.reply("store", **self._listener.store(self, fields["path"], fields["filename"]))
             case "answer":
-                self.result = Answered(frame.body, fields["summary"], fields["limit"], fields["milliseconds"])
+                code, words = fields.get("refusal") or ("", "")
+                refusal = (str(code), str(words)) if code else None
+                self.result = Answered(frame.body, fields["summary"], fields["limit"], fields["milliseconds"], refusal)
             case "failed":
                 if fields["code"] == "out-of-memory":
                     self.runner.spoiled = True

@@ -16,6 +16,7 @@ from api_schemas.errors import KantorError
 from service.jobs import Claim, Hold
 from service.storage import StorageError
 from service.telemetry import metrics
+from service.tenants.quotas import NoRoomError
 from workers.outcome import Finished, HandedBack, Lost, Outcome, failed
 from workers.progress import LogBook, Progress
 from workers.run import Answered, Bounds, Died, Elsewhere, Listener, Refused, Run
@@ -224,6 +225,8 @@ class Supervisor:
 
     def answered(self, answer: Answered, stopped: Stop | None) -> Finished:
         """The state that goes with an answer."""
+        if answer.refusal is not None:
+            return failed(*answer.refusal, document=answer.document, summary=answer.summary)
         state: Literal["succeeded", "cancelled", "expired"] = "succeeded"
         if answer.limit == "cancelled" or (stopped == "cancel" and answer.limit is not None):
             state = "cancelled"
@@ -349,7 +352,8 @@ class Supervisor:
         try:
             name = self._persist(lambda: self.worker.store(self.claim, run.runner.folder, Path(path), filename))
         except KantorError as error:
-            return {"code": error.code, "detail": error.detail}
+            room = error.room if isinstance(error, NoRoomError) else 0
+            return {"code": error.code, "detail": error.detail, "room": room}
         self.stored.append(name)
         return {"artifact": name}
 

@@ -247,7 +247,7 @@ class Worker:
         """Keep a file that a runner has written into its folder as an artifact of the job's answer; its id.
 
         Raises:
-            KantorError: ``too-large``, or ``internal`` for what is no file of that folder.
+            KantorError: ``too-large``, ``quota-exceeded``, or ``internal`` for what is no file of that folder.
         """
         if path.parent != folder:
             raise KantorError("internal", f"{path} is not in the folder of the runner")

@@ -14,7 +14,6 @@ from api_schemas.errors import FieldError, KantorError
 from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
 from service.artifacts import Upload
 from service.grpc.calls import Call
-from service.rest.artifacts import record
 
 _INLINE = 1 << 16
 _DTYPES = {
@@ -66,7 +65,7 @@ async def _form(call: Call, name: str, array: pb.Array, store: bool) -> dict[str
     try:
         await asyncio.to_thread(_write, upload, descr, list(array.shape), array.data)
         stored = await call.state.database(
-            record, upload, call.principal, filename=f"{name[:200]}.npy", media_type="application/octet-stream"
+            upload.record, filename=f"{name[:200]}.npy", media_type="application/octet-stream", origin="upload"
         )
     except BaseException:
         asyncio.get_running_loop().run_in_executor(None, upload.abandon)

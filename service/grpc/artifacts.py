@@ -14,7 +14,7 @@ from api_schemas.proto.kantor.v1.kantor_pb2_grpc import ArtifactsServicer
 from service.grpc import messages
 from service.grpc.calls import Call, identifier, streaming, unary
 from service.rest import bodies
-from service.rest.artifacts import MEDIA_TYPE, record
+from service.rest.artifacts import MEDIA_TYPE
 from service.rest.state import State
 from service.tenants import audit, quotas
 
@@ -45,11 +45,10 @@ class Artifacts(ArtifactsServicer):
                 raise KantorError("invalid-request", f"filename: {fault.detail}", errors=[fault])
             await asyncio.to_thread(upload.close)
             recording = call.state.database(
-                record,
-                upload,
-                call.principal,
+                upload.record,
                 filename=filename,
                 media_type=media_type if MEDIA_TYPE.match(media_type) else _BINARY,
+                origin="upload",
             )
             return messages.artifact(await asyncio.shield(recording))
         except BaseException:

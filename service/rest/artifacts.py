@@ -16,7 +16,6 @@ from api_schemas.base import Line
 from api_schemas.errors import FieldError, KantorError
 from api_schemas.ids import ARTIFACT, encode
 from service.artifacts import CHUNK, ArtifactRow, Upload
-from service.keys import Principal
 from service.rest import bodies, headers, views
 from service.rest import state as states
 from service.rest.access import ArtifactId, Reader, Writer, actor
@@ -25,7 +24,6 @@ from service.rest.openapi import header, ok
 from service.rest.problems import documented
 from service.rest.routing import Route
 from service.settings import Settings
-from service.store.connect import Database
 from service.tenants import audit, quotas
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"], route_class=Route)
@@ -70,11 +68,10 @@ async def create(
         await _receive(request, upload, state.settings)
         await asyncio.to_thread(upload.close)
         recording = state.database(
-            record,
-            upload,
-            principal,
+            upload.record,
             filename=filename,
             media_type=media_type if MEDIA_TYPE.match(media_type) else _BINARY,
+            origin="upload",
         )
         artifact = await asyncio.shield(recording)
     except BaseException:
@@ -171,18 +168,6 @@ async def delete(request: Request, principal: Writer, artifact_id: ArtifactId) -
         artifact_id,
     )
     return Response(status_code=204)
-
-
-def record(conn: Database, upload: Upload, principal: Principal, *, filename: str, media_type: str) -> Artifact:
-    """Write the row of an upload, if the project's quota has room for it.
-
-    Raises:
-        KantorError: ``quota-exceeded``.
-    """
-    with conn.transaction():
-        artifact = upload.record(conn, filename=filename, media_type=media_type, origin="upload")
-        quotas.require_room(conn, principal.project_id, principal.limits)
-    return artifact
 
 
 async def _receive(request: Request, upload: Upload, settings: Settings) -> None:

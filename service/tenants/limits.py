@@ -13,7 +13,7 @@ class Limits:
         max_running: jobs at once, in all pools (the claim sees to it).
         max_queued: jobs that wait.
         max_solver_seconds: of workers' time in a calendar month (UTC); a job that has begun is not stopped by it.
-        max_bytes: of artifacts, uploads and answers together.
+        max_bytes: of artifacts, uploads and answers together (small arrays of answers are none).
         max_requests: in a minute.
     """
 

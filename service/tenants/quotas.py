@@ -68,25 +68,51 @@ def refusals(conn: Database, wanted: Sequence[tuple[UUID, Limits | None]]) -> di
     return refused
 
 
+class NoRoomError(KantorError):
+    """Code ``quota-exceeded``: the project may not store so many bytes.
+
+    Attributes:
+        room: bytes that it may.
+    """
+
+    def __init__(self, most: int, stored: int) -> None:
+        super().__init__(
+            "quota-exceeded",
+            f"The project may store {most} bytes and has {stored}; delete artifacts or jobs.",
+            headers={"Retry-After": "3600"},
+        )
+        self.room = max(0, most - stored)
+
+
+def reserve_room(conn: Database, project_id: UUID, more: int) -> None:
+    """In the transaction that stores so many bytes more: until it ends nobody else stores any in this project, if that
+    has such a quota.
+
+    Raises:
+        NoRoomError: they do not fit.
+    """
+    row = conn.execute(
+        "SELECT max_bytes FROM project WHERE id = %s AND max_bytes IS NOT NULL FOR NO KEY UPDATE", (project_id,)
+    ).fetchone()
+    if row is not None:
+        require_room(conn, project_id, Limits(max_bytes=row[0]), more)
+
+
 def require_room(conn: Database, project_id: UUID, limits: Limits, more: int = 0) -> None:
-    """For an upload, before and after its bytes are there.
+    """Before bytes come: that they would fit now.
 
     Args:
         more: bytes that come on top of what is stored.
 
     Raises:
-        KantorError: ``quota-exceeded``.
+        NoRoomError: they do not.
     """
     if limits.max_bytes is None:
         return
     row = conn.execute("SELECT coalesce(sum(size), 0) FROM artifact WHERE project_id = %s", (project_id,)).fetchone()
     stored = 0 if row is None else int(row[0])
     if stored + more > limits.max_bytes:
-        raise KantorError(
-            "quota-exceeded",
-            f"The project may store {limits.max_bytes} bytes and has {stored}; delete artifacts or jobs.",
-            headers={"Retry-After": "3600"},
-        )
+        raise NoRoomError(limits.max_bytes, stored)
 
 
 def _month_is_used_up(spent: float, most: float) -> KantorError:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from api_schemas.ids import ARTIFACT, decode
+from api_schemas.programs import ProgramAnswer
 from service import jobs
 from service.artifacts import ArtifactStore
 from service.settings import Settings
@@ -163,3 +164,55 @@ def _solving(worker: Worker) -> set[int]:
     """Runners that are at work."""
     idle = {runner.pid for runner in worker.runners._idle["probes"]}
     return set(descendants(worker.zygotes.pids()["probes"])) - idle
+
+
+@pytest.fixture
+def large() -> dict[str, Any]:
+    """A program whose point takes 80 kB, as do its reduced costs."""
+    count = 10_000
+    return {"kind": "program", "objective": [1] * count, "lower": [2] * count, "upper": [3] * count}
+
+
+def _stored(desk: Desk) -> int:
+    row = desk.conn.execute("SELECT coalesce(sum(size), 0) FROM artifact WHERE project_id = %s", (desk.project,))
+    return int((row.fetchone() or [0])[0])
+
+
+def test_an_answer_over_the_quota_fails_and_keeps_what_there_is_room_for(
+    desk: Desk, slots: Slots, large: dict[str, Any], settings: Settings
+) -> None:
+    most = 100_000
+    desk.conn.execute("UPDATE project SET max_bytes = %s WHERE id = %s", (most, desk.project))
+    job = desk.submit(large, engine="highs")
+    slots.ring()
+    row, answer = desk.finished(job), desk.answer(job)
+
+    assert (row.state, (row.error or {})["code"]) == ("failed", "quota-exceeded")
+    assert "may store 100000 bytes and has 0" in (row.error or {})["detail"]
+    assert "were not kept: " in answer["message"]
+    assert "reduced_costs" in answer["message"]
+    assert (answer["status"], answer["objective"], answer["certificate"]["verified"]) == ("optimal", 20_000.0, True)
+    assert ProgramAnswer.model_validate(answer).reduced_costs is None
+    with ArtifactStore(settings).open(
+        desk.conn, desk.project, decode(ARTIFACT, answer["primal"]["artifact"])
+    ) as stream:
+        assert np.load(stream)[answer["primal"]["member"]].tolist() == [2.0] * 10_000
+    assert 80_000 < _stored(desk) <= most
+
+
+def test_many_answers_at_once_do_not_go_over_the_quota_together(
+    desk: Desk, slots: Slots, large: dict[str, Any]
+) -> None:
+    most = 250_000
+    found = [desk.submit(large, engine="highs") for _ in range(4)]
+    desk.conn.execute("UPDATE project SET max_bytes = %s WHERE id = %s", (most, desk.project))
+    for _ in found:
+        slots.ring()
+    rows = [desk.finished(job) for job in found]
+
+    assert {row.state for row in rows} == {"succeeded", "failed"}
+    assert most / 2 < _stored(desk) <= most
+    for job, row in zip(found, rows, strict=True):
+        answer = ProgramAnswer.model_validate(desk.answer(job))
+        assert (answer.primal is None) <= (row.state == "failed")
+        assert answer.primal is None or answer.arrays_artifact is not None

@@ -34,10 +34,12 @@ class Refusal(Exception):
     Attributes:
         code: a key of ``api_schemas.errors.CODES``.
         errors: ``{"pointer", "detail", "hint"}`` for each fault, pointers relative to the request's body.
+        room: of ``quota-exceeded``: bytes that the project may still store.
     """
 
-    def __init__(self, code: str, detail: str, *, pointer: str = "", hint: str = "") -> None:
+    def __init__(self, code: str, detail: str, *, pointer: str = "", hint: str = "", room: int = 0) -> None:
         super().__init__(detail)
+        self.room = room
         self.code = code
         self.detail = detail
         self.errors = [{"pointer": pointer, "detail": detail, "hint": hint}] if pointer or hint else []
@@ -58,7 +60,11 @@ class Files(Protocol):
         ...
 
     def store(self, path: Path, filename: str) -> str:
-        """Keep a file of ``folder`` as an artifact of the answer; its id."""
+        """Keep a file of ``folder`` as an artifact of the answer; its id.
+
+        Raises:
+            Refusal: ``quota-exceeded``, with the room that there is; ``too-large``.
+        """
         ...
 
 
@@ -129,11 +135,13 @@ class Encoded:
         document: JSON of the family's answer model.
         summary: of ``api_schemas.jobs.JobSummary``.
         limit: which limit ended the solve, None if none did.
+        refusal: why arrays of the answer are missing from it, None if none are: then the job failed, and keeps this.
     """
 
     document: bytes
     summary: dict[str, Any]
     limit: str | None
+    refusal: Refusal | None = None
 
 
 class Family(Protocol):

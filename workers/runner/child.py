@@ -91,7 +91,7 @@ class _Job:
         """See ``workers.families.Files``."""
         reply = self._ask("store", path=str(path), filename=filename)
         if "artifact" not in reply.fields:
-            raise Refusal(reply.fields["code"], reply.fields["detail"])
+            raise Refusal(reply.fields["code"], reply.fields["detail"], room=reply.fields.get("room", 0))
         return str(reply.fields["artifact"])
 
     def _do(self) -> None:
@@ -193,8 +193,14 @@ class _Job:
         self._phase = "encode"
         encoded = family.encode(work, solved, self, inline_limit=self._order["inline_limit"])
         self._lap("encode")
+        refusal = encoded.refusal
         self._channel.send(
-            "answer", encoded.document, summary=encoded.summary, limit=encoded.limit, milliseconds=self._milliseconds
+            "answer",
+            encoded.document,
+            summary=encoded.summary,
+            limit=encoded.limit,
+            milliseconds=self._milliseconds,
+            **({} if refusal is None else {"refusal": [refusal.code, refusal.detail]}),
         )
 
     def _ask(self, type_: str, **fields: Any) -> Frame:

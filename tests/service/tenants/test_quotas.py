@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import httpx
@@ -116,6 +117,15 @@ def test_bytes_stored_are_bounded(client: httpx.Client, conn: Database, project:
     assert client.get("/v1/usage").json()["bytes"] == 600
     assert client.delete(f"/v1/artifacts/{first.json()['id']}").status_code == 204
     assert client.post("/v1/artifacts", content=b"x" * 600).status_code == 201
+
+
+def test_uploads_at_once_do_not_go_over_the_bytes_together(client: httpx.Client, conn: Database, project: UUID) -> None:
+    _set(conn, project, max_bytes=1000)
+    with ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda _: client.post("/v1/artifacts", content=iter([b"x" * 300])), range(8)))
+
+    assert sorted(reply.status_code for reply in replies) == [201] * 3 + [429] * 5
+    assert client.get("/v1/usage").json()["bytes"] == 900
 
 
 def test_who_has_no_room_for_answers_submits_nothing(
