@@ -88,7 +88,8 @@ MinimizeStatus = Literal[
     "error",
 ]
 """Never a better word than the certificate gives. globally-optimal: a bound proves it. locally-stationary: feasible,
-and no first-order step improves. feasible: constraints and bounds hold. not-verified: none of that could be shown."""
+and no first-order step improves. feasible: constraints and bounds hold. not-verified: none of that could be shown.
+infeasible, unbounded: the certificate says whether that was proved here or is the engine's word."""
 
 
 class MinimizeAnswer(Reply):
@@ -112,6 +113,8 @@ class MinimizeAnswer(Reply):
     """Values by name, each in its shape; None without a point."""
     multipliers: list[Numbers] | None = None
     """For each constraint, in its shape; >= 0 for inequalities."""
+    ray: dict[str, Numbers] | None = None
+    """Of an unbounded problem: from ``variables`` in this direction the objective improves without end."""
     structure: str = ""
     """What was inferred of the objective: "convex quadratic"..."""
     engine: str = ""

@@ -25,6 +25,8 @@ class MinimizeAnswer(ExpressionAnswer):
         bound, gap: on the optimal objective, and |objective - bound| / max(1, |objective|); None if unknown.
         stationarity, violation: residual of the first-order conditions, and largest violation of a constraint.
         multipliers: for each constraint an array of its shape, >= 0 for inequalities; None if there are none.
+        ray: of an unbounded problem values by name, as ``variables``: from there in this direction the objective
+            improves without end; empty otherwise.
         structure: what was inferred of the objective: "convex quadratic"...
         certificate: what was checked.
     """
@@ -34,8 +36,8 @@ class MinimizeAnswer(ExpressionAnswer):
         "locally-stationary": "locally stationary: no first-order step improves",
         "feasible": "feasible: constraints and bounds hold",
         "not-verified": "not verified: that this point is feasible was not shown",
-        "infeasible": "infeasible",
-        "unbounded": "unbounded",
+        "infeasible": "infeasible: no point satisfies all constraints",
+        "unbounded": "unbounded: the objective improves without end",
         "no-solution": "no point was found",
         "error": "the engine failed",
     }
@@ -55,6 +57,7 @@ class MinimizeAnswer(ExpressionAnswer):
         self.violation = contract.violation
         self.structure = contract.structure
         self.variables = self._values(contract.variables)
+        self.ray = self._values(contract.ray)
 
     def __getitem__(self, name: str) -> Any:
         return self.variables[name]
@@ -72,7 +75,10 @@ class MinimizeAnswer(ExpressionAnswer):
             document["variables"] = plain_values(self.variables)
         if self.multipliers is not None:
             document["multipliers"] = [plain(value) for value in self.multipliers]
+        if self.ray:
+            document["ray"] = plain_values(self.ray)
         return document
 
     def _own_facts(self) -> list[tuple[str, str]]:
-        return [(name, shown(value)) for name, value in self.variables.items()]
+        along = [(f"ray of {name}", shown(value)) for name, value in self.ray.items()]
+        return [*((name, shown(value)) for name, value in self.variables.items()), *along]

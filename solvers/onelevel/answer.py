@@ -37,6 +37,7 @@ class MinimizeAnswer:
         bound: on the optimal objective, in the user's sense; None if unknown.
         multipliers: for each constraint an array of its shape, >= 0 for inequalities: the Lagrangian of the minimized
             objective is f + sum(multiplier * (left - right)), with (right - left) for constraints ``>=``.
+        ray: of an unbounded problem, n values: from x in this direction the objective has no end.
         stationarity: residual of the first-order conditions, measured by the certificate.
         violation: of constraints and bounds, measured by the certificate.
         statistics: what the engine counted.
@@ -49,6 +50,7 @@ class MinimizeAnswer:
     objective: float | None = None
     bound: float | None = None
     multipliers: tuple[np.ndarray, ...] | None = None
+    ray: np.ndarray | None = None
     stationarity: float | None = None
     violation: float | None = None
     statistics: dict[str, Any] = field(default_factory=dict)

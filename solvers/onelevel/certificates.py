@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from solvers.core.certificate import Certificate, Check
-from solvers.onelevel import lower_bound
+from solvers.onelevel import endings, lower_bound
 from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.first_order import derivatives_check, multipliers_at, stationarity_at
 from solvers.onelevel.problem import Minimize
@@ -60,17 +60,31 @@ def certify(
     begun = time.perf_counter()
     given = {**_DEFAULTS, **{k: v for k, v in (options or {}).items() if k in _DEFAULTS and v is not None}}
     given["relative_gap"] = min(given["relative_gap"], LARGEST_GAP)
+    settled, checks = _ended(problem, answer, given)
+    return settled, Certificate(tuple(checks), time.perf_counter() - begun)
+
+
+def _ended(
+    problem: Minimize, answer: MinimizeAnswer, options: Mapping[str, float]
+) -> tuple[MinimizeAnswer, list[Check]]:
     if answer.x is None:
-        checks = [_without_point(answer)]
-        return answer, Certificate(tuple(checks), time.perf_counter() - begun)
-    checks, findings = _checked(problem, answer, answer.x, given)
-    return _settled(problem, answer, findings, given), Certificate(tuple(checks), time.perf_counter() - begun)
-
-
-def _without_point(answer: MinimizeAnswer) -> Check:
-    if answer.status in ("infeasible", "unbounded"):
-        return Check(answer.status, "trusted", f"the engine found the problem {answer.status}; nothing to recompute")
-    return Check("point", "skipped", "there is no point to check")
+        return endings.without_point(problem, answer, options)
+    checks, findings = _checked(problem, answer, answer.x, options)
+    settled = _settled(problem, answer, findings, options)
+    if settled.status == "globally-optimal":
+        return settled, checks
+    if not findings.feasible:
+        return endings.without_feasible_point(problem, answer) or (settled, checks)
+    assert findings.objective is not None
+    ended = endings.without_end(problem, answer, findings.objective, options)
+    if ended is not None:
+        return ended
+    if answer.status == "unbounded":
+        text = f"{answer.engine or 'the engine'} found the problem unbounded; no proof of that was found here"
+        return replace(settled, status="unbounded", bound=None), [*checks, Check("unbounded", "trusted", text)]
+    stationary = settled.status == "locally-stationary"
+    words = settled.message or endings.words(problem, answer.x, findings.objective, stationary=stationary)
+    return replace(settled, message=words), checks
 
 
 def _checked(
@@ -208,7 +222,8 @@ def _verdict(found: Findings, bound: float, options: Mapping[str, float]) -> Lit
     assert found.objective is not None
     allowed = options["relative_gap"] * max(1.0, abs(found.objective))
     if found.objective + found.error < bound - allowed:
-        return "failed"
+        # a point that is not feasible may be better than any that is
+        return "failed" if found.feasible else "skipped"
     return "passed" if abs(found.objective - bound) + found.error <= allowed else "skipped"
 
 

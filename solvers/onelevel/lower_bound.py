@@ -49,10 +49,10 @@ def proved(problem: Minimize, x: np.ndarray, mu: np.ndarray, lam: np.ndarray) ->
         value = float(total)
     uncertain = ROUNDING * (np.abs(slope) + terms)
     modulus, source = _modulus(problem)
-    loss = _least(slope, modulus, lower - x, upper - x, uncertain)
+    loss = least(slope, modulus, lower - x, upper - x, uncertain)
     if not np.isfinite(loss) and problem.constraints:
         lower, upper = implied.bounds(problem)
-        loss = _least(slope, modulus, lower - x, upper - x, uncertain)
+        loss = least(slope, modulus, lower - x, upper - x, uncertain)
     words = "convex; bounded below by its tangent" + (f" and strong convexity {source}" if source else "")
     if not np.isfinite(loss):
         loss = _within_level_set(problem, x, slope, value)
@@ -111,7 +111,7 @@ def _terms(problem: Minimize, x: np.ndarray, mu: np.ndarray, lam: np.ndarray) ->
     return np.asarray(total)
 
 
-def _least(slope: np.ndarray, modulus: float, down: np.ndarray, up: np.ndarray, uncertain: np.ndarray) -> float:
+def least(slope: np.ndarray, modulus: float, down: np.ndarray, up: np.ndarray, uncertain: np.ndarray) -> float:
     """What ``slope.d + modulus/2 |d|^2`` is not below for ``down <= d <= up``, up to ``uncertain`` in each slope."""
     if modulus > 0.0:
         step = np.clip(-slope / modulus, down, up)
@@ -166,4 +166,4 @@ def _within_level_set(problem: Minimize, x: np.ndarray, slope: np.ndarray, objec
             loss -= float(lengths.max()) * (reach + float(np.sqrt(np.sum(part * part, axis=1)).sum()))
         rest[regularizer.groups] = 0.0
     down, up = problem.lower - x, problem.upper - x
-    return loss + _least(rest, 0.0, down, up, np.zeros_like(rest))
+    return loss + least(rest, 0.0, down, up, np.zeros_like(rest))

@@ -11,12 +11,15 @@ import torch
 from solvers.core.engine import Context, EngineSpec
 from solvers.core.errors import InvalidProblem
 from solvers.core.run import BaseRun
+from solvers.onelevel import rays
 from solvers.onelevel.answer import MinimizeAnswer, Status
 from solvers.onelevel.options import OPTIONS
 from solvers.onelevel.problem import FEATURE_WORDS, Minimize
 
 #: Values below this are taken for those of a problem without a minimum.
 RUN_AWAY = -1e15
+#: Iterations after which a ray is looked for, and again after twice as many.
+FIRST_LOOK = 32
 #: Points looked at for each distance from a start at which a function is not defined.
 TRIES = 20
 
@@ -32,6 +35,7 @@ class Run(BaseRun):
         super().__init__(spec, problem.features, FEATURE_WORDS, OPTIONS, options, context)
         self.problem = problem
         self._best: tuple[float, np.ndarray] | None = None
+        self._ray: np.ndarray | None = None
         torch.set_num_threads(self.values["threads"])
         context.report(iterations=0)
 
@@ -43,7 +47,18 @@ class Run(BaseRun):
         )
         if np.isfinite(objective) and not self.problem.constraints:
             self._offer(objective, x)
+            if self._endless(objective, x):
+                return True
         return self.over() or (objective < RUN_AWAY and not self.problem.constraints)
+
+    def _endless(self, objective: float, x: np.ndarray) -> bool:
+        """Looked at ever more seldom: an objective that falls in steps of the same size would take for ever."""
+        if self.iterations < FIRST_LOOK or self.iterations & (self.iterations - 1):
+            return False
+        if rays.suspected(self.problem, x, objective):
+            ray = rays.proved(self.problem, x, None, self["feasibility_tolerance"])
+            self._ray = None if ray is None else ray.direction
+        return self._ray is not None
 
     def _offer(self, objective: float, x: np.ndarray) -> None:
         if self._best is None or objective < self._best[0]:
@@ -62,6 +77,8 @@ class Run(BaseRun):
             **parts.pop("statistics", {}),
         }
         value = problem.oracle.value(x)
+        if self._ray is not None:
+            status, parts["ray"] = "unbounded", self._ray
         if value < RUN_AWAY:
             parts["message"] = (
                 f"the objective came to {problem.signed(value):.1e}: it seems to be unbounded; give bounds"

@@ -14,6 +14,7 @@ import numpy as np
 
 from solvers.core.engine import Context, Quiet, StopReason
 from solvers.core.errors import InvalidProblem
+from solvers.onelevel import rays
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.kkt import violation
 from solvers.onelevel.problem import Minimize
@@ -21,8 +22,8 @@ from solvers.onelevel.problem import Minimize
 Solve = Callable[[Minimize, Mapping[str, Any], Context], MinimizeAnswer]
 
 #: By default so many, of problems up to so many variables, while no more work is done than this (in gradients), or
-#: this times that of the first solve.
-STARTS, MOST_VARIABLES, WORK, FACTOR = 16, 60, 3000, 4
+#: this times that of the first solve, or so much more.
+STARTS, MOST_VARIABLES, WORK, FACTOR, MORE = 16, 60, 3000, 4, 20_000
 #: A start is given up after so much work, or this times that of the first solve.
 LEAST, PATIENCE = 400, 2
 #: Engines that go downhill from where they begin.
@@ -41,12 +42,18 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
     best = one(problem, given, context)
     first = problem.oracle.work - begun
     done = 1
+    ray = rays.at(problem, best, float(options.get("feasibility_tolerance") or 1e-6))
+    if ray is not None:
+        return replace(best, status="unbounded", ray=ray.direction)
+    # where the first finds no end, others may not either
+    most = max(WORK, min(FACTOR * first, first + MORE))
+    patience = max(LEAST, min(PATIENCE * first, MORE))
     for variation in _variations(engine, problem, (wanted or STARTS) - 1, int(options.get("seed") or 0)):
-        enough = wanted is None and problem.oracle.work - begun + first > max(WORK, FACTOR * first)
+        enough = wanted is None and problem.oracle.work - begun + min(first, patience) > most
         if enough or best.limit is not None or context.should_stop() or _least(problem, best):
             break
         # a start from which the engine finds no end must not take the time of the others
-        inner = _Capped(context, problem, max(LEAST, PATIENCE * first) if wanted is None else None)
+        inner = _Capped(context, problem, patience if wanted is None else None)
         try:
             answer = one(problem, {**given, **variation}, inner)
         except InvalidProblem:  # nothing is defined around that start

@@ -132,10 +132,13 @@ def _encode(problem: Minimize, answer: MinimizeAnswer, certificate: Certificate,
     def placed(name: str, part: np.ndarray) -> Any:
         return number(float(part)) if part.ndim == 0 else arrays.place(name, part)
 
-    variables = None
-    if answer.x is not None:
-        parts = problem.layout.split(np.asarray(answer.x))
-        variables = {name: placed(f"variables/{name}", part) for name, part in parts.items()}
+    def by_name(prefix: str, flat: np.ndarray | None) -> dict[str, Any] | None:
+        if flat is None:
+            return None
+        parts = problem.layout.split(np.asarray(flat))
+        return {name: placed(f"{prefix}/{name}", part) for name, part in parts.items()}
+
+    ray = answer.ray if answer.status == "unbounded" else None
     multipliers = None
     if answer.multipliers is not None:
         multipliers = [placed(f"multipliers/{k}", part) for k, part in enumerate(answer.multipliers)]
@@ -149,8 +152,9 @@ def _encode(problem: Minimize, answer: MinimizeAnswer, certificate: Certificate,
         "gap": number(answer.gap),
         "stationarity": number(answer.stationarity),
         "violation": number(answer.violation),
-        "variables": variables,
+        "variables": by_name("variables", answer.x),
         "multipliers": multipliers,
+        "ray": by_name("ray", ray),
         "structure": problem.words,
     }
     return encoded(document, answer, certificate, arrays)

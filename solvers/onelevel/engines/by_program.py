@@ -56,10 +56,12 @@ class ByProgram:
         status = _STATUS.get(found.status, "no-solution")
         limit: Any = found.limit if found.limit in _LIMITS else None if found.limit is None else "other"
         version = solver.spec.version
+        ray = None if found.primal_ray is None else found.primal_ray[: problem.n]
         if found.x is None or np.isnan(found.x).any():
             return MinimizeAnswer(
                 status=status if status in ("infeasible", "unbounded") else "no-solution",
                 limit=limit,
+                ray=ray,
                 message=found.message,
                 statistics=dict(found.statistics),
                 engine=self.spec.id,
@@ -73,6 +75,7 @@ class ByProgram:
             status,
             bound=None if found.bound is None else problem.signed(found.bound),
             multipliers=_multipliers(problem, found, ranges),
+            ray=ray,
             message=found.message,
             statistics=dict(found.statistics),
         )

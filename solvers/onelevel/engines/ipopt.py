@@ -18,6 +18,7 @@ import ipyopt
 import numpy as np
 
 from solvers.core.engine import Context, EngineSpec, Option
+from solvers.onelevel import rays
 from solvers.onelevel.answer import MinimizeAnswer
 from solvers.onelevel.engines.patterns import Derivatives
 from solvers.onelevel.engines.redundant import redundant
@@ -157,6 +158,9 @@ class Ipopt:
                 best = missed, point, code, way
             if code in GOOD or run.limit is not None or (code == INFEASIBLE and problem.convex):
                 break
+            ray = rays.at(problem, run.answer(point.x, "feasible"), float(run["feasibility_tolerance"]))
+            if ray is not None:
+                return run.answer(point.x, "unbounded", ray=ray.direction, message=_words(4))
             context.log(f"{way.barrier} barrier, {way.hessian} Hessian: {_words(code)}")
         assert best is not None
         missed, point, code, way = best
