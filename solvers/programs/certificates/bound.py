@@ -42,7 +42,7 @@ class SafeBound:
     reach: ... of those whose variables without bounds (or with bounds a million times further) are at most
         ``reach * max(1, |x_j|)``; infinite: of all.
     implied: bounds that follow from the rows were needed.
-    open: how many variables have no bound where one would be needed; ``example`` is one of them, or -1.
+    open: the variables that have no bound where one would be needed.
     arithmetic_exact: some leftovers had to be worked out exactly.
     leans: of limited reach, and what is left of slopes beyond it is more than rounding: points there may be better.
     """
@@ -50,8 +50,7 @@ class SafeBound:
     value: float
     reach: float = np.inf
     implied: bool = False
-    open: int = 0
-    example: int = -1
+    open: tuple[int, ...] = ()
     arithmetic_exact: bool = False
     leans: bool = False
 
@@ -147,9 +146,9 @@ def safe_bound(
         exact = True
         terms = lagrangian.least_terms(box.lower, box.upper)
         open_columns = np.flatnonzero(np.isneginf(terms))
-    example = int(open_columns[0]) if open_columns.size else -1
-    value = -np.inf if open_columns.size else lagrangian.least(terms)
-    best = SafeBound(value, np.inf, True, int(open_columns.size), example, exact)
+    without = tuple(open_columns.tolist())
+    value = -np.inf if without else lagrangian.least(terms)
+    best = SafeBound(value, np.inf, True, without, exact)
     if size is None or best.value >= goal:
         return best
     below, above, leans = _without_bounds(lagrangian, problem, size)
@@ -160,7 +159,7 @@ def safe_bound(
         lower = np.where(below, np.maximum(box.lower, -radius), box.lower)
         upper = np.where(above, np.minimum(box.upper, radius), box.upper)
         value = lagrangian.least(lagrangian.least_terms(lower, upper))
-        within = SafeBound(value, reach, True, int(open_columns.size), example, exact, leans)
+        within = SafeBound(value, reach, True, without, exact, leans)
         if within.value >= goal:
             return within
     return within if best.value == -np.inf else best

@@ -5,6 +5,7 @@ Nothing is taken from the engine but the multipliers: reduced costs are recomput
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from solvers.programs.certificates.arithmetic import FLUSHED, UNIT, Bounded, Ent
 from solvers.programs.certificates.bound import Lagrangian, SafeBound, safe_bound
 from solvers.programs.certificates.case import Case
 from solvers.programs.certificates.multipliers import Multipliers
+from solvers.programs.certificates.repair import repaired
 from solvers.programs.certificates.violations import verdict, worst_violation
 
 SIGNS = "dual-feasibility"
@@ -24,6 +26,9 @@ SIGNS = "dual-feasibility"
 #: tried as zeros where the bound fails with them: what engines of limited precision leave there adds up to slopes of
 #: its own, and any multipliers and any point prove a bound.
 DUST = (1e-9, 1e-7, 1e-5)
+
+#: How often multipliers are repaired: each time may make reduced costs wrong that were right.
+REPAIRS = 6
 
 
 class Dual:
@@ -69,17 +74,48 @@ class Dual:
         """A bound of the objective (sense of minimization), at best ``goal``; None if the objective was not shown to be
         convex."""
         best = self._bound(goal)
-        for dust in DUST:
-            if best is None or not best.open or (best.value >= goal and not best.leans):
+        if best is None or _settled(best, goal) or not (best.open or self._endless()):
+            return best
+        best = self._best(best, self._repaired(best), goal)
+        if best.value >= goal and not best.leans:
+            return best
+        return self._best(best, (Dual(self.case, *self.given, dust) for dust in DUST), goal)
+
+    @staticmethod
+    def _best(best: SafeBound, others: Iterator[Dual], goal: float) -> SafeBound:
+        for other in others:
+            bound = other._bound(goal)
+            if bound is not None and _worth(bound, goal) > _worth(best, goal):
+                best = bound
+            if _settled(best, goal):
                 break
-            cleaner = Dual(self.case, *self.given, dust)._bound(goal)
-            if cleaner is not None and (cleaner.value >= goal, -cleaner.leans, cleaner.value) > (
-                best.value >= goal,
-                -best.leans,
-                best.value,
-            ):
-                best = cleaner
         return best
+
+    def _endless(self) -> tuple[int, ...]:
+        """The variables whose reduced cost points to where they have no bound of their own."""
+        problem, reduced = self.case.problem, self.reduced_costs
+        below = np.isneginf(problem.lower) & (reduced.value > reduced.error)
+        above = np.isposinf(problem.upper) & (reduced.value < -reduced.error)
+        return tuple(np.flatnonzero(below | above).tolist())
+
+    def _repaired(self, bound: SafeBound) -> Iterator[Dual]:
+        """Multipliers near these ones with the right signs where the bound fails, for as long as others become wrong by
+        that; only where nothing is wrong by more than the tolerance."""
+        problem, dual, wrong = self.case.problem, self, set(bound.open or self._endless())
+        for _ in range(REPAIRS):
+            columns = np.array(sorted(wrong))
+            if (np.abs(dual.reduced_costs.value) > self._allowed)[columns].any():
+                return  # these are not imprecise, but wrong
+            y = repaired(problem, self.case.entries, dual.multipliers.y, dual.reduced_costs, columns)
+            if y is None:
+                return
+            dual = Dual(self.case, y, self.given[1])
+            yield dual
+            again = dual._bound(np.inf)
+            more = () if again is None else again.open or dual._endless()
+            if wrong.issuperset(more):
+                return
+            wrong.update(more)
 
     def _bound(self, goal: float) -> SafeBound | None:
         case, problem = self.case, self.case.problem
@@ -114,11 +150,17 @@ class Dual:
             sizes = sizes + Entries(self.case.problem.Q).sizes(self.center)
         return sizes
 
+    @property
+    def _allowed(self) -> np.ndarray:
+        """By how much each reduced cost may have the wrong sign."""
+        allowed: np.ndarray = self.case.tolerances.dual * np.maximum(1.0, np.abs(self.case.problem.c))
+        return allowed
+
     def check_signs(self) -> Check:
         """A dual must be zero or of the sign of a side that exists; so must a reduced cost."""
         case, problem = self.case, self.case.problem
         reduced = self.reduced_costs
-        allowed = case.tolerances.dual * np.maximum(1.0, np.abs(problem.c))
+        allowed = self._allowed
         worst = worst_violation(
             reduced,
             np.where(problem.upper == np.inf, 0.0, -np.inf),
@@ -205,6 +247,15 @@ class Dual:
             case.problem.variable_name,
             case.tolerances.dual,
         )
+
+
+def _settled(bound: SafeBound, goal: float) -> bool:
+    return bound.value >= goal and bound.reach == np.inf
+
+
+def _worth(bound: SafeBound, goal: float) -> tuple[bool, bool, float, float]:
+    enough = bound.value >= goal
+    return enough, not bound.leans, bound.reach if enough else 0.0, bound.value
 
 
 def _without(values: np.ndarray, dust: float) -> np.ndarray:

@@ -77,12 +77,10 @@ def check_continuous_optimality(case: Case) -> list[Check]:
 
 
 def _goal(case: Case) -> float:
-    """The bound that would prove what is claimed (sense of minimization)."""
-    claimed = _claimed_bound(case)
-    target = case.objective if case.answer.status == "optimal" or claimed is None else claimed
-    if target is None or not math.isfinite(target):
-        return math.inf
-    return case.sign * target - case.tolerances.continuous_gap(target)
+    """The bound that would prove all that is claimed (sense of minimization)."""
+    claimed = [_claimed_bound(case), case.objective if case.answer.status == "optimal" else None]
+    targets = [target for target in claimed if target is not None and math.isfinite(target)]
+    return max((case.sign * target - case.tolerances.continuous_gap(target) for target in targets), default=math.inf)
 
 
 def _bound_check(case: Case, bound: SafeBound | None, given: bool) -> Check | None:
@@ -266,7 +264,7 @@ def _scope(case: Case, bound: SafeBound) -> str:
     """For which points a bound holds, in words; "" if for all."""
     if math.isinf(bound.reach):
         return ", using bounds that follow from the rows" if bound.implied else ""
-    example = "" if bound.example < 0 else f" ({bound.open}, such as {case.problem.variable_name(bound.example)!r})"
+    example = f" ({len(bound.open)}, such as {case.problem.variable_name(bound.open[0])!r})" if bound.open else ""
     beyond = "; that points beyond are no better rests on the engine's word" if bound.leans else ""
     return (
         f" for all points whose variables without bounds{example} are at most {bound.reach:,.0f} times as large{beyond}"
@@ -278,7 +276,7 @@ def _outcome(bound: SafeBound) -> Outcome:
 
 
 def _no_bound(case: Case, bound: SafeBound) -> str:
-    name = case.problem.variable_name(bound.example) if bound.example >= 0 else ""
+    name = case.problem.variable_name(bound.open[0]) if bound.open else ""
     return (
         f"The multipliers prove no bound: {name!r} has no bound against its reduced cost."
         if name

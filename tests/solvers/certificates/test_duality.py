@@ -88,6 +88,23 @@ def test_a_worse_feasible_point_is_never_certified_as_optimal(seed, quadratic, d
         assert settle(wrong, certificate).status != "optimal"
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1e-10, 1e-8]))
+def test_multipliers_that_are_off_by_a_tolerance_are_repaired_where_no_bound_absorbs_that(seed, off):
+    """Columns without upper bounds, and rows of both signs, which imply none; basic reduced costs are zero."""
+    rng = np.random.default_rng(seed)
+    m = int(rng.integers(2, 12))
+    A = rng.uniform(-1, 1, (m, 2 * m))
+    x = np.append(rng.uniform(1, 2, m), np.zeros(m))
+    y = rng.uniform(0.5, 1.0, m)
+    program = Program.build(c=A.T @ y + np.append(np.zeros(m), np.ones(m)), A=A, row_lower=A @ x)
+    objective = float(program.c @ x)
+    answer = ProgramAnswer("optimal", objective=objective, bound=objective, x=x, row_duals=y + off * rng.normal(size=m))
+    certificate = certify(program, answer)
+    assert certificate.proved, certificate.checks
+    assert "without bounds" not in check_named(certificate, "dual-bound").text
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_multipliers_of_the_wrong_sign_never_pass(seed):
