@@ -40,11 +40,12 @@ ROUNDING = 1e-14
 POINTS = 8
 
 
-def contradiction(problem: Minimize, x: np.ndarray | None) -> Check | None:
+def contradiction(problem: Minimize, x: np.ndarray | None, *, halve: bool = True) -> Check | None:
     """A passed check with the reason, or None if there is no proof.
 
     Args:
         x: from where the least violation is looked for; None: the problem's start.
+        halve: boxes, which takes a second or two where it leads to nothing.
     """
     if not problem.constraints:
         return None
@@ -59,7 +60,7 @@ def contradiction(problem: Minimize, x: np.ndarray | None) -> Check | None:
     found = _by_tangents(problem, problem.start if x is None else x, lower, upper)
     if found is not None:
         return found
-    halves = boxes.covered(lower, upper)
+    halves = boxes.covered(lower, upper) if halve else None
     if halves is None:
         return None
     return _passed(f"a constraint is violated everywhere on each of {halves} boxes that hold all points")

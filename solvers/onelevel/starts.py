@@ -16,6 +16,7 @@ from solvers.core.engine import Context, Quiet, StopReason
 from solvers.core.errors import InvalidProblem
 from solvers.onelevel import rays
 from solvers.onelevel.answer import MinimizeAnswer
+from solvers.onelevel.contradiction import contradiction
 from solvers.onelevel.kkt import violation
 from solvers.onelevel.problem import Minimize
 
@@ -42,9 +43,13 @@ def solve(engine: str, one: Solve, problem: Minimize, options: Mapping[str, Any]
     best = one(problem, given, context)
     first = problem.oracle.work - begun
     done = 1
-    ray = rays.at(problem, best, float(options.get("feasibility_tolerance") or 1e-6))
+    allowed = float(options.get("feasibility_tolerance") or 1e-6)
+    ray = rays.at(problem, best, allowed)
     if ray is not None:
         return replace(best, status="unbounded", ray=ray.direction)
+    missed = best.x is not None and problem.constraints and not violation(problem, best.x) <= allowed
+    if missed and contradiction(problem, best.x, halve=False) is not None:
+        return replace(best, status="infeasible")
     # where the first finds no end, others may not either
     most = max(WORK, min(FACTOR * first, first + MORE))
     patience = max(LEAST, min(PATIENCE * first, MORE))

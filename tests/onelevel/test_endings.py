@@ -38,6 +38,7 @@ INFEASIBLE = {
     "an exponential": (FREE, ["exp(x) == -1", "x + y == 0"]),
     "exponentials and a line": (FREE, ["exp(x) + exp(y) <= 1", "x + y >= -1.3"]),
     "a wave": (BOX, ["sin(x)*y >= 2.001"]),
+    "a sum of waves": (BOX, ["sin(x)*y + cos(y) >= 2.001", "x*y <= 3"]),
     "a circle and a hyperbola": (FREE, ["x**2 + y**2 == 1", "x*y >= 0.51"]),
     "whole numbers": ({"x": {"integer": True, "lower": 0, "upper": 10}, "y": {}}, ["2*x == 3", "y == x"]),
 }

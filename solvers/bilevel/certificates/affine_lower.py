@@ -117,7 +117,7 @@ def integer(given: Affine, integrality: np.ndarray) -> Resolved:
         return Resolved(None, infeasible=result.status == 2, unbounded=result.status == 3)
     y = np.where(integrality, np.round(result.x), result.x)
     bound = None if result.mip_dual_bound is None else float(result.mip_dual_bound)
-    return Resolved(y, given.objective.value(y), bound=bound)
+    return Resolved(y, given.objective.value(y), bound=bound, solver="HiGHS")
 
 
 def dual_bound(given: Affine, y: np.ndarray, rows: np.ndarray, free: np.ndarray) -> float | None:

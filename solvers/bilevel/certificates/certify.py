@@ -90,7 +90,7 @@ def _bound(case: Case) -> Check:
     if not proof.proved:
         why = proof.why or "a point that seemed better does not satisfy both levels"
         return Check("bound", "trusted", f"The bound rests on the engine: {why}.", float(gap))
-    text = f"Proved anew in {proof.nodes} nodes of a branch and bound of the checker's own."
+    text = f"Proved anew in {proof.nodes} nodes of a branch and bound of the checker's own{_resting(proof)}."
     return Check("bound", "passed", text, float(gap), GAP)
 
 
@@ -112,10 +112,15 @@ def _infeasible(problem: Bilevel) -> Check:
         return Check("infeasibility", "trusted", "That no point exists rests on the engine's word.")
     proof = prove(problem, forms, np.inf)
     if proof.proved:
-        return Check("infeasibility", "passed", f"Proved anew in {proof.nodes} nodes: no point satisfies both levels.")
+        text = f"Proved anew in {proof.nodes} nodes{_resting(proof)}: no point satisfies both levels."
+        return Check("infeasibility", "passed", text)
     if proof.refuted is not None:
         return Check("infeasibility", "failed", "There is a point that satisfies both levels.")
     return Check("infeasibility", "trusted", f"That no point exists rests on the engine: {proof.why}.")
+
+
+def _resting(proof: BoundProof) -> str:
+    return f", which rests on {proof.rests}" if proof.rests else ""
 
 
 def _broken(name: str, error: Exception) -> Check:

@@ -55,4 +55,4 @@ def globally(problem: Bilevel, x: np.ndarray, known: Resolved, offset: float) ->
         if found.x is not None and reached < value - 1e-6 * (1.0 + abs(value)):
             return Resolved(np.clip(found.x, level.lower, level.upper), reached)
         return known
-    return Resolved(y, value, bound=bound)
+    return Resolved(y, value, bound=bound, solver="SCIP")

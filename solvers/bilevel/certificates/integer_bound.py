@@ -1,5 +1,6 @@
 """A claimed bound of a problem with integer lower variables proved again: branch and bound over boxes of the upper
-variables. It knows nothing of the engine's cuts and uses another solver (HiGHS).
+variables. It knows nothing of the engine's cuts and uses another solver (HiGHS), whose bounds of mixed-integer programs
+it takes as they are: an integer program has no multipliers that would show them.
 
 In a box, a y that is feasible below for every x of it bounds the lower objective at all of them: the best such y is the
 solution of the lower level whose sides are the least over the box. The relaxation of the box keeps both levels'
@@ -19,6 +20,7 @@ from solvers.bilevel.forms import Forms
 from solvers.bilevel.problem import Bilevel
 
 NODES, SECONDS = 4000, 10.0
+RESTS = "HiGHS' bounds of the mixed-integer program of each node"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _search(problem: Bilevel, forms: Forms, bound: float, until: float) -> Bound
         # the side where x is comes last, and so first
         sides = [(low, left), (right, high)]
         stack += sides if x[place] > at + 0.5 else sides[::-1]
-    return BoundProof(proved=True, nodes=nodes)
+    return BoundProof(proved=True, nodes=nodes, rests=RESTS)
 
 
 def _rows(forms: Forms) -> _Rows:

@@ -57,7 +57,8 @@ def check_lower_gap(case: Case) -> list[Check]:
         text += ", but y is far from its first-order conditions: it does not solve the lower level."
     elif gap <= allowed and blur <= allowed and (found.bound is not None or case.lower_level.convex):
         outcome = "passed"
-        text += " (convex, so this is the minimum)." if case.lower_level.convex else " (solved globally)."
+        by = f", by {found.solver}'s branch and bound, on which this rests" if found.solver else ""
+        text += " (convex, so this is the minimum)." if case.lower_level.convex else f" (solved globally{by})."
     else:
         outcome = "trusted"
         text += ". That nothing is lower was not shown: "
