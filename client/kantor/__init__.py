@@ -127,7 +127,7 @@ _LAZY = {
     "Scenarios": "scenarios",
 }
 
-_MODULES = frozenset({"templates", "webhooks"})
+_MODULES = frozenset({"integrations", "templates", "torch", "webhooks"})
 
 __all__ = [
     "SOS",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import bisect
+import atexit
+import contextlib
 import math
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from api_schemas.schedules import FinishRequest, RefineRequest, RunRequest, ScheduleRequest
+from kantor.curves import Curve
 from kantor.errors import APIError, KantorError
 from kantor.studies_trial import plain
 from kantor.wire import schedule_routes as routes
@@ -33,28 +36,6 @@ MOST_KEPT = 100_000
 """Observations that wait for a server that is away; older ones are dropped beyond that."""
 
 
-class Curve:
-    """A piecewise linear curve by its knots; constant beyond its ends."""
-
-    def __init__(self, knots: Sequence[Sequence[float]]) -> None:
-        self.knots = [(float(step), float(value)) for step, value in knots]
-        self._steps = [step for step, _ in self.knots]
-
-    def __call__(self, step: float) -> float:
-        k = bisect.bisect_right(self._steps, step)
-        if k == 0:
-            return self.knots[0][1]
-        if k == len(self.knots):
-            return self.knots[-1][1]
-        (left, low), (right, high) = self.knots[k - 1], self.knots[k]
-        return low + (high - low) * (step - left) / (right - left)
-
-    def rescaled(self, horizon: int) -> Curve:
-        """The same shape over another horizon."""
-        last = self.knots[-1][0] or 1.0
-        return Curve([(step * (horizon - 1) / last, value) for step, value in self.knots])
-
-
 class Schedule:
     """A schedule as it was when last looked at.
 
@@ -65,6 +46,7 @@ class Schedule:
     def __init__(self, client: Client, info: ScheduleInfo) -> None:
         self._client = client
         self.info = info
+        self._open: weakref.WeakSet[Run] = weakref.WeakSet()
 
     @property
     def id(self) -> str:
@@ -87,7 +69,9 @@ class Schedule:
             context: for bandits: the number on which the best value depends.
         """
         fields = {"client_id": client_id or uuid4().hex, "version": version, "context": context}
-        return Run(self, self._run(routes.start(self._policy, self.id, make(RunRequest, fields))))
+        run = Run(self, self._run(routes.start(self._policy, self.id, make(RunRequest, fields))))
+        self._open.add(run)
+        return run
 
     def runs(self) -> list[RunInfo]:
         """Runs, newest first, at most 1000."""
@@ -124,7 +108,8 @@ class Schedule:
         promote: bool = True,
     ) -> ScheduleVersion:
         """A new version from the gradient norms that runs have observed; its ``provenance`` has the theoretical bound
-        before and after. Whether it trains better is to be measured: compare runs of both versions.
+        before and after. Whether it trains better is to be measured: compare runs of both versions. What runs of this
+        object have observed and not yet sent is sent first.
 
         Args:
             runs: by default all that are finished.
@@ -137,6 +122,8 @@ class Schedule:
         request = make(
             RefineRequest, {"runs": numbers(runs), "norm": norm, "tau": tau, "power": power, "promote": promote}
         )
+        for run in list(self._open):
+            run.flush()
         made = self._run(routes.refine(self._policy, self.id, request))
         self.refresh()
         return made
@@ -233,6 +220,7 @@ class Run:
             if self._thread is None and self.schedule is not None:
                 self._thread = threading.Thread(target=self._send, name=f"run {self.number}", daemon=True)
                 self._thread.start()
+                atexit.register(_send_last, weakref.ref(self))
 
     def flush(self) -> bool:
         """Send what waits now. False if the server cannot be reached: it is kept."""
@@ -335,6 +323,14 @@ class Run:
     def _send(self) -> None:
         while not self._ended.wait(FLUSH_SECONDS):
             self.flush()
+
+
+def _send_last(run: weakref.ref[Run]) -> None:
+    """At the end of the program: what a run that nobody finished has observed, unless the server was away."""
+    left = run()
+    if left is not None and left.trouble is None and not left._ended.is_set():
+        with contextlib.suppress(Exception):  # the client may be closed
+            left.flush()
 
 
 def number(value: Any) -> float | None:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from api_schemas.schedules import FinishRequest, RefineRequest, RunRequest, ScheduleRequest
-from kantor.schedules import Curve, number
+from kantor.curves import Curve
+from kantor.schedules import number
 from kantor.wire import schedule_routes as routes
 from kantor.wire.study_routes import make
 

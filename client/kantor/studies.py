@@ -314,6 +314,8 @@ def study_request(
     settings: Mapping[str, Any],
 ) -> StudyRequest:
     """The request for a study."""
+    if settings.get("preference") is True and objectives in ("min", None):  # "min": none were given
+        objectives = "preference"
     preference = objectives == "preference" or None
     goals = {} if preference else {"value": objectives} if isinstance(objectives, str) else objectives
     if not isinstance(goals, Mapping):

@@ -89,7 +89,9 @@ def _refine(task: Task) -> Decision:
             numbers.append(run["number"])
     if not series:
         raise InvalidProblem(
-            f"no run has observed {name}", hint="observe gradient norms: ScheduledLR does so by itself every few steps"
+            f"no run has observed {name}",
+            hint="observe gradient norms (ScheduledLR does so every few steps), and finish the run or name it: without "
+            "runs=[...] those that are finished count",
         )
     cells = grid(horizon)
     before = values(task.runs[0]["curve"], cells)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -304,3 +306,17 @@ def test_the_command_creates_and_shows(command: Command, live_kantor: dict[str, 
     assert command("schedules", "archive", "by hand").returncode == 0
     assert command("schedules", "delete", "by hand").returncode == 0
     assert "by hand" not in command("schedules", "list").stdout
+
+
+def test_the_scheduler_is_there_with_the_client() -> None:
+    program = "import kantor, sys; assert 'torch' not in sys.modules; kantor.torch.ScheduledLR"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_a_refinement_knows_what_its_runs_have_just_observed(schedule: kantor.Schedule) -> None:
+    run = schedule.run()
+    for step in range(0, 1000, 10):
+        run.observe(step, norm=1.0)
+    with pytest.raises(kantor.InvalidProblem, match="finish the run or name it"):
+        schedule.refine()
+    assert schedule.refine([run]).provenance["runs"] == [run.number]

@@ -47,6 +47,15 @@ def test_text_is_no_value() -> None:
         make(TellRequest, {"values": {"loss": "1"}})
 
 
+def test_a_study_by_preference_needs_no_objectives() -> None:
+    space = {"x": kantor.Float(0, 1)}
+    for objectives, settings in (("preference", {}), ("min", {"preference": True})):
+        made = study_request("s", space, objectives, None, settings)
+        assert (made.preference, made.objectives) == (True, {})
+    with pytest.raises(kantor.InvalidRequest, match="neither objectives nor constraints"):
+        study_request("s", space, {"f": "min"}, None, {"preference": True})
+
+
 def test_a_parameter_that_is_never_active_is_warned_of() -> None:
     space = {"a": kantor.Categorical([1, 2]), "b": kantor.Float(0, 1, when={"a": [2, 3]})}
     with pytest.warns(UserWarning, match="'b' has a condition that is never met: of 'a', 3 is not one of 1, 2"):
