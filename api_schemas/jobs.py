@@ -157,6 +157,8 @@ class Job(Reply):
     answer: AnswerOutput | None = None
     """Only where asked for, and there is one (also for cancelled and expired jobs: the best so far)."""
     inspection: Inspection | None = None
+    warnings: list[str] = []
+    """In the reply to a submit only: limits of the request that will not be granted."""
 
 
 class JobPage(Reply):
@@ -177,7 +179,7 @@ class Validation(Reply):
     inspection: Inspection | None = None
     """What a worker found on reading the problem; None if none was there to read it."""
     warnings: list[str] = []
-    """What was not checked, and why."""
+    """What was not checked, and why; limits of the request that would not be granted."""
 
 
 __all__ = [

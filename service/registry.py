@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -33,6 +34,17 @@ _WHO = f"""
 SELECT md5(string_agg(id::text || pg_column_size(engines), ' ' ORDER BY id)) FROM worker WHERE {_ALIVE}
 """  # noqa: S608
 
+# Of a worker that doesn't say (one of an earlier version) nothing is known, hence of its pools.
+_MOST = f"""
+SELECT pool, {
+    ", ".join(
+        f"CASE WHEN bool_and(resources ? '{name}') THEN max((resources->>'{name}')::bigint) END"
+        for name in ("job_memory_most_mb", "job_threads_most")
+    )
+}
+FROM worker, unnest(pools) AS pool WHERE {_ALIVE} GROUP BY pool
+"""  # noqa: S608
+
 _DEPTHS = """
 SELECT pool, count(*) FILTER (WHERE queued), count(*) FILTER (WHERE NOT queued),
     extract(epoch FROM now() - min(created_at) FILTER (WHERE queued))::double precision
@@ -43,6 +55,14 @@ FROM (
 WHERE %(project)s::uuid IS NULL OR project_id = %(project)s
 GROUP BY pool ORDER BY pool
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """What a worker gives one job, whatever that asks for; None: not known."""
+
+    memory_mb: int | None = None
+    threads: int | None = None
 
 
 def announce(
@@ -123,14 +143,10 @@ def engines(conn: Database, settings: Settings) -> list[Engine]:
     return [Engine.model_validate({**engine, "workers": count}) for engine, count in rows]
 
 
-def pools(conn: Database, settings: Settings) -> frozenset[str]:
-    """The pools that live workers serve."""
-    rows = conn.execute(
-        f"SELECT DISTINCT unnest(pools) FROM worker WHERE {_ALIVE}",  # noqa: S608
-        {"timeout": settings.worker_timeout_seconds},
-        prepare=True,
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
+def most(conn: Database, settings: Settings) -> dict[str, Most]:
+    """What a job may have at most in each pool that is served: of the most generous of its live workers."""
+    rows = conn.execute(_MOST, {"timeout": settings.worker_timeout_seconds}, prepare=True).fetchall()
+    return {pool: Most(memory, threads) for pool, memory, threads in rows}
 
 
 def who(conn: Database, settings: Settings) -> str | None:

@@ -291,6 +291,8 @@ class Worker:
             "cores": limits.machine_cores(),
             "memory_mb": limits.machine_memory() >> 20,
             "job_memory_mb": self.bounds.memory,
+            "job_memory_most_mb": self.bounds.memory_most,
+            "job_threads_most": self.bounds.threads_most,
             "gpus": limits.machine_gpus(),
             **self._isolation(),
         }

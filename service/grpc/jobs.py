@@ -38,7 +38,7 @@ class Jobs(JobsServicer):
         key = headers.idempotency_key(request.request_id or None)
         draft = await _draft(call, request, store=True)
         del request
-        pool = await submissions.check(call.state, draft)
+        pool, warnings = await submissions.check(call.state, draft)
         submitted = await submissions.store(call.state, call.principal, draft, pool=pool, idempotency_key=key)
         del draft  # not held while the job runs
         call.let_go()
@@ -50,14 +50,14 @@ class Jobs(JobsServicer):
                 call.state, project_id, row.id, wait, after_seq=after, require_key=call.require_key
             )
             if done is not None:
-                return messages.job(*done, replayed=submitted.replayed)
-        return messages.job(row, replayed=submitted.replayed)
+                return messages.job(*done, replayed=submitted.replayed, warnings=warnings)
+        return messages.job(row, replayed=submitted.replayed, warnings=warnings)
 
     @unary("write")
     async def ValidateJob(self, call: Call, request: pb.SubmitJobRequest) -> pb.Document:
         draft = await _draft(call, request, store=False)
-        pool = await submissions.check(call.state, draft)
-        reply = await dry_run.reply(call.state, call.principal, draft, pool, call.require_key)
+        pool, warnings = await submissions.check(call.state, draft)
+        reply = await dry_run.reply(call.state, call.principal, draft, pool, warnings, call.require_key)
         return pb.Document(content=bytes(reply.body))
 
     @unary("read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from service.jobs import EventRow, JobRow
 _TIMES = ("created_at", "started_at", "finished_at", "deadline_at", "cancel_requested_at", "expires_at")
 
 
-def job(row: JobRow, answer: bytes | None = None, *, replayed: bool = False) -> pb.Job:
+def job(row: JobRow, answer: bytes | None = None, *, replayed: bool = False, warnings: Sequence[str] = ()) -> pb.Job:
     """A job; with its answer if given."""
     return pb.Job(
         id=encode(JOB, row.id),
@@ -36,6 +37,7 @@ def job(row: JobRow, answer: bytes | None = None, *, replayed: bool = False) -> 
         error=_json(row.error),
         answer=answer or b"",
         replayed=replayed,
+        warnings=warnings,
         **{name: timestamp(getattr(row, name)) for name in _TIMES},
     )
 

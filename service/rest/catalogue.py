@@ -12,6 +12,7 @@ from api_schemas.engines import Engine, OptionSpec
 from api_schemas.errors import FieldError, KantorError
 from api_schemas.jobs import JobRequest
 from service import registry
+from service.registry import Most
 from service.rest.field_errors import near
 from service.settings import Settings
 from service.store.connect import Database
@@ -25,10 +26,12 @@ _REMEMBERED_SECONDS = 3600.0
 
 
 class Offer(NamedTuple):
-    """The engines that live workers announced, and the pools that are served, or will be once jobs wait."""
+    """The engines that live workers announced, the pools that are served, or will be once jobs wait, and what their
+    workers give a job at most."""
 
     engines: list[Engine]
     pools: frozenset[str]
+    most: Mapping[str, Most] = {}
 
 
 class Catalogue:
@@ -55,7 +58,7 @@ class Catalogue:
         changed = who != self._who
         if changed:
             live = {(engine.family, engine.id): engine for engine in registry.engines(conn, self._settings)}
-            pools = registry.pools(conn, self._settings) | self._settings.elastic
+            most = registry.most(conn, self._settings)
         now = time.monotonic()
         with self._lock:
             if changed:
@@ -71,7 +74,9 @@ class Catalogue:
                     for key, engine in sorted(known.items())
                     if key in self._seen
                 ]
-                self._offer = Offer(engines, pools if changed else self._offer.pools)
+                if not changed:
+                    most = dict(self._offer.most)
+                self._offer = Offer(engines, self._settings.elastic.union(most), most)
             self._read_at = now
             return self._offer
 
@@ -103,6 +108,26 @@ def check(request: JobRequest, offer: Offer) -> str:
         _check_cuda([chosen] if chosen else family, family, offer.pools)
         return GPU_POOL
     return chosen.pool if chosen else DEFAULT_POOL
+
+
+def cuts(request: JobRequest, pool: str, offer: Offer) -> list[str]:
+    """Which limits of a request will not be granted, in words: those above what any worker of the pool gives a job."""
+    most, options = offer.most.get(pool, Most()), request.options
+    words = []
+    for name, asked, given, unit in (
+        ("memory_limit", options.memory_limit, most.memory_mb, " MB"),
+        ("threads", options.threads, most.threads, ""),
+    ):
+        if asked is not None and given is not None and asked > given:
+            words.append(
+                f"/options/{name}: no worker of the pool {pool!r} gives a job {asked}{unit}; it gets {given}{unit}."
+            )
+    if options.time_limit is not None and request.deadline is not None and options.time_limit > request.deadline:
+        words.append(
+            f"/options/time_limit: the deadline ends the job {request.deadline:g} s after its submit, and not only "
+            f"after {options.time_limit:g} s of solving."
+        )
+    return words
 
 
 def _check_cuda(asked: Sequence[Engine], family: Sequence[Engine], pools: Collection[str]) -> None:

@@ -29,18 +29,26 @@ log = structlog.get_logger("kantor.api")
 
 
 async def reply(
-    state: State, principal: Principal, draft: Draft, pool: str, require_key: Callable[[], Awaitable[None]]
+    state: State,
+    principal: Principal,
+    draft: Draft,
+    pool: str,
+    warnings: list[str],
+    require_key: Callable[[], Awaitable[None]],
 ) -> Response:
     """The ``Validation`` of a request.
+
+    Args:
+        warnings: that are known already.
 
     Raises:
         KantorError: what a submit would be refused with, or what its job would fail with on reading the problem.
     """
     await submissions.require_artifacts(state, principal.project_id, draft)
-    inspection, warnings = await _inspect(state, principal, draft, require_key)
+    inspection, unread = await _inspect(state, principal, draft, require_key)
     request = draft.request
     validation = Validation(
-        kind=request.problem.kind, engine=request.engine, pool=pool, inspection=inspection, warnings=warnings
+        kind=request.problem.kind, engine=request.engine, pool=pool, inspection=inspection, warnings=warnings + unread
     )
     return views.json_response(validation.model_dump_json().encode())
 

@@ -84,9 +84,9 @@ async def create(request: Request) -> Response:
     key = headers.idempotency_key(request.headers.get("idempotency-key"))
     validate_only = headers.flag(request, "validate_only")
     draft = await submissions.read(state, request)
-    pool = await submissions.check(state, draft)
+    pool, warnings = await submissions.check(state, draft)
     if validate_only:
-        return await dry_run.reply(state, principal, draft, pool, partial(require_key, request, "write"))
+        return await dry_run.reply(state, principal, draft, pool, warnings, partial(require_key, request, "write"))
     submitted = await submissions.store(state, principal, draft, pool=pool, idempotency_key=key)
     del draft  # not held while the job runs
     row = submitted.job
@@ -101,8 +101,8 @@ async def create(request: Request) -> Response:
             state, principal.project_id, row.id, wait, after_seq=after, require_key=key_works
         )
         if done is not None:
-            return views.json_response(views.job_json(*done), 200, extra)
-    return views.json_response(views.job_json(row), 202, extra)
+            return views.json_response(views.job_json(*done, warnings=warnings), 200, extra)
+    return views.json_response(views.job_json(row, warnings=warnings), 202, extra)
 
 
 @router.get(

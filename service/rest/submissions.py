@@ -82,8 +82,8 @@ def draft(body: bytes) -> Draft:
     return Draft(request, document, references)
 
 
-async def check(state: State, draft: Draft) -> str:
-    """The pool of a request, checked against what live workers announced.
+async def check(state: State, draft: Draft) -> tuple[str, list[str]]:
+    """The pool of a request, checked against what live workers announced, and warnings: what will not be granted.
 
     Raises:
         KantorError: ``unknown-engine``, ``invalid-option``.
@@ -91,7 +91,8 @@ async def check(state: State, draft: Draft) -> str:
     offer = state.catalogue.fresh()
     if offer is None:
         offer = await state.database(state.catalogue.read)
-    return catalogue.check(draft.request, offer)
+    pool = catalogue.check(draft.request, offer)
+    return pool, catalogue.cuts(draft.request, pool, offer)
 
 
 async def store(

@@ -17,9 +17,9 @@ from service.jobs import EventRow, JobRow
 _OPTIONS = orjson.OPT_UTC_Z
 
 
-def job_json(row: JobRow, answer: bytes | None = None) -> bytes:
+def job_json(row: JobRow, answer: bytes | None = None, *, warnings: Sequence[str] = ()) -> bytes:
     """A ``Job``; with its answer (or inspection, by its task) if given."""
-    text = orjson.dumps(_job(row), option=_OPTIONS)
+    text = orjson.dumps(_job(row, warnings), option=_OPTIONS)
     if answer is None:
         return text
     return b'%s,"%s":%s}' % (text[:-1], b"inspection" if row.task == "inspect" else b"answer", answer)
@@ -51,7 +51,7 @@ def job_etag(row: JobRow, *, with_answer: bool) -> str:
     return f'"{encode(JOB, row.id)}-{row.last_seq}{"-answer" if with_answer else ""}"'
 
 
-def _job(row: JobRow) -> dict[str, Any]:
+def _job(row: JobRow, warnings: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "id": encode(JOB, row.id),
         "kind": row.kind,
@@ -74,6 +74,7 @@ def _job(row: JobRow) -> dict[str, Any]:
         "summary": row.summary,
         "error": row.error,
         "last_seq": row.last_seq,
+        "warnings": warnings,
     }
 
 

@@ -58,6 +58,8 @@ def job(message: pb.Job) -> bytes:
     values: dict[str, Any] = {name: getattr(message, name) for name in _PLAIN}
     values["labels"] = dict(message.labels)
     values |= {name: _time(getattr(message, name)) for name in _TIMES if message.HasField(name)}
+    if message.warnings:
+        values["warnings"] = list(message.warnings)
     text = json.dumps(values).encode()[:-1]
     for name in ("progress", "summary", "error"):
         if content := getattr(message, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,15 +79,18 @@ def _get(
 
 
 def submit(policy: Policy, body: bytes, idempotency_key: str, *, prefer_wait: float = 0.0) -> Flow[Job]:
-    """The job; with its answer if it was done within ``prefer_wait`` seconds."""
+    """The job; with its answer if it was done within ``prefer_wait`` seconds. Limits that the server will not grant
+    are told as a ``UserWarning``."""
     headers = {**JSON, "Idempotency-Key": idempotency_key}
     if prefer_wait > 0:
         headers["Prefer"] = f"wait={prefer_wait:.3f}"
     call = Call("POST", "/v1/jobs", headers=headers, body=body, hold=prefer_wait)
     # a server that is restarted while it holds the reply is waited for; one that never was there is not
-    return read(
-        Job, (yield from send(Send(call), max_retries=policy.max_retries, patience=policy.patience, known=False))
-    )
+    reply = yield from send(Send(call), max_retries=policy.max_retries, patience=policy.patience, known=False)
+    job = read(Job, reply)
+    for text in job.warnings:
+        warnings.warn(text, stacklevel=2)
+    return job
 
 
 def validate(policy: Policy, body: bytes) -> Flow[Validation]:

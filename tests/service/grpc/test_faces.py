@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,29 @@ def test_validation_inspection_engines_status(client: kantor.Client, worker: Tin
     assert {engine.id for engine in client.engines()} == {"tiny", "giant"}
     assert client.workers()[0].host == "here"
     assert client.status().workers == 1
+
+
+def test_limits_that_no_worker_grants_are_said_at_submit(
+    client: kantor.Client, worker: TinyWorker, conn: Database
+) -> None:
+    most = '{"job_memory_most_mb": 4096, "job_threads_most": 8}'
+    conn.execute("UPDATE worker SET resources = %s::jsonb", (most,))
+    time.sleep(1.1)  # the catalogue is a second old at most
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        job = client.submit(PROGRAM, memory_limit=4096, threads=8, time_limit=5, deadline=60)
+        job.wait(20)
+    with pytest.warns(UserWarning, match="/options") as said:
+        client.submit(PROGRAM, memory_limit=8000, threads=9, time_limit=90, deadline=60)
+    assert [str(warning.message).partition(":")[0] for warning in said] == [
+        "/options/memory_limit",
+        "/options/threads",
+        "/options/time_limit",
+    ]
+    assert "gives a job 8000 MB; it gets 4096 MB." in str(said[0].message)
+    checked = client.validate(PROGRAM, memory_limit=8000)
+    assert [text.partition(":")[0] for text in checked.warnings] == ["/options/memory_limit"]
 
 
 def test_a_wrong_key_is_refused(client: kantor.Client, api: LiveApi) -> None:

@@ -11,7 +11,7 @@ from api_schemas.errors import KantorError
 from api_schemas.ids import new_uuid
 from api_schemas.jobs import JobRequest
 from service import registry
-from service.rest.catalogue import Catalogue, Offer, check
+from service.rest.catalogue import Catalogue, Offer, check, cuts
 from service.settings import Settings
 from service.store.connect import Database
 from service.studies.pool import unserved
@@ -68,6 +68,35 @@ def test_a_pool_that_an_autoscaler_has_emptied_takes_jobs(conn: Database, settin
         check(request, Catalogue(settings).read(conn))
     elastic = settings.model_copy(update={"elastic_pools": "botorch, gpu"})
     assert check(request, Catalogue(elastic).read(conn)) == "gpu"
+    registry.retire_all(conn)
+
+
+def test_a_limit_is_cut_only_where_every_worker_of_the_pool_says_that_it_gives_less(
+    conn: Database, settings: Settings
+) -> None:
+    def announce(pool: str, **resources: int) -> None:
+        registry.announce(
+            conn,
+            new_uuid(),
+            host="h",
+            pid=1,
+            version="0",
+            pools=[pool],
+            concurrency=1,
+            engines=ENGINES,
+            resources=resources,
+        )
+
+    registry.retire_all(conn)
+    announce("cpu", job_memory_most_mb=1000, job_threads_most=2)
+    announce("cpu", job_memory_most_mb=2000, job_threads_most=1)
+    announce("gpu", job_memory_most_mb=9000)
+    assert registry.most(conn, settings) == {"cpu": registry.Most(2000, 2), "gpu": registry.Most(9000, None)}
+    request = JobRequest.model_validate({"problem": POINTS, "options": {"memory_limit": 3000, "threads": 2}})
+    (words,) = cuts(request, "cpu", Catalogue(settings).read(conn))
+    assert "3000 MB; it gets 2000 MB" in words
+    announce("cpu")  # of an earlier version
+    assert cuts(request, "cpu", Catalogue(settings).read(conn)) == []
     registry.retire_all(conn)
 
 
