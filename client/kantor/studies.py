@@ -287,7 +287,10 @@ class Studies:
             Conflict: there is a study of this name with another definition.
         """
         request = study_request(name, space, objectives, constraints, settings)
-        return Study(self._client, self._client._run(routes.create(self._client._policy, request)))
+        info = self._client._run(routes.create(self._client._policy, request))
+        for text in set(info.warnings).difference(oddities(request.space)):
+            warnings.warn(text, stacklevel=2)
+        return Study(self._client, info)
 
     def get(self, name: str) -> Study:
         """By id or name.

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from api_schemas.studies import EditRequest, TrialRequest
+from api_schemas.study_spaces import oddities
 from kantor.errors import KantorError, NotFinished, StaleLease
 from kantor.studies import StudyBase, StudyDone, ask_request, by_name, import_requests, study_request, tell_request
 from kantor.studies_looks import AsyncStudyLooks
@@ -272,7 +273,10 @@ class AsyncStudies:
         **settings: Any,
     ) -> AsyncStudy:
         request = study_request(name, space, objectives, constraints, settings)
-        return AsyncStudy(self._client, await self._client._run(routes.create(self._client._policy, request)))
+        info = await self._client._run(routes.create(self._client._policy, request))
+        for text in set(info.warnings).difference(oddities(request.space)):
+            warnings.warn(text, stacklevel=2)
+        return AsyncStudy(self._client, info)
 
     async def get(self, name: str) -> AsyncStudy:
         return AsyncStudy(self._client, await self._client._run(routes.load(self._client._policy, name)))

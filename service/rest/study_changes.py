@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from api_schemas.engines import Engine
@@ -31,7 +32,12 @@ async def create(state: State, project_id: UUID, wanted: StudyRequest) -> tuple[
     row, new = await state.database(studies.create, project_id, wanted)
     if new:
         await study_asks.prepare(state, row, wanted.prefetch or min(wanted.parallel, 32))
-    return await state.database(studies.get, project_id, row.id), new
+    details = await state.database(studies.get, project_id, row.id)
+    if wanted.engine in OWN_POOLS:
+        why = await state.database(pool.unserved, wanted.engine, state.settings)
+        if why:
+            details = replace(details, warnings=(f"{why}. Until then its points are quasi-random",))
+    return details, new
 
 
 def _known(conn: Database, wanted: StudyRequest, settings: Settings) -> None:

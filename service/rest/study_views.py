@@ -33,7 +33,7 @@ def study(details: Details) -> dict[str, Any]:
         "prepared": details.counts.get("prepared", 0),
         "watermark": row.watermark,
         "problem": row.problem,
-        "warnings": oddities(row.request.space) if _may_be_odd(row) else [],
+        "warnings": [*(oddities(row.request.space) if _may_be_odd(row) else []), *details.warnings],
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

@@ -49,10 +49,11 @@ SELECT step, values, at FROM trial_report WHERE trial_id = %s AND attempt = %s O
 
 @dataclass(frozen=True)
 class Details:
-    """A study with its counts: trials by state, and "prepared"."""
+    """A study with its counts: trials by state, and "prepared"; what is to be said aloud when it was just made."""
 
     study: StudyRow
     counts: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def get(conn: Database, project_id: UUID, study_id: UUID) -> Details:

@@ -338,3 +338,9 @@ def test_the_command_creates_asks_tells_and_shows(command: Command, tmp_path: Pa
     assert command("studies", "archive", "by hand").returncode == 0
     assert command("studies", "delete", "by hand").returncode == 0
     assert command("studies", "show", "by hand").returncode == 2
+
+
+def test_an_engine_that_no_worker_offers_is_warned_of(client: kantor.Client) -> None:
+    with pytest.warns(UserWarning, match="no worker offers the engine 'botorch'.*quasi-random"):
+        made = client.studies.create("unserved", SPACE, {"f": "min"}, engine="botorch")
+    made.archive().delete()
