@@ -190,10 +190,11 @@ class Study(StudyLooks, StudyTables, StudyBase):
         """A picture. Notebooks show it; ``save`` writes an SVG.
 
         Args:
-            kind: "history", "pareto", "hypervolume", "parameters", "importance", "marginals", "contour", "calibration"
-                or "utilities".
+            kind: "history", "curves", "pareto", "hypervolume", "parameters", "importance", "marginals", "contour",
+                "calibration" or "utilities".
             parameters: for "marginals" (by default all) and "contour" (two; by default the most important ones).
-            settings: ``objective``, ``grid`` and ``trial`` of ``marginals`` and ``contour``.
+            settings: ``objective``, ``grid`` and ``trial`` of ``marginals`` and ``contour``; ``most`` trials of
+                "curves" (40).
         """
         from kantor.studies_plot import plot
 

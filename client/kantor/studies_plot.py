@@ -58,6 +58,7 @@ def plot(study: Study, kind: str, parameters: Sequence[str] = (), settings: Mapp
         "pareto": lambda: _pareto(study),
         "parameters": lambda: _parameters(study),
         "importance": lambda: _importance(study),
+        "curves": lambda: models.curves(study, **given),
         "hypervolume": lambda: models.hypervolume(study),
         "calibration": lambda: models.calibration(study),
         "marginals": lambda: models.marginals(study, parameters, **given),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,29 @@ def hypervolume(study: Study) -> Plot:
     if not line:
         raise KantorError(f"no trial of {study.name!r} has values yet: there is nothing to show")
     return chart(f"{study.name}: hypervolume", "trial", "hypervolume", [], steps(line), [])
+
+
+def curves(study: Study, *, most: int = 40) -> Plot:
+    """What the newest trials reported on their way: blue, of stopped ones orange, of those that have not ended grey."""
+    objective = next(iter(study.info.objectives), "")
+    drawn: list[tuple[str, list[tuple[float, float]]]] = []
+    for trial in deque(study.trials(), maxlen=most):
+        told = [(float(r.step), float(r.values.get(objective, "nan"))) for r in study.history(trial.number).reports]
+        line = sorted((step, value) for step, value in told if math.isfinite(value))
+        if line:
+            colour = LINE if trial.state == "stopped" else DOTS if trial.done else "#adb5bd"
+            drawn.append((colour, line))
+    if not drawn:
+        raise KantorError(f"none of the newest trials of {study.name!r} has reported {objective or 'anything'}")
+    scale = Scale([point for _, line in drawn for point in line], HEIGHT)
+    marks = [text(WIDTH / 2, 20, f"{study.name}: reported", anchor="middle", weight="bold")]
+    for colour, line in drawn:
+        places = list(map(scale, line))
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        marks.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        x, y = places[-1]
+        marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>')
+    return Plot(svg("".join(marks) + scale.frame("step", objective)))
 
 
 def calibration(study: Study) -> Plot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -344,3 +345,17 @@ def test_an_engine_that_no_worker_offers_is_warned_of(client: kantor.Client) -> 
     with pytest.warns(UserWarning, match="no worker offers the engine 'botorch'.*quasi-random"):
         made = client.studies.create("unserved", SPACE, {"f": "min"}, engine="botorch")
     made.archive().delete()
+
+
+def test_a_picture_of_what_trials_reported_has_a_line_for_each(study: kantor.Study) -> None:
+    with pytest.raises(kantor.KantorError, match="has reported f"):
+        study.plot("curves")
+    for k in range(3):
+        with study.trial() as trial:
+            for step in range(4):
+                trial.report(step, f=math.nan if step == 2 else k + 1.0 / (step + 1))
+            trial.complete(f=float(k))
+    svg = study.plot("curves").svg
+    assert svg.count("<polyline") == 3
+    assert study.plot("curves", most=2).svg.count("<polyline") == 2
+    assert [len(line.split()) for line in re.findall(r'points="([^"]*)"', svg)] == [3, 3, 3], "NaN is left out"
