@@ -163,7 +163,7 @@ def _table(name: str, rows: list[dict[str, Any]], sizes: Sizes) -> Table:
 
 def _linear_table(rows: list[dict[str, Any]], cap: float) -> Table:
     table = Table(
-        f"Linear bilevel problems: exact (SOS1) and HiGHS with big-M = 1000, seconds (cap {cap:g} s)",
+        f"Linear bilevel problems: exact (SOS1) and HiGHS with big-M = 1000, CPU seconds (cap {cap:g} s of wall-clock)",
         ("variables", "seed", "exact", "big-M", "optimum", "big-M's", "note"),
         note="The certificate of `exact` is not in its time. big-M is right only if 1000 bounds every multiplier.",
     )

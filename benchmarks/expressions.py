@@ -16,12 +16,13 @@ INNER = 20
 
 
 def run(scale: Scale, report: Report) -> None:
-    """Adds one table: ridge regression 300x100, softmax regression 900x65x10."""
+    """Adds one table: ridge regression 300x100, softmax regression 900x65x10, robust regression 300x100."""
     import torch
 
     torch.set_num_threads(1)
     repeats = {"full": 60, "quick": 20}.get(scale.name, 2)
-    rows = [_row(name, *make(), repeats) for name, make in (("ridge 300x100", _ridge), ("softmax 900x65x10", _softmax))]
+    made = {"ridge 300x100": _ridge, "softmax 900x65x10": _softmax, "huber 300x100": _huber}
+    rows = [_row(name, *make(), repeats) for name, make in made.items()]
     report.data["expressions"] = rows
     report.add(
         Table(
@@ -84,6 +85,20 @@ def _softmax() -> tuple[Callable[[], Any], Callable[[], Any]]:
         return torch.autograd.grad((torch.sigmoid(s) * losses).mean() + 0.0005 * (W * W).sum(), (W, s))
 
     return lambda: torch.autograd.grad(function({"W": W, "s": s}), (W, s)), theirs
+
+
+def _huber() -> tuple[Callable[[], Any], Callable[[], Any]]:
+    import torch
+
+    random = torch.Generator().manual_seed(2)
+    X = torch.randn(300, 100, dtype=torch.float64, generator=random)
+    y = torch.randn(300, dtype=torch.float64, generator=random)
+    w = torch.randn(100, dtype=torch.float64, generator=random).requires_grad_()
+    function = _compiled("mean(huber(X @ w - y))", {"w": [100]}, {"X": X.numpy(), "y": y.numpy()})
+    return (
+        lambda: torch.autograd.grad(function({"w": w}), (w,)),
+        lambda: torch.autograd.grad(torch.nn.functional.huber_loss(X @ w, y), (w,)),
+    )
 
 
 def _compiled(text: str, variables: dict[str, list[int]], data: dict[str, Any]) -> Any:

@@ -55,7 +55,7 @@ _SHAPES: dict[str, tuple[Curvature, str]] = {
     "cross_entropy": ("convex", "none"),
     "xlogx": ("convex", "none"),
 }
-_KINKED = frozenset({"abs", "relu", "amax", "amin", "maximum", "minimum", "norm1", "norm2", "where"})
+_KINKED = frozenset({"abs", "relu", "amax", "amin", "maximum", "minimum", "norm1", "norm2", "where", "power"})
 
 
 def fact(
@@ -97,6 +97,9 @@ def _kinks(operation: Operation, arguments: Sequence[Fact]) -> bool:
         return arguments[0].sign not in ("positive", "negative")
     if operation.op == "where":
         return arguments[0].curvature != "constant"
+    if operation.op == "power":
+        # 0**x jumps from 1 to 0
+        return arguments[0].curvature == "constant" and arguments[0].sign == "nonnegative"
     return True
 
 

@@ -25,14 +25,18 @@ class Function:
     def __init__(
         self, program: Program, outputs: Sequence[str], data: Mapping[str, np.ndarray], device: torch.device
     ) -> None:
-        from solvers.expression.torch_kernels import kernel  # its tables are full of torch
+        from solvers.expression.fusion import fused  # full of torch, as the kernels' tables
+        from solvers.expression.torch_kernels import kernel
 
         self.program = program
         self.outputs = tuple(outputs)
         roots = [program.outputs[name] for name in outputs]
         needed = program.needed(roots)
         moving = program.depends(given.name for given in program.variables())
-        numbers = _numbers(program, needed, moving)
+        shortcuts = fused(program, needed, roots, moving)
+        arguments = {k: shortcuts[k][1] if k in shortcuts else program.operations[k].arguments for k in needed}
+        needed = _still_needed(roots, arguments)
+        numbers = _numbers(program, needed, moving).difference(*(taken for _, taken in shortcuts.values()))
         template: list[Any] = [None] * len(program.operations)
         self._inputs: list[tuple[int, str]] = []
         self._steps: list[tuple[Any, tuple[int, ...], int]] = []
@@ -48,6 +52,8 @@ class Function:
                 value = operation.attributes["value"]
                 in_place = index in numbers
                 template[index] = value if in_place else torch.tensor(value, dtype=torch.float64, device=device)
+            elif index in shortcuts:
+                self._steps.append((*shortcuts[index], index))
             else:
                 apply = kernel(operation.op, operation.attributes, operation.shape)
                 if moving[index]:
@@ -104,6 +110,16 @@ def compile(
     elif isinstance(outputs, str):
         outputs = (outputs,)
     return Function(program, outputs, checked_data(program, data or {}), torch.device(device))
+
+
+def _still_needed(roots: Sequence[int], arguments: Mapping[int, tuple[int, ...]]) -> list[int]:
+    """Positions that the roots need by these arguments, in order."""
+    seen, stack = set(roots), list(roots)
+    while stack:
+        new = [k for k in arguments[stack.pop()] if k not in seen]
+        seen.update(new)
+        stack += new
+    return sorted(seen)
 
 
 def _numbers(program: Program, needed: Sequence[int], moving: Sequence[bool]) -> set[int]:

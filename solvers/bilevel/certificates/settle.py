@@ -29,7 +29,8 @@ def settle(answer: BilevelAnswer, certificate: Certificate) -> BilevelAnswer:
         claim = next(iter(checks.values()), None)
         if claim is not None and claim.outcome == "failed":
             return replace(answer, status="no-solution", message=_words(answer, "no-solution", [claim]))
-        return answer
+        # where an engine was when it saw that there is no end is no answer
+        return replace(answer, x=None, y=None, objective=None) if answer.status == "unbounded" else answer
     if "point" in checks or "answer" in checks:
         failed = [check for check in certificate.checks if check.outcome == "failed"]
         return replace(

@@ -21,6 +21,7 @@ from solvers.bilevel.answer import BilevelAnswer
 from solvers.bilevel.engines.global_parts import Stated, Within, implied_box, spread
 from solvers.bilevel.engines.lower import LowerPoint, LowerSolver
 from solvers.bilevel.engines.mpcc import MOST_UNKNOWNS, Mpcc, Point
+from solvers.bilevel.engines.patience import Patience
 from solvers.bilevel.engines.run import Candidate, Run, violation
 from solvers.bilevel.problem import Bilevel, tensor
 from solvers.bilevel.settings import settings_of
@@ -107,6 +108,7 @@ class _Search:
         self.mpcc = Mpcc(self.problem, self._late)
         self.bound = -np.inf
         self.loss: dict[bytes, float] = {}
+        self.patience = Patience()
 
     def run(self) -> BilevelAnswer:
         run, message = self.of, ""
@@ -130,6 +132,11 @@ class _Search:
                 self._explore()
             if self.closed:
                 break
+            if run.settings["time_limit"] is None and self.best is not None and np.isfinite(self.bound):
+                gap = self.best[0] - self.bound
+                if self.patience.over(gap):
+                    message = self.patience.words(gap)
+                    break
             key = np.round(x, 7).tobytes()
             self.loss[key] = SHRINK * self.loss.get(key, LOSS)
             if self.loss[key] < LEAST_LOSS:

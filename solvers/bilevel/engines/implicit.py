@@ -128,10 +128,13 @@ class _Descent:
         self._best: tuple[float, torch.Tensor, torch.Tensor] = (float("inf"), x, y)
         self._x, self._begin = x, x
         self._known: tuple[torch.Tensor, float] | None = None
+        self._brief = False
 
     def run(self, further: bool) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The point that quasi-Newton steps reach, then a better one if further descents were made and found it."""
         settings = self._run.settings
+        # beside a scan, which ends with a search of its own
+        self._brief = not further
         try:
             self._rounds()
         except Stopped:
@@ -166,7 +169,12 @@ class _Descent:
         settings = self._run.settings
         limit = ITERATIONS if settings["iteration_limit"] is None else settings["iteration_limit"]
         x, steps = quasi_newton(
-            self._evaluate, self._problem.upper, x, tolerance=settings["tolerance"], max_iterations=limit
+            self._evaluate,
+            self._problem.upper,
+            x,
+            tolerance=settings["tolerance"],
+            max_iterations=limit,
+            brief=self._brief,
         )
         self._run.iterations += steps
         return x

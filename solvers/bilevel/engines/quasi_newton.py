@@ -14,13 +14,19 @@ Oracle = Callable[["torch.Tensor"], tuple[float, "torch.Tensor"]]
 
 #: Pairs kept of the inverse Hessian.
 MEMORY = 20
+#: Evaluations of a brief search.
+BRIEF = 50
 
 
 def quasi_newton(
-    oracle: Oracle, level: Level, x: torch.Tensor, *, tolerance: float, max_iterations: int
+    oracle: Oracle, level: Level, x: torch.Tensor, *, tolerance: float, max_iterations: int, brief: bool = False
 ) -> tuple[torch.Tensor, int]:
     """The minimizer that L-BFGS-B reaches within the level's bounds, and its iterations; the oracle may raise to
-    stop."""
+    stop.
+
+    Args:
+        brief: of few variables, where what is not found soon is a kink, at which line searches would go on for long.
+    """
 
     def both(point: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = oracle(tensor(point))
@@ -39,8 +45,8 @@ def quasi_newton(
             "gtol": tolerance,
             "ftol": 1e-15,
             "maxiter": max_iterations,
-            "maxfun": 20 * max_iterations,
-            "maxls": 30,
+            "maxfun": BRIEF if brief else 20 * max_iterations,
+            "maxls": 10 if brief else 30,
         },
     )
     return tensor(result.x), int(result.nit)
