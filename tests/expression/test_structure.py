@@ -32,7 +32,6 @@ def _found(text: str, *variables: str) -> Structure:
         ("w @ v", 2, "unknown", True),
         ("w @ w", 2, "convex", True),
         ("sum(0**w)", None, "unknown", False),
-        ("sum(2**w)", None, "convex", True),
         ("sum(w * w * exp(y)[0])", 2, "convex", True),
         ("sum(abs(w)) + norm2(v)", None, "convex", False),
         ("logsumexp(X @ w) - sum(log(p))", None, "convex", True),
