@@ -69,11 +69,13 @@ class Settings(BaseModel):
     inline_limit_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
     """Arrays of answers above this go to artifacts."""
     body_limit_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
+    """What a request's body may have, before and after decompression, and a message of gRPC."""
     body_seconds: PositiveSeconds = 600.0
     """How long a request's body may take to come; for the bytes of artifacts it is ``upload_hours``."""
     body_idle_seconds: PositiveSeconds = 30.0
     """How long its sender may be silent meanwhile."""
     artifact_limit_bytes: Annotated[int, Field(gt=0)] = 4 * GIBIBYTE
+    """What one artifact may have."""
     default_time_limit: PositiveSeconds = 3600.0
     """Seconds for a solve whose request has no limit."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 8

@@ -28,17 +28,19 @@ async def until_finished(
 
     Args:
         after_seq: the newest event that the caller has seen.
-        require_key: raises if the caller's key has ended; asked at every look, as a key may be revoked meanwhile.
+        require_key: raises if the caller's key has ended; asked at every look but those of the first second.
 
     Raises:
         KantorError: ``not-found`` if the job is deleted meanwhile; what ``require_key`` raises.
     """
-    end = time.monotonic() + seconds
+    begin = time.monotonic()
+    end = begin + seconds
     while (left := end - time.monotonic()) > 0:
         await next_event(state, job_id, after_seq, left)
         if state.stopping.is_set():
             return None
-        await require_key()
+        if time.monotonic() - begin > LOOK_SECONDS:  # what takes milliseconds was asked with a key just looked at
+            await require_key()
         row, answer = await state.database(jobs.get_with_answer, project_id, job_id)
         if row.final:
             return row, answer

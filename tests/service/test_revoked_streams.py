@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -28,18 +27,6 @@ CACHE = 0.5
 @pytest.fixture(scope="module")
 def settings(servers: Servers) -> Settings:
     return servers.settings(servers.fresh_database(), key_cache_seconds=CACHE)
-
-
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def live(settings: Settings) -> Iterator[LiveGrpc]:
-    with LiveGrpc(settings) as server:
-        yield server
 
 
 @pytest.fixture

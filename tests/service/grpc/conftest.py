@@ -1,4 +1,4 @@
-"""Both faces on one database, with a worker that answers at once."""
+"""A channel to the live server, and keys for it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,6 @@ from service import keys, projects
 from service.settings import Settings
 from service.store.connect import Database
 from tests.service.grpc.living import LiveGrpc
-from tests.service.rest.living import LiveApi, TinyWorker
-
-
-@pytest.fixture(scope="module")
-def live(settings: Settings) -> Iterator[LiveGrpc]:
-    with LiveGrpc(settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as server:
-        yield server
-
-
-@pytest.fixture
-def worker(settings: Settings) -> Iterator[TinyWorker]:
-    with TinyWorker(settings) as worker:
-        yield worker
 
 
 @pytest.fixture

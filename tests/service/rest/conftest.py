@@ -1,4 +1,4 @@
-"""One live API for each module, with and without a worker, and clients with keys."""
+"""Clients of the live API, and jobs for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api_schemas.keys import NewKey
 from service import keys
 from service.settings import Settings
 from service.store.connect import Database
-from tests.service.rest.living import LiveApi, TinyWorker
+from tests.service.rest.living import LiveApi
 
 PROGRAM: dict[str, Any] = {"objective": [1, 2], "lower": [3, 4]}
 
@@ -24,20 +23,6 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bytecode")
 
 
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    """The API on the module's database."""
-    with LiveApi(settings) as live:
-        yield live
-
-
-@pytest.fixture
-def client(api: LiveApi, key: NewKey) -> Iterator[httpx.Client]:
-    """A client with a key of the test's own project, with every scope."""
-    with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key.secret}"}, timeout=30) as client:
-        yield client
-
-
 @pytest.fixture
 def stranger(api: LiveApi, conn: Database, settings: Settings) -> Iterator[httpx.Client]:
     """A client of another project."""
@@ -46,13 +31,6 @@ def stranger(api: LiveApi, conn: Database, settings: Settings) -> Iterator[httpx
     secret = keys.create(conn, projects.ensure(conn, "strangers"), name="s", settings=settings).secret
     with httpx.Client(base_url=api.url, headers={"X-API-Key": secret}, timeout=30) as client:
         yield client
-
-
-@pytest.fixture
-def worker(settings: Settings) -> Iterator[TinyWorker]:
-    """A worker that answers at once."""
-    with TinyWorker(settings) as worker:
-        yield worker
 
 
 @pytest.fixture

@@ -26,12 +26,6 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as live:
-        yield live
-
-
 @pytest.fixture
 def admin(api: LiveApi, conn: Database, project: Any, settings: Settings) -> Iterator[httpx.Client]:
     key = keys.create(conn, project, name="a", scopes=["read", "write", "admin"], settings=settings)

@@ -23,12 +23,6 @@ def settings(servers) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
 def operate(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Runs the operator's command."""
 

@@ -26,18 +26,6 @@ def settings(servers) -> Settings:
     return servers.settings(servers.fresh_database(), key_cache_seconds=0.0)
 
 
-@pytest.fixture(scope="module")
-def api(settings: Settings):
-    with LiveApi(settings) as live:
-        yield live
-
-
-@pytest.fixture
-def client(api: LiveApi, key: NewKey):
-    with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key.secret}"}, timeout=30) as client:
-        yield client
-
-
 def _set(conn: Database, project: UUID, **columns: object) -> None:
     for name, value in columns.items():
         conn.execute(f"UPDATE project SET {name} = %s WHERE id = %s", (value, project))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from api_schemas.keys import NewKey
 from service import keys
 from service.rest import schedule_examples
 from service.settings import Settings
@@ -29,18 +27,6 @@ STUDY: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def settings(servers: Servers) -> Settings:
     return servers.settings(servers.fresh_database(), key_cache_seconds=0.0)
-
-
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as live:
-        yield live
-
-
-@pytest.fixture
-def client(api: LiveApi, key: NewKey) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {key.secret}"}, timeout=30) as client:
-        yield client
 
 
 def _jobs(conn: Database, project: UUID) -> list[UUID | None]:

@@ -16,12 +16,11 @@ import pytest
 
 from api_schemas.errors import KantorError
 from api_schemas.ids import WEBHOOK, decode
-from api_schemas.keys import NewKey
 from service.settings import Settings
 from service.store.connect import Database, connect
 from service.webhooks import addresses
 from service.webhooks.deliver import SCHEDULE, Deliverer
-from tests.service.rest.living import LiveApi, TinyWorker
+from tests.service.rest.living import TinyWorker
 
 PROBLEM = {"problem": {"kind": "program", "objective": [1, 2], "lower": [3, 4]}, "name": "told", "labels": {"a": "b"}}
 
@@ -67,18 +66,6 @@ def receiver(conn: Database) -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def settings(servers) -> Settings:
     return servers.settings(servers.fresh_database(), webhook_networks="127.0.0.0/8, ::1/128")
-
-
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[LiveApi]:
-    with LiveApi(settings) as live:
-        yield live
-
-
-@pytest.fixture
-def client(api: LiveApi, key: NewKey) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=api.url, headers={"X-API-Key": key.secret}, timeout=30) as client:
-        yield client
 
 
 @pytest.fixture
