@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 BEATS_PER_LEASE = 3.0
 
+#: What other tools call what a trial has.
+OTHER_NAMES = {
+    "parameters": "params",
+    "config": "params",
+    "value": "values_told has what was told",
+    "id": "number",
+    "should_prune": "should_stop",
+}
+
 
 class TrialBase(Mapping[str, Any]):
     """A point to evaluate: a mapping of its parameters, so that ``trial["lr"]`` and ``f(**trial)`` work.
@@ -36,6 +45,16 @@ class TrialBase(Mapping[str, Any]):
         self.reason = ""
         self.info = info
         self.reported = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            # only asked for what there is not
+            if name.startswith("_"):
+                raise AttributeError(name)
+            inside = name in self._names[0]
+            meant = f"trial[{name!r}]" if inside else OTHER_NAMES.get(name) or "its parameters are trial[...] or params"
+            raise AttributeError(f"a trial has no attribute {name!r}: {meant}")
 
     @property
     def info(self) -> TrialInfo:

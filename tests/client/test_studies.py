@@ -49,6 +49,13 @@ def test_the_loop_finds_the_minimum_of_branin(study: kantor.Study) -> None:
     assert explained.watermark is not None
 
 
+@pytest.mark.parametrize(("name", "meant"), [("parameters", "params"), ("x", "trial['x']"), ("anything", "trial[...]")])
+def test_attributes_that_a_trial_does_not_have_say_where_it_is(study: kantor.Study, name: str, meant: str) -> None:
+    trial = study.trial()
+    with pytest.raises(AttributeError, match=re.escape(f"{name!r}") + ".*" + re.escape(meant)):
+        getattr(trial, name)
+
+
 def test_several_threads_share_a_study_and_never_a_trial(study: kantor.Study) -> None:
     seen: list[int] = []
 
