@@ -32,6 +32,7 @@ class Draft:
     """A request that fits the contract.
 
     Attributes:
+        request: of a large one without the problem's data, which ``document`` has.
         document: JSON ``{"problem": …, "options": …}``: what was given, normalised, without defaults.
         references: (JSON pointer, artifact id) of all artifacts that the problem refers to.
     """
@@ -79,6 +80,11 @@ def draft(body: bytes) -> Draft:
     problem = request.problem.model_dump_json(exclude_unset=True).encode()
     document = b'{"problem":%s,"options":%s}' % (problem, request.options.model_dump_json(exclude_unset=True).encode())
     references = tuple(_references(from_json(document), "")) if b'"art_' in document else ()
+    if len(document) > bodies.SMALL:
+        # The parsed problem takes up to 20 times the document's memory, and from here on only its kind is asked for.
+        request = request.model_copy(
+            update={"problem": type(request.problem).model_construct(kind=request.problem.kind)}
+        )
     return Draft(request, document, references)
 
 

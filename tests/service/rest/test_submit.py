@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from api_schemas.ids import JOB, decode, encode
 from api_schemas.jobs import Job, JobRequest
 from service import jobs
+from service.rest import submissions
 from service.rest.examples import JOB_REQUESTS
 from service.store.connect import Database
 from tests.service.rest.conftest import PROGRAM
@@ -169,3 +171,19 @@ def test_a_lost_database_is_503_with_retry_after_and_the_next_submit_works(
     assert (waiting[0].status_code, waiting[0].json()["code"]) == (503, "unavailable")
     assert waiting[0].headers["Retry-After"] == "2"
     assert submit()["state"] == "queued"
+
+
+def test_of_a_large_problem_no_more_than_its_document_is_held_while_it_waits_to_be_stored() -> None:
+    numbers = [k + 0.5 for k in range(300_000)]
+    body = json.dumps({"problem": {"objective": numbers}, "name": "n", "options": {"time_limit": 3}}).encode()
+    tracemalloc.start()
+    try:
+        drafted = submissions.draft(body)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert held < 1.5 * len(body)
+    assert json.loads(drafted.document)["problem"]["objective"] == numbers
+    assert (drafted.request.problem.kind, drafted.request.name) == ("program", "n")
+    assert drafted.request.options.time_limit == 3
