@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from solvers.bilevel.problem import Bilevel
+from solvers.bilevel.engines.run import Run
+from solvers.bilevel.engines.scan import Scan, worth
+from solvers.bilevel.problem import Bilevel, tensor
 from solvers.bilevel.sources import Sources, program, variables
 from solvers.core.engine import Context, LocalContext, StopReason
 from solvers.core.errors import UnsupportedProblem
@@ -98,3 +100,16 @@ class Within(LocalContext):
 
     def should_stop(self) -> StopReason | None:
         return self._outer.should_stop()
+
+
+def scanned(run: Run, known: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Points (x, y) where the hyper-objective of few bounded upper variables is least, looked for all over the box;
+    none where lower solutions take a global search."""
+    problem = run.problem
+    if not problem.lower_convex or not worth(run):
+        return []
+    scan = Scan(run, tensor(problem.lower.start if known is None else known[problem.n :]))
+    found = scan.points()
+    found += scan.last(found)
+    run.kink = False
+    return [(point.x.numpy(), point.y.numpy()) for point in found]

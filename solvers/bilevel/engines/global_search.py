@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from solvers.bilevel.answer import BilevelAnswer
-from solvers.bilevel.engines.global_parts import Stated, Within, implied_box, spread
+from solvers.bilevel.engines.global_parts import Stated, Within, implied_box, scanned, spread
 from solvers.bilevel.engines.lower import LowerPoint, LowerSolver
 from solvers.bilevel.engines.mpcc import MOST_UNKNOWNS, Mpcc, Point
 from solvers.bilevel.engines.patience import Patience
@@ -72,6 +72,8 @@ CLAIMED = 1e-5
 STARTS, REPEATS, EXPLORING = 12, 4, 8.0
 #: By how much (relative) SCIP's tolerances may make a point look better than it is.
 INEXACT = 1e-2
+#: A point that violates constraints by more is none, whatever SCIP's tolerances.
+GROSS = 1e-3
 
 
 class GlobalEngine:
@@ -96,11 +98,9 @@ class _Search:
         self.of, self.problem, self.sources = run, run.problem, sources
         self.n, self.m = self.problem.n, self.problem.m
         stated = self.stated = Stated(self.problem, sources)
-        self.objective, self.below = stated.objective, stated.below
-        self.constraints, self.shared = stated.constraints, stated.shared
+        self.objective, self.below, self.shared = stated.objective, stated.below, stated.shared
         self.box = (np.zeros(0), np.zeros(0))
-        self.cuts: list[Row] = []
-        self.binaries = 0
+        self.cuts, self.binaries = list[Row](), 0
         self.best: tuple[float, np.ndarray, np.ndarray] | None = None
         #: whether y of the best point solves the lower level to full accuracy, not only to SCIP's
         self.exact = False
@@ -132,11 +132,10 @@ class _Search:
                 self._explore()
             if self.closed:
                 break
-            if run.settings["time_limit"] is None and self.best is not None and np.isfinite(self.bound):
-                gap = self.best[0] - self.bound
-                if self.patience.over(gap):
-                    message = self.patience.words(gap)
-                    break
+            gap = np.inf if self.best is None else self.best[0] - self.bound
+            if run.settings["time_limit"] is None and np.isfinite(gap) and self.patience.over(gap):
+                message = self.patience.words(gap)
+                break
             key = np.round(x, 7).tobytes()
             self.loss[key] = SHRINK * self.loss.get(key, LOSS)
             if self.loss[key] < LEAST_LOSS:
@@ -154,6 +153,8 @@ class _Search:
         """Points of the lower level's first-order conditions from several starts: most often one of them is optimal."""
         if self._integers or self.mpcc.unknowns > MOST_UNKNOWNS:
             return
+        for x, y in scanned(self.of, self._known()):
+            self._visit(self._inside(x), y)
         self._until = time.process_time() + EXPLORING
         seed = self.of.settings["seed"]
         for x, y in spread(self.problem, *self.box, STARTS, seed):
@@ -175,7 +176,7 @@ class _Search:
 
     @property
     def _integers(self) -> bool:
-        return bool(self.problem.upper.integrality.any() or self.problem.lower.integrality.any())
+        return any(bool(level.integrality.any()) for level in (self.problem.upper, self.problem.lower))
 
     def _known_better(self, value: float) -> bool:
         return self.best is not None and self.best[0] <= value - 1e-9 * (1.0 + abs(value))
@@ -196,7 +197,7 @@ class _Search:
         upper, lower, extra = self.problem.upper, self.problem.lower, self.binaries
         return program(
             self.objective,
-            [*self.constraints, *self.cuts],
+            [*self.stated.constraints, *self.cuts],
             np.concatenate([self.box[0], np.zeros(extra)]),
             np.concatenate([self.box[1], np.ones(extra)]),
             np.concatenate([upper.integrality, lower.integrality, np.ones(extra, dtype=bool)]),
@@ -280,7 +281,7 @@ class _Search:
         return None
 
     def _offer(self, value: float, x: np.ndarray, y: np.ndarray, *, exact: bool) -> None:
-        if not np.isfinite(value):
+        if not np.isfinite(value) or violation(self.problem, tensor(x), tensor(y)) > GROSS:
             return
         near = INEXACT * (1.0 + abs(value)) if exact and not self.exact else 0.0
         if self.best is None or value < self.best[0] + near:
@@ -377,8 +378,7 @@ class _Search:
         least = self.bound if self.best is None else min(self.bound, self.best[0])
         bound = self.problem.signed(least) if np.isfinite(least) else None
         if self.best is None:
-            words = message or "No point was found that satisfies both levels."
-            return replace(run.finish([], words), bound=bound)
+            return replace(run.finish([], message or "No point was found that satisfies both levels."), bound=bound)
         value, x, y = self.best
         refined = run.finish([Candidate(tensor(x), tensor(y))], message)
         if refined.x is not None and refined.objective is not None:
