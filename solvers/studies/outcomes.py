@@ -106,16 +106,18 @@ def collect(study: Study, encoding: Encoding, observations: Observations) -> Out
     """Arrays of all observations."""
     scaled = bool(study.objectives)
     measured: list[tuple[Trial, dict[str, float]]] = []
-    tried, usable = [], []
+    tried, gave, usable = [], [], []
     for trial in observations.trials:
         if trial.state == "pending":
             continue
         found = reached(trial, study)
         tried.append(trial.parameters)
+        gave.append(found is not None)
         usable.append(found is not None and trial.state != "infeasible")
         if found is not None:
             measured.append((trial, found))
     trials = tuple(trial for trial, _ in measured)
+    places = encoding.places(tried)
     values = np.array([[v[name] for name in study.names] for _, v in measured]).reshape(len(trials), len(study.names))
     slack = np.array(
         [[c.slack(trial.constraints.get(c.name, math.nan)) for c in study.constraints] for trial in trials]
@@ -131,7 +133,7 @@ def collect(study: Study, encoding: Encoding, observations: Observations) -> Out
         met = np.all(slack <= 0.0, axis=1)
     return Outcomes(
         trials=trials,
-        rows=encoding.places([trial.parameters for trial in trials]),
+        rows=places[np.array(gave, dtype=bool)],
         values=values,
         y=np.column_stack([scale.forward(tamed[:, i]) for i, scale in enumerate(scales)])
         if scales
@@ -141,6 +143,6 @@ def collect(study: Study, encoding: Encoding, observations: Observations) -> Out
         slack=slack,
         feasible=met & allowed,
         pending=encoding.places([trial.parameters for trial in observations.pending]),
-        tried=encoding.places(tried),
+        tried=places,
         usable=np.array(usable, dtype=bool),
     )

@@ -2,21 +2,27 @@
 levels.
 
 Work: one batch of ``candidates`` evaluations, then ``starts`` runs of L-BFGS-B over the smooth columns, alternating
-with the best single change of a discrete column (all its levels up to 16, otherwise steps of 1, 2, 4... levels) until
-none helps.
+with the best single change of a discrete column (all its levels up to 16, otherwise steps of 1, 2, 4... levels; in a
+space of levels alone also the best change of two) until none helps.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
 
 from solvers.studies.encoding import Array, Encoding, Indices, Mask
 from solvers.studies.parameters import Value
+
+#: Columns and the places that they are moved to, at once.
+Move: TypeAlias = tuple[tuple[int, float], ...]
+#: More changes of two columns than this are not looked at.
+_PAIRS = 1500
 
 
 class Acquisition(Protocol):
@@ -126,12 +132,13 @@ def maximise(
         if len(encoding.discrete) == 0:
             break
         climbing = []
+        ended: set[bytes] = set()
         for place, value in climbed:
-            moved, higher = _step(acquisition, encoding, region, place, value)
+            moved, higher = _step(acquisition, encoding, region, place, value, ended)
             if higher > value:
                 found[encoding.keys(encoding.complete(moved[None]))[0]] = (moved, higher)
                 climbing.append((moved, higher))
-        if not climbing:
+        if not climbing or len(encoding.smooth) == 0:
             break
     for i in np.argsort(-values, kind="stable")[: 2 * effort.starts]:
         found.setdefault(encoding.keys(rows[i : i + 1])[0], (places[i], float(values[i])))
@@ -276,36 +283,69 @@ def _within(
 
 
 def _step(
-    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float
+    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float, ended: set[bytes]
 ) -> tuple[Array, float]:
-    """The best chain of single changes of discrete columns, each better than the last; at most one for each column."""
-    for _ in range(len(encoding.discrete)):
-        moves = []
-        for i in encoding.discrete:
-            if int(i) in region.fixed:
-                continue
-            levels = int(encoding.levels[i])
-            now = encoding.snap(place[None])[0, i]
-            if levels <= 16:
-                targets = (np.arange(levels) + 0.5) / levels
-            else:
-                steps = 2.0 ** np.arange(int(np.log2(levels)))
-                targets = now + np.concatenate([-steps, steps]) / levels
-            for target in targets[(targets >= 0) & (targets <= 1) & (np.abs(targets - now) > 1e-9)]:
-                moved = place.copy()
-                moved[i] = target
-                moves.append(moved)
-        if not moves:
-            return place, value
-        candidates = region.pin(np.array(moves))
-        rows = encoding.complete(candidates)
-        mask = region.admit(encoding, rows)
-        if not mask.any():
-            return place, value
-        candidates = candidates[mask]
-        values = acquisition.values(rows[mask])
-        best = int(np.argmax(values))
-        if values[best] <= value + 1e-9 * max(1.0, abs(value)):
-            return place, value
-        place, value = candidates[best], float(values[best])
+    """The best chain of changes of one discrete column, each better than the last; in a space of levels alone, where
+    nothing climbs, also of two columns at once where one alone passes through what is worse, unless another chain was
+    there (``ended``)."""
+    columns = [int(i) for i in encoding.discrete if int(i) not in region.fixed]
+    for _ in range(2 * len(columns)):
+        snapped = encoding.snap(place[None])[0]
+        targets = [_targets(int(encoding.levels[i]), float(snapped[i])) for i in columns]
+        moves: list[Move] = [((i, float(t)),) for i, ends in zip(columns, targets, strict=True) for t in ends]
+        better = _best_move(acquisition, encoding, region, place, value, moves)
+        if better is None and len(encoding.smooth) == 0:
+            key = encoding.keys(encoding.complete(place[None]))[0]
+            if key in ended:
+                break
+            ended.add(key)
+            better = _best_move(acquisition, encoding, region, place, value, _pairs(columns, targets))
+        if better is None:
+            break
+        place, value = better
     return place, value
+
+
+def _targets(levels: int, now: float) -> Array:
+    """Places that a column of so many levels may go to in one change from where it is now."""
+    if levels <= 16:
+        targets = (np.arange(levels) + 0.5) / levels
+    else:
+        steps = 2.0 ** np.arange(int(np.log2(levels)))
+        targets = now + np.concatenate([-steps, steps]) / levels
+    return np.asarray(targets[(targets >= 0) & (targets <= 1) & (np.abs(targets - now) > 1e-9)])
+
+
+def _pairs(columns: list[int], targets: list[Array]) -> list[Move]:
+    """All changes of two columns, or none if these are too many."""
+    counts = [len(ends) for ends in targets]
+    if sum(counts) ** 2 - sum(count * count for count in counts) > 2 * _PAIRS:
+        return []
+    return [
+        ((columns[a], t), (columns[b], u))
+        for a, b in itertools.combinations(range(len(columns)), 2)
+        for t in targets[a]
+        for u in targets[b]
+    ]
+
+
+def _best_move(
+    acquisition: Acquisition, encoding: Encoding, region: Region, place: Array, value: float, moves: list[Move]
+) -> tuple[Array, float] | None:
+    """Where the best of the moves leads; None if none is better than staying."""
+    if not moves:
+        return None
+    candidates = np.repeat(place[None], len(moves), axis=0)
+    for candidate, move in zip(candidates, moves, strict=True):
+        for i, target in move:
+            candidate[i] = target
+    candidates = region.pin(candidates)
+    rows = encoding.complete(candidates)
+    mask = region.admit(encoding, rows)
+    if not mask.any():
+        return None
+    values = acquisition.values(rows[mask])
+    best = int(np.argmax(values))
+    if values[best] <= value + 1e-9 * max(1.0, abs(value)):
+        return None
+    return candidates[mask][best], float(values[best])

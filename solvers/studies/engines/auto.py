@@ -66,7 +66,8 @@ def choose(study: Study, observations: Observations) -> tuple[str, str]:
         return "trust-region", f"{groups} parameters vary, too many for a global model"
     costly = "" if seconds is None else f"; an evaluation takes {seconds:g} s"
     noisy = ", with noise" if "noise" in features else ""
-    return "gp", f"{groups} parameters vary{noisy} and there are {count} trials{costly}"
+    varying = "1 parameter varies" if groups == 1 else f"{groups} parameters vary"
+    return "gp", f"{varying}{noisy} and there are {count} trials{costly}"
 
 
 def _pace(study: Study, observations: Observations) -> tuple[float | None, bool]:

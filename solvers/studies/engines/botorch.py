@@ -62,6 +62,11 @@ class Searched:
         return np.nan_to_num(value.detach().double().numpy(), nan=-1e30), self.encoding.pull(rows, slope)
 
 
+def _six(value: float) -> float:
+    """Six digits of a number."""
+    return float(f"{value:.6g}")
+
+
 class BoTorch(Base):
     """The advisor of the engine ``botorch``."""
 
@@ -137,8 +142,11 @@ class BoTorch(Base):
             why = {
                 "text": f"{_WORDS[self.method]} (BoTorch).",
                 "method": "model",
-                "acquisition": found[0][1],
-                "predicted": fitted.predicted(row),
+                "acquisition": _six(found[0][1]),
+                "predicted": {
+                    name: {what: _six(value) for what, value in told.items()}
+                    for name, told in fitted.predicted(row).items()
+                },
                 "pending": len(pending),
             }
             chosen.append(Suggestion(self.encoding.point(row), why))

@@ -22,11 +22,13 @@ from solvers.studies.acquisition.improvement import (
     log_probability,
 )
 from solvers.studies.acquisition.maximise import Effort, maximise, whole_region
-from solvers.studies.encoding import Encoding
+from solvers.studies.encoding import Array, Encoding
 from solvers.studies.gp.surrogate import Surrogate
 from solvers.studies.observations import Observations
 from solvers.studies.outcomes import collect
+from solvers.studies.parameters import Ordinal
 from solvers.studies.sampling import sobol
+from solvers.studies.space import Space
 from tests.solvers.studies.problems import BRANIN, CONSTRAINED, MIXED, TWO, random_trials
 
 Z = (-2e5, -1e4, -60.0, -49.0, -12.0, -1.001, -0.999, 0.0, 0.7, 9.0)
@@ -170,3 +172,25 @@ def test_the_search_finds_the_best_of_a_whole_finite_space() -> None:
     dense = encoding.complete(sobol(encoding, 8192, 2))
     dense = dense[region.admit(encoding, dense)]
     assert found[0][1] >= acquisition.values(dense).max() - 1e-6
+
+
+class Valley:
+    """Of two columns of ten levels: only both together may rise."""
+
+    def values(self, rows: Array) -> Array:
+        levels = np.floor(rows * 10)
+        return np.asarray(levels.sum(axis=1) - 5 * np.abs(levels[:, 0] - levels[:, 1]))
+
+    def slopes(self, rows: Array) -> tuple[Array, Array]:
+        return self.values(rows), np.zeros((len(rows), 0))
+
+
+def test_levels_that_must_change_together_are_changed_together() -> None:
+    space = Space(tuple(Ordinal(name=name, choices=tuple(range(10))) for name in "ab"))
+    encoding = Encoding(space)
+    region = whole_region(encoding, {}, frozenset())
+    found = maximise(Valley(), encoding, region, np.array([[0.05, 0.05]]), Effort())
+    assert encoding.point(found[0][0]) == {"a": 9, "b": 9}
+    taken = frozenset(encoding.keys(np.array([[0.95, 0.95]])))
+    found = maximise(Valley(), encoding, replace(region, taken=taken), np.array([[0.05, 0.05]]), Effort())
+    assert encoding.point(found[0][0]) == {"a": 8, "b": 8}
