@@ -30,6 +30,15 @@ def test_solve_prints_progress_on_stderr_and_the_answer_with_its_certificate_on_
     assert "\x1b" not in run.stdout + run.stderr
 
 
+def test_solve_says_which_limit_no_worker_grants(command: Command) -> None:
+    run = command("solve", AFIRO, "--option", "memory_limit=1000000000")
+    assert run.returncode == 0
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith("Warning: ")]
+    assert line.startswith(
+        "Warning: /options/memory_limit: no worker of the pool 'cpu' gives a job 1000000000 MB; it gets"
+    )
+
+
 def test_solve_with_json_prints_one_document_and_nothing_else(command: Command) -> None:
     run = command("solve", AFIRO, "--json", "--label", "team=a", "--name", "mine", "--priority", "3")
     document = json.loads(run.stdout)

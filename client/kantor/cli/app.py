@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
@@ -85,6 +86,7 @@ def run() -> NoReturn:
     State.json = "--json" in sys.argv[1:]
     # an embedded server and its folder must go even if the command is told to end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    warnings.formatwarning = lambda message, *_: f"Warning: {message}\n"
     _register()
     if "_KANTOR_COMPLETE" in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]
