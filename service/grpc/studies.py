@@ -173,7 +173,9 @@ class Studies(StudiesServicer):
         work = {**requests.fields(request).get("arguments", {}), "work": request.work or "importance"}
         requests.one_of("work", str(work["work"]), tuple(_WORKS))
         requests.document(StudyWork, orjson.dumps({**work, "study": request.study_id}))
-        found, job_id = await study_analyses.look(call.state, call.principal.project_id, study_id, work, patience)
+        found, job_id = await study_analyses.look(
+            call.state, call.principal.project_id, study_id, work, patience, call.require_key
+        )
         if found is None:
             return pb.Analysis(job=encode(JOB, job_id))
         return pb.Analysis(content=orjson.dumps(found))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,9 +16,9 @@ from starlette.responses import Response
 from api_schemas.base import Line
 from api_schemas.ids import JOB, encode
 from api_schemas.study_analyses import Analysis, PredictRequest
-from service.rest import bodies, parsing, views
+from service.rest import bodies, parsing, views, waiting
 from service.rest import state as states
-from service.rest.access import Reader, StudyId
+from service.rest.access import Reader, StudyId, require_key
 from service.rest.jobs import ALWAYS
 from service.rest.openapi import body, header, ok
 from service.rest.problems import documented
@@ -179,12 +180,27 @@ async def replay(
 
 
 async def look(
-    state: states.State, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float
+    state: states.State,
+    project_id: UUID,
+    study_id: UUID,
+    work: Mapping[str, Any],
+    wait: float,
+    require_key: Callable[[], Awaitable[None]],
 ) -> tuple[dict[str, Any] | None, UUID]:
-    """The fields of an ``Analysis``, None if a worker is still at it after ``wait`` seconds; and its job."""
-    end = time.monotonic() + min(wait, _LONGEST_WAIT)
+    """The fields of an ``Analysis``, None if a worker is still at it after ``wait`` seconds; and its job.
+
+    Args:
+        require_key: raises if the caller's key has ended; asked at every look but those of the first second.
+
+    Raises:
+        KantorError: ``not-found``, ``unsupported-problem``; what ``require_key`` raises.
+    """
+    begin = time.monotonic()
+    end = begin + min(wait, _LONGEST_WAIT)
     heard = 2
     while True:
+        if time.monotonic() - begin > waiting.LOOK_SECONDS:
+            await require_key()
         found = await state.database(analysis.look, project_id, study_id, work, state.settings)
         if found.submitted is not None:
             state.writer.ring(found.submitted)
@@ -198,7 +214,8 @@ async def look(
 
 
 async def _look(request: Request, project_id: UUID, study_id: UUID, work: Mapping[str, Any], wait: float) -> Response:
-    found, job_id = await look(states.of(request), project_id, study_id, work, wait)
+    key_works = partial(require_key, request, "read")
+    found, job_id = await look(states.of(request), project_id, study_id, work, wait, key_works)
     if found is not None:
         return views.json_response(orjson.dumps(found))
     job = encode(JOB, job_id)

@@ -15,6 +15,7 @@ from api_schemas.keys import NewKey
 from api_schemas.proto.kantor.v1 import kantor_pb2 as pb
 from api_schemas.proto.kantor.v1.kantor_pb2_grpc import JobsStub
 from service import keys
+from service.rest.study_examples import STUDY_REQUESTS, TRIAL_REQUESTS
 from service.settings import Settings
 from service.store.connect import Database
 from tests.servers import Servers
@@ -84,6 +85,22 @@ def test_a_wait_for_a_job_ends_with_its_key(
             by_grpc.result()
 
     assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert time.monotonic() - began < CACHE + 4
+
+
+def test_a_wait_for_an_analysis_ends_with_its_key(api: LiveApi, conn: Database, key: NewKey, thief: NewKey) -> None:
+    with httpx.Client(base_url=api.url, headers={"X-API-Key": key.secret}) as owner:
+        study = owner.post("/v1/studies", json=STUDY_REQUESTS["training"]["value"]).headers["location"]
+        for _ in range(5):
+            told = owner.post(f"{study}/trials", json=TRIAL_REQUESTS["known"]["value"])
+            assert told.status_code == 201, told.text
+    with ThreadPoolExecutor(1) as threads:
+        headers = {"X-API-Key": thief.secret}
+        asked = threads.submit(httpx.get, f"{api.url}{study}/importance?wait=20", headers=headers, timeout=30)
+        time.sleep(0.5)
+        _end(conn, thief, "revoked_at")
+        began = time.monotonic()
+        assert asked.result().json()["code"] == "unauthenticated"
     assert time.monotonic() - began < CACHE + 4
 
 
