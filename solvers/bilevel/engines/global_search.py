@@ -73,7 +73,7 @@ STARTS, REPEATS, EXPLORING = 12, 4, 8.0
 #: By how much (relative) SCIP's tolerances may make a point look better than it is.
 INEXACT = 1e-2
 #: A point that violates constraints by more is none, whatever SCIP's tolerances.
-GROSS = 1e-3
+GROSS = 0.1
 
 
 class GlobalEngine:
