@@ -178,7 +178,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="botorch",
         family="study",
-        version="2",
+        version="3",
         title="BoTorch",
         summary="Knowledge gradient, max-value entropy, NEHVI, multi-fidelity and preferences by BoTorch.",
         solves=ALL_FEATURES | {"comparisons"},

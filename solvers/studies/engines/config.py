@@ -147,7 +147,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="config",
         family="study",
-        version="2",
+        version="3",
         title="Optimistic constrained optimization",
         summary="For hard constraints: says so when they probably cannot all be met.",
         solves=ALL_FEATURES - {"objectives"},

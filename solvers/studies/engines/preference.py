@@ -72,7 +72,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="preference",
         family="study",
-        version="2",
+        version="3",
         title="Bayesian optimization by comparisons",
         summary="For people who can say which of two results is better, but not by how much.",
         solves=(ALL_FEATURES - {"objectives", "constraints"}) | {"comparisons"},

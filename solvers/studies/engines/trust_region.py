@@ -166,7 +166,7 @@ ENGINE = StudyEngine(
     EngineSpec(
         id="trust-region",
         family="study",
-        version="2",
+        version="3",
         title="Trust-region Bayesian optimization",
         summary="For more than thirty parameters or rugged functions: models only the neighbourhood of the best point.",
         solves=ALL_FEATURES - {"objectives"},

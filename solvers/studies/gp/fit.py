@@ -49,14 +49,8 @@ class Prior:
     apart: tuple[int, ...] = ()
 
     @classmethod
-    def for_dimensions(
-        cls, groups: int, noise: str = "unknown", apart: tuple[int, ...] = (), *, levels: bool = False
-    ) -> Prior:
-        """For a number of lengthscales and what the study says of noise (``"labels"``: values are -1 and 1).
-
-        Args:
-            levels: the space has levels only: how far apart these are says little, so lengthscales are less alike.
-        """
+    def for_dimensions(cls, groups: int, noise: str = "unknown", apart: tuple[int, ...] = ()) -> Prior:
+        """For a number of lengthscales and what the study says of noise (``"labels"``: values are -1 and 1)."""
         # median 0.5 sqrt(d); the paper's 4.1 sqrt(d) is for squared exponential kernels and long horizons
         lengthscale = (math.log(0.5) + 0.5 * math.log(max(groups, 1)), 1.0)
         if noise == "none":
@@ -67,8 +61,7 @@ class Prior:
             level, bounds = (math.log(0.1), 1.5), (math.log(1e-4), math.log(4.0))
         else:
             level, bounds = cls.noise, cls.noise_bounds
-        departure = (0.6, 3.0) if levels else cls.departure
-        return cls(lengthscale, noise=level, noise_bounds=bounds, departure=departure, apart=apart)
+        return cls(lengthscale, noise=level, noise_bounds=bounds, apart=apart)
 
 
 @dataclass(frozen=True)

@@ -170,8 +170,7 @@ def warped_model(
     if len(y) > POSTERIOR_LIMIT:
         chosen = spread_subset(y, POSTERIOR_LIMIT)
         features, y, known = features[chosen], y[chosen], None if known is None else known[chosen]
-    alone = len(encoding.smooth) == 0
-    prior = Prior.for_dimensions(encoding.groups, noise, encoding.fidelity_groups, levels=alone)
+    prior = Prior.for_dimensions(encoding.groups, noise, encoding.fidelity_groups)
     used = spread_subset(y, FIT_LIMIT) if len(y) > FIT_LIMIT else np.arange(len(y))
     known = np.zeros(len(y)) if known is None else known
 
