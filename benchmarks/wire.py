@@ -104,7 +104,7 @@ def _read_raw(body: bytes) -> int:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         store = ArtifactStore(Settings.load({}, artifacts_url=Path(folder).as_uri()))
 
-        async def database(_function: Any, _upload: Any, _principal: Any, **_: Any) -> Any:
+        async def database(_function: Any, **_: Any) -> Any:
             return SimpleNamespace(id="art_" + "0" * 26)  # the row is left out here, as it is in the other ways
 
         call: Any = SimpleNamespace(

@@ -10,7 +10,7 @@ from service.settings import Settings
 
 
 class Forgetful:
-    """A proxy. After ``forget`` the next reply is lost, and its connection with it. A context."""
+    """A proxy. After ``forget`` the next reply (with these bytes) is lost, and its connection with it. A context."""
 
     def __init__(self, settings: Settings) -> None:
         folder = settings.database_url.partition("host=")[2].partition("&")[0]
@@ -21,6 +21,7 @@ class Forgetful:
         url = f"postgresql://kantor@127.0.0.1:{port}/{name}?sslmode=disable"
         self.settings = settings.model_copy(update={"database_url": url})
         self._armed = threading.Event()
+        self._sought = b""
         self.lost = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -30,7 +31,8 @@ class Forgetful:
     def __exit__(self, *_: object) -> None:
         self._server.close()
 
-    def forget(self) -> None:
+    def forget(self, sought: bytes = b"") -> None:
+        self._sought = sought
         self._armed.set()
 
     def _accept(self) -> None:
@@ -47,7 +49,7 @@ class Forgetful:
     def _pass_on(self, source: socket.socket, target: socket.socket, replies: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if replies and self._armed.is_set():
+                if replies and self._armed.is_set() and self._sought in data:
                     self._armed.clear()
                     self.lost += 1
                     break

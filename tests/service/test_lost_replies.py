@@ -32,7 +32,7 @@ def test_an_artifact_that_may_be_stored_keeps_its_bytes(way: Forgetful, conn: Da
     store = ArtifactStore(way.settings)
     with stores.connect(way.settings) as other:
         other.execute("SELECT 1")
-        way.forget()
+        way.forget(b"COMMIT")
         with pytest.raises(psycopg.OperationalError):
             store.put(other, project, io.BytesIO(b"all of it"))
 

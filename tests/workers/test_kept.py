@@ -54,7 +54,7 @@ def test_a_batch_whose_process_keeps_dying_fails_with_what_was_done(desk: Desk, 
     killed: set[int] = set()
     while not desk.row(job).final:
         for pid in _solving(worker) - killed:
-            time.sleep(0.2)  # past the first scenarios
+            time.sleep(1.0)  # past the first scenarios
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
         time.sleep(0.02)

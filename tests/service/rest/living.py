@@ -196,9 +196,10 @@ class TinyWorker:
 
     def _run(self) -> None:
         with connect(self._settings) as conn:
-            if self._idle:
-                self._ended.wait()
+            while self._idle and not self._ended.wait(1.0):
+                registry.heartbeat(conn, self._id, 0)
             while not self._ended.is_set():
+                registry.heartbeat(conn, self._id, 0)
                 claim = jobs.claim(conn, pools=["cpu"], engines=["program:tiny"], worker_id=self._id, lease_seconds=30)
                 if claim is None:
                     self._redis.brpop(["cpu"], timeout=0.2)
