@@ -99,7 +99,7 @@ class NetworkSimplex:
                 hint="engine sinkhorn-newton, which can do without the matrix; or more memory",
             )
         if watch.stopped():
-            return answered(self.spec, "no-solution", watch.limit, message="stopped before it began")
+            return self._without_basis(problem, None, watch)
         first = _first(problem, values, watch, context)
         if first is not None and first.status == "optimal" and values["tolerance"] is not None:
             watch.end(objective=first.cost, bound=first.bound)

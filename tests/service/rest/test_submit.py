@@ -23,7 +23,11 @@ from service.store.connect import Database
 from tests.service.rest.conftest import PROGRAM
 from tests.service.rest.living import ANSWER, ANSWER_BYTES, LiveApi, TinyWorker
 
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name"
+#: And waits until they have ended.
+END = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name"
+)
 
 
 def test_a_submit_is_a_queued_job_with_its_address(client: httpx.Client) -> None:
