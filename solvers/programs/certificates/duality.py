@@ -76,19 +76,14 @@ class Dual:
         best = self._bound(goal)
         if best is None or _settled(best, goal) or not (best.open or self._endless()):
             return best
-        best = self._best(best, self._repaired(best), goal)
-        if best.value >= goal and not best.leans:
-            return best
-        return self._best(best, (Dual(self.case, *self.given, dust) for dust in DUST), goal)
-
-    @staticmethod
-    def _best(best: SafeBound, others: Iterator[Dual], goal: float) -> SafeBound:
-        for other in others:
-            bound = other._bound(goal)
-            if bound is not None and _worth(bound, goal) > _worth(best, goal):
-                best = bound
+        for bound in self._repaired(best, goal):
+            best = _better(best, bound, goal)
             if _settled(best, goal):
+                return best
+        for dust in DUST:
+            if best.value >= goal and not best.leans:
                 break
+            best = _better(best, Dual(self.case, *self.given, dust)._bound(goal), goal)
         return best
 
     def _endless(self) -> tuple[int, ...]:
@@ -98,9 +93,9 @@ class Dual:
         above = np.isposinf(problem.upper) & (reduced.value < -reduced.error)
         return tuple(np.flatnonzero(below | above).tolist())
 
-    def _repaired(self, bound: SafeBound) -> Iterator[Dual]:
-        """Multipliers near these ones with the right signs where the bound fails, for as long as others become wrong by
-        that; only where nothing is wrong by more than the tolerance."""
+    def _repaired(self, bound: SafeBound, goal: float) -> Iterator[SafeBound]:
+        """Bounds by multipliers near these ones with the right signs where the bound fails, for as long as others turn
+        wrong by that; only where nothing is wrong by more than the tolerance."""
         problem, dual, wrong = self.case.problem, self, set(bound.open or self._endless())
         for _ in range(REPAIRS):
             columns = np.array(sorted(wrong))
@@ -110,9 +105,11 @@ class Dual:
             if y is None:
                 return
             dual = Dual(self.case, y, self.given[1])
-            yield dual
-            again = dual._bound(np.inf)
-            more = () if again is None else again.open or dual._endless()
+            found = dual._bound(goal)
+            if found is None:
+                return
+            yield found
+            more = found.open or dual._endless()
             if wrong.issuperset(more):
                 return
             wrong.update(more)
@@ -253,9 +250,14 @@ def _settled(bound: SafeBound, goal: float) -> bool:
     return bound.value >= goal and bound.reach == np.inf
 
 
-def _worth(bound: SafeBound, goal: float) -> tuple[bool, bool, float, float]:
-    enough = bound.value >= goal
-    return enough, not bound.leans, bound.reach if enough else 0.0, bound.value
+def _better(one: SafeBound, other: SafeBound | None, goal: float) -> SafeBound:
+    """Which proves more: the goal, then without leaning, then for more points, then by value."""
+
+    def worth(bound: SafeBound) -> tuple[bool, bool, float, float]:
+        enough = bound.value >= goal
+        return enough, not bound.leans, bound.reach if enough else 0.0, bound.value
+
+    return one if other is None or worth(other) <= worth(one) else other
 
 
 def _without(values: np.ndarray, dust: float) -> np.ndarray:

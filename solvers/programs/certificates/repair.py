@@ -2,7 +2,7 @@
 
 Interior-point and first-order methods stop with reduced costs that are wrong by their tolerance. Where a variable has
 no bound to absorb that, the multipliers prove nothing as they are, although some that do are next to them
-(C. Jansson, Rigorous lower and upper bounds in linear programming, SIAM J. Optim. 14 (2004), section 3, perturbs for
+(C. Jansson, Rigorous lower and upper bounds in linear programming, SIAM J. Optim. 14 (2004), perturbs the program for
 that reason). What comes out is a guess like any other: the bound is worked out from it anew.
 """
 
